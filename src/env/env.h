@@ -1,0 +1,65 @@
+#pragma once
+/// The one seam to disk, clock and machine randomness. Production uses RealEnv(); testing/fault_env.h has a twin that fails the i-th call.
+/// Errors carry an ErrorKind and name the path. No method is called with a lock held.
+
+#include <arrow/io/interfaces.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace millstream {
+
+struct FileEntry {
+  std::string path;   // as given, joined with '/'
+  int64_t size_bytes;
+  bool is_directory;
+};
+
+/// A scratch file: read and written at offsets, unlinked from the moment it exists, mode 0600, gone with the object or the process.
+/// With direct I/O, offsets, lengths and addresses must be multiples of alignment_bytes().
+class ScratchFile {
+ public:
+  virtual ~ScratchFile() = default;
+  virtual Status WriteAt(int64_t offset, const uint8_t* data, int64_t bytes) = 0;
+  /// Reads exactly `bytes`; a short read is kCorruptData.
+  virtual Status ReadAt(int64_t offset, uint8_t* out, int64_t bytes) = 0;
+  /// Gives the disk blocks of a range back (hole punching); best effort.
+  virtual void Discard(int64_t offset, int64_t bytes) = 0;
+  virtual bool direct() const = 0;
+  static constexpr int64_t kAlignmentBytes = 4096;
+};
+
+class Env {
+ public:
+  virtual ~Env() = default;
+
+  virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForRead(const std::string& path) = 0;
+  /// A new file for writing; fails if it exists.
+  virtual Result<std::shared_ptr<arrow::io::OutputStream>> CreateForWrite(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<ScratchFile>> CreateScratch(const std::string& directory, bool direct) = 0;
+  virtual Result<FileEntry> Stat(const std::string& path) = 0;
+  /// Entries of a directory, sorted by name, not recursive.
+  virtual Result<std::vector<FileEntry>> List(const std::string& directory) = 0;
+  virtual Status CreateDirectories(const std::string& path) = 0;
+  /// Atomic replace within one file system.
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  virtual Status Remove(const std::string& path) = 0;
+  virtual Status RemoveTree(const std::string& path) = 0;
+  virtual Status Sync(const std::string& path) = 0;
+  /// Bytes free for this user, and whether the file system lives in memory (tmpfs).
+  struct Space { int64_t free_bytes; bool in_memory; };
+  virtual Result<Space> SpaceOf(const std::string& directory) = 0;
+  /// Starts a thread; the seam where tests let thread starts fail.
+  virtual Status BeforeThreadStart() = 0;
+  virtual std::chrono::steady_clock::time_point Now() = 0;
+  virtual uint64_t RandomSeed() = 0;
+};
+
+const std::shared_ptr<Env>& RealEnv();
+
+}  // namespace millstream

@@ -1,0 +1,66 @@
+#pragma once
+/// An arrow::MemoryPool whose every allocation is charged to a Ledger before it is made.
+///
+/// Allocations of kArenaBytesMin and more come from the PageArena, smaller ones from malloc (64-byte aligned), charged with
+/// their rounded size. A refused charge is Status::OutOfMemory with kind kBudget: what was asked, the ledger, the limit, the remedy.
+/// The pool must be kept alive by whoever holds its buffers: use AllocateOwned for memory that leaves the engine.
+
+#include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
+
+#include <memory>
+
+#include "memory/budget.h"
+#include "memory/page_arena.h"
+
+namespace millstream {
+
+class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this<BudgetPool> {
+ public:
+  static constexpr int64_t kArenaBytesMin = 32 << 10;
+
+  static std::shared_ptr<BudgetPool> Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+
+  using arrow::MemoryPool::Allocate;
+  using arrow::MemoryPool::Free;
+  using arrow::MemoryPool::Reallocate;
+  arrow::Status Allocate(int64_t size, int64_t alignment, uint8_t** out) override;
+  arrow::Status Reallocate(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** ptr) override;
+  void Free(uint8_t* buffer, int64_t size, int64_t alignment) override;
+  int64_t bytes_allocated() const override;
+  int64_t total_bytes_allocated() const override;
+  int64_t num_allocations() const override;
+  int64_t max_memory() const override;
+  std::string backend_name() const override { return "millstream"; }
+
+  /// A buffer that keeps the pool, the arena and the ledger alive, and whose charge can be ended early (EndCharge) when it is
+  /// handed to the user: the memory goes back to the arena when the last reference drops, from any thread, without the GIL.
+  class OwnedBuffer;
+  arrow::Result<std::shared_ptr<OwnedBuffer>> AllocateOwned(int64_t bytes);
+
+  const std::shared_ptr<Ledger>& ledger() const { return ledger_; }
+  const std::shared_ptr<PageArena>& arena() const { return arena_; }
+
+ private:
+  BudgetPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+  std::shared_ptr<Ledger> ledger_;
+  std::shared_ptr<PageArena> arena_;
+};
+
+class BudgetPool::OwnedBuffer : public arrow::MutableBuffer {
+ public:
+  OwnedBuffer(uint8_t* data, int64_t size, std::shared_ptr<BudgetPool> pool);
+  ~OwnedBuffer() override;
+  /// Ends the charge: the bytes are the user's now.
+  void EndCharge();
+  /// Moves the charge to another ledger.
+  void MoveCharge(std::shared_ptr<Ledger> ledger);
+  /// Shrinks in place from the end; pages after `new_size` go back at once and the charge falls.
+  void ShrinkTail(int64_t new_size);
+
+ private:
+  std::shared_ptr<BudgetPool> pool_;
+  std::shared_ptr<Ledger> charged_;
+};
+
+}  // namespace millstream

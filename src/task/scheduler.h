@@ -1,0 +1,47 @@
+#pragma once
+/// Runs tasks on the engine's own lanes; never on Arrow's global pools.
+///
+/// A task is a step function: it does a bounded piece of work (at most about a batch) and says whether it wants to go on, has
+/// finished, or is blocked, in which case it has kept the waker it was given and calls it once when it can go on. Higher priority runs
+/// first, equal priorities in turn. ThreadScheduler has N threads; SeededScheduler (testing/) runs everything on the caller's thread in an order drawn
+/// from a seed, blocking at random, and must give the same results.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/status.h"
+#include "env/env.h"
+
+namespace millstream {
+
+enum class Step : uint8_t { kAgain, kBlocked, kDone };
+enum class Priority : uint8_t { kNormal = 0, kLow = 1 };  // kLow runs only when no normal task is ready
+
+/// Makes a blocked task runnable again; may be called from any thread, before or after the step returned kBlocked, more than once.
+using Waker = std::function<void()>;
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual Step Run(const Waker& waker) = 0;
+};
+
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  /// Takes ownership; the task is destroyed on a lane after kDone. Fails once Shutdown has begun.
+  virtual Status Submit(std::unique_ptr<Task> task, Priority priority) = 0;
+  virtual int lanes() const = 0;
+  /// Blocks the calling (not a lane's) thread until `ready()` is true; a SeededScheduler runs tasks meanwhile. `ready` is re-evaluated after each Notify and
+  /// at least every 50 ms, and may be used to look for signals.
+  virtual void WaitUntil(const std::function<bool()>& ready) = 0;
+  /// Wakes WaitUntil callers.
+  virtual void Notify() = 0;
+  /// Runs no further step, joins the threads, destroys the tasks left.
+  virtual void Shutdown() = 0;
+};
+
+Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env);
+
+}  // namespace millstream
