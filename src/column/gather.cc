@@ -37,16 +37,6 @@ Result<ArrayDataPtr> Concatenate(const std::vector<ArrayDataPtr>& pieces, const 
   return AssembleWhole(type, pieces, pool);
 }
 
-Result<ArrayDataPtr> ToStorage(const ArrayDataPtr& data, arrow::MemoryPool* pool) {
-  if (StorageType(data->type) == data->type) return data;
-  if (data->type->id() == arrow::Type::EXTENSION) {
-    auto storage = data->Copy();
-    storage->type = static_cast<const arrow::ExtensionType&>(*data->type).storage_type();
-    return ToStorage(storage, pool);
-  }
-  return AssembleWhole(data->type, {data}, pool);
-}
-
 int64_t RowBytes(const arrow::ArrayData& values, int64_t begin, int64_t count) {
   const Span span{begin, count, 0};
   Selection rows;
