@@ -169,7 +169,7 @@ class Generator {
   Data Views(const TypePtr& type, int64_t rows) {
     std::string pools[2] = {"x", "yz"};
     std::vector<arrow::BinaryViewType::c_type> views(rows);
-    std::memset(views.data(), 0, rows * sizeof(views[0]));
+    if (rows > 0) std::memset(views.data(), 0, rows * sizeof(views[0]));
     for (int64_t i = 0; i < rows; ++i) {
       const std::string text = Text();
       const int32_t size = static_cast<int32_t>(text.size());
