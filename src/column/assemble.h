@@ -48,6 +48,10 @@ Result<int64_t> MeasureBool(const Part& part, const Selection& rows, arrow::Memo
 /// gather_fixed.cc
 Result<ArrayDataPtr> AssembleFixed(const Part& part, const Selection& rows, arrow::MemoryPool* pool);
 Result<int64_t> MeasureFixed(const Part& part, const Selection& rows, arrow::MemoryPool* pool);
+/// The first value of each source; rows of `width` bytes from there, absent ones zero; zeros where `validity` (if any) has no bit.
+std::vector<const uint8_t*> FixedValues(const Sources& sources, int64_t width);
+void GatherRows(const std::vector<const uint8_t*>& values, int64_t width, const Selection& rows, uint8_t* out);
+void ClearNulls(const uint8_t* validity, int64_t count, int64_t width, uint8_t* out);
 
 /// gather_binary.cc
 Result<ArrayDataPtr> AssembleBinary(const Part& part, const Selection& rows, arrow::MemoryPool* pool);

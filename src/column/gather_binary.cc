@@ -1,5 +1,6 @@
 #include <arrow/util/bit_util.h>
 
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ template <typename Offset>
 struct BinarySource {
   const Offset* offsets;
   const uint8_t* data;
+  int64_t bytes;
 };
 
 template <typename Offset>
@@ -21,11 +23,11 @@ std::vector<BinarySource<Offset>> SourcesOf(const Part& part) {
   std::vector<BinarySource<Offset>> sources;
   for (const auto& source : part.sources) {
     if (source->length == 0) {
-      sources.push_back({nullptr, nullptr});
+      sources.push_back({nullptr, nullptr, 0});
       continue;
     }
     const auto& data = source->buffers[2];
-    sources.push_back({source->GetValues<Offset>(1), data == nullptr ? nullptr : data->data()});
+    sources.push_back({source->GetValues<Offset>(1), data == nullptr ? nullptr : data->data(), data == nullptr ? 0 : data->size()});
   }
   return sources;
 }
@@ -34,11 +36,16 @@ inline bool IsValid(const uint8_t* validity, int64_t row) {
   return validity == nullptr || arrow::bit_util::GetBit(validity, row);
 }
 
-// Writes where each row begins, modulo what an Offset holds; gives the true total.
+// Gives the bytes of all rows; writes where each begins (modulo what an Offset holds) to `out`, if any.
 template <typename Offset>
 int64_t SumLengths(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const uint8_t* validity, Offset* out) {
   int64_t total = 0;
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
+    if (out == nullptr && validity == nullptr && begin != kAbsent && length > 0) {
+      const Offset* offsets = sources[source].offsets + begin;
+      total += offsets[length] - offsets[0];
+      return;
+    }
     for (int64_t k = 0; k < length; ++k) {
       if (out != nullptr) out[position + k] = static_cast<Offset>(total);
       if (begin == kAbsent || !IsValid(validity, position + k)) continue;
@@ -60,16 +67,27 @@ void CopyRun(const BinarySource<Offset>& source, int64_t begin, int64_t length, 
   }
 }
 
+// Short strings are copied with what follows them, without a branch on their length: the next row overwrites it.
+template <typename Offset>
+void CopyIndexed(const BinarySource<Offset>& source, const Selection& rows, const Offset* out_offsets, uint8_t* out) {
+  constexpr int64_t kBlock = 32;
+  const int64_t total = out_offsets[rows.count];
+  for (int64_t i = 0; i < rows.count; ++i) {
+    const int64_t to = out_offsets[i];
+    const int64_t bytes = out_offsets[i + 1] - to;
+    if (bytes == 0) continue;
+    const int64_t from = source.offsets[rows.indices[i]];
+    if (bytes <= kBlock && to + kBlock <= total && from + kBlock <= source.bytes) {
+      std::memcpy(out + to, source.data + from, kBlock);
+    } else {
+      CopyBytes(out + to, source.data + from, bytes);
+    }
+  }
+}
+
 template <typename Offset>
 void CopyData(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const Offset* out_offsets, uint8_t* out) {
-  if (rows.indices != nullptr) {
-    const BinarySource<Offset>& source = sources[0];
-    for (int64_t i = 0; i < rows.count; ++i) {
-      const int64_t bytes = out_offsets[i + 1] - out_offsets[i];
-      if (bytes != 0) CopyBytes(out + out_offsets[i], source.data + source.offsets[rows.indices[i]], bytes);
-    }
-    return;
-  }
+  if (rows.indices != nullptr) return CopyIndexed(sources[0], rows, out_offsets, out);
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
     if (begin != kAbsent) CopyRun(sources[source], begin, length, out_offsets + position, out);
   });

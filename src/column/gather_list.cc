@@ -1,5 +1,6 @@
 #include <arrow/util/bit_util.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -31,6 +32,11 @@ Result<OwnedSelection> ListElements(const Part& part, const Selection& rows, con
                                     arrow::MemoryPool* pool) {
   auto spans = std::make_unique<SpanList>(pool);
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
+    if (out == nullptr && validity == nullptr && begin != kAbsent && length > 0) {
+      const Offset* offsets = part.sources[source]->template GetValues<Offset>(1) + begin;
+      spans->Append(source, offsets[0], offsets[length] - offsets[0]);
+      return;
+    }
     for (int64_t row = position; row < position + length; ++row) {
       if (out != nullptr) out[row] = static_cast<Offset>(spans->count());
       if (begin == kAbsent || !IsValid(validity, row)) continue;
@@ -120,6 +126,24 @@ Result<OwnedSelection> FixedSizeElements(const Part& part, const Selection& rows
   return OwnedSelection::OfSpans(std::move(spans));
 }
 
+// Rows of a tensor without nulls at any level are runs of bytes, moved as such.
+bool IsPlainTensor(const Part& part, const Selection& rows, const Part& child) {
+  if (rows.has_absent || !arrow::is_fixed_width(child.layout->id()) || child.layout->bit_width() % 8 != 0) return false;
+  if (child.layout->id() == arrow::Type::DICTIONARY || child.layout->id() == arrow::Type::EXTENSION) return false;
+  const auto may_have_nulls = [](const auto& source) { return source->MayHaveNulls(); };
+  return std::none_of(part.sources.begin(), part.sources.end(), may_have_nulls) &&
+         std::none_of(child.sources.begin(), child.sources.end(), may_have_nulls);
+}
+
+Result<ArrayDataPtr> AssemblePlainTensor(const Part& part, const Selection& rows, const Part& child, arrow::MemoryPool* pool) {
+  const int64_t width = child.type->bit_width() / 8;
+  const int64_t size = ListSizeOf(part);
+  ARROW_ASSIGN_OR_RAISE(auto values, AllocateCanonical(rows.count * size * width, pool));
+  GatherRows(FixedValues(child.sources, width), size * width, rows, values->mutable_data());
+  auto elements = arrow::ArrayData::Make(child.type, rows.count * size, {nullptr, std::move(values)}, 0);
+  return arrow::ArrayData::Make(part.type, rows.count, {nullptr}, {std::move(elements)}, 0);
+}
+
 bool IsLargeList(const Part& part) { return part.type->id() == arrow::Type::LARGE_LIST; }
 bool IsLargeListView(const Part& part) { return part.type->id() == arrow::Type::LARGE_LIST_VIEW; }
 
@@ -142,9 +166,11 @@ Result<int64_t> MeasureListView(const Part& part, const Selection& rows, arrow::
 }
 
 Result<ArrayDataPtr> AssembleFixedSizeList(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
+  const Part child_part = AlignedChildPart(part, 0, ListSizeOf(part));
+  if (IsPlainTensor(part, rows, child_part)) return AssemblePlainTensor(part, rows, child_part, pool);
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto elements, FixedSizeElements(part, rows, validity.bits(), pool));
-  ARROW_ASSIGN_OR_RAISE(auto child, Assemble(AlignedChildPart(part, 0, ListSizeOf(part)), elements.rows(), pool));
+  ARROW_ASSIGN_OR_RAISE(auto child, Assemble(child_part, elements.rows(), pool));
   return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer)}, {std::move(child)}, validity.null_count);
 }
 
