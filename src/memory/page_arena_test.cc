@@ -169,6 +169,22 @@ TEST(PageArena, CountsNoLessThanWhatIsResident) {
   EXPECT_LE(ResidentBytes() - before, 2 * kMiB);
 }
 
+TEST(PageArena, ATouchInATrimmedChunkBringsNoHugePageBack) {
+  auto arena = PageArena::Make(1 << 30);
+  const int64_t before = ResidentBytes();
+  std::vector<PageRun> runs;
+  for (int i = 0; i < 40; ++i) {
+    runs.push_back({*arena->Allocate(kPage), kPage, 1});
+    arena->Trim(0);
+    EXPECT_EQ(arena->kept_bytes(), 0);
+    Fill(runs.back());
+    const int64_t rest = PageArena::kChunkBytes - kPage;  // never touched: the next run opens another chunk
+    runs.push_back({*arena->Allocate(rest), rest, 1});
+  }
+  EXPECT_LE(ResidentBytes() - before, 8 * kMiB);
+  for (const PageRun& run : runs) arena->Free(run.data, run.bytes);
+}
+
 TEST(PageArena, AllocatesInAboutAMicrosecondAmongThousandsOfRuns) {
   std::mt19937_64 random(3);
   auto arena = PageArena::Make(int64_t{1} << 40);
