@@ -19,6 +19,7 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
  public:
   static constexpr int64_t kArenaBytesMin = 32 << 10;
 
+  /// Attaches the arena to the ledger's budget, so that kept pages count against its limit.
   static std::shared_ptr<BudgetPool> Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
 
   using arrow::MemoryPool::Allocate;
@@ -33,9 +34,14 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
   int64_t max_memory() const override;
   std::string backend_name() const override { return "millstream"; }
 
-  /// A buffer that keeps the pool, the arena and the ledger alive, and whose charge can be ended early (EndCharge) when it is
-  /// handed to the user: the memory goes back to the arena when the last reference drops, from any thread, without the GIL.
+  /// What an allocation of `size` is charged with.
+  static int64_t ChargedBytes(int64_t size);
+
+  /// A buffer that needs neither pool nor engine to live on: it keeps the arena, and the ledger while it is charged. The charge can be ended
+  /// early when the buffer is handed to the user; the memory goes back to the arena when the last reference drops, from any thread,
+  /// without the GIL.
   class OwnedBuffer;
+  /// Aligned to 64 bytes, from kArenaBytesMin on to PageArena::kPageBytes (so that direct I/O can fill it).
   arrow::Result<std::shared_ptr<OwnedBuffer>> AllocateOwned(int64_t bytes);
 
   const std::shared_ptr<Ledger>& ledger() const { return ledger_; }
@@ -43,24 +49,35 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
 
  private:
   BudgetPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+  arrow::Result<uint8_t*> Take(int64_t size, int64_t alignment);
+  arrow::Result<bool> ResizeInPlace(int64_t old_size, int64_t new_size, uint8_t* data);
+  arrow::Status MoveTo(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** data);
+
   std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<PageArena> arena_;
+  std::shared_ptr<arrow::internal::MemoryPoolStats> stats_;
 };
 
+/// One thread at a time changes the charge or the size; the last reference may drop on any thread.
 class BudgetPool::OwnedBuffer : public arrow::MutableBuffer {
  public:
-  OwnedBuffer(uint8_t* data, int64_t size, std::shared_ptr<BudgetPool> pool);
+  /// `data`: allocated, and charged, by `pool` with `size`.
+  OwnedBuffer(uint8_t* data, int64_t size, const BudgetPool& pool);
   ~OwnedBuffer() override;
-  /// Ends the charge: the bytes are the user's now.
+  /// Ends the charge: the bytes are the user's now. The second call does nothing.
   void EndCharge();
-  /// Moves the charge to another ledger.
+  /// Moves the charge to another ledger, also after EndCharge.
   void MoveCharge(std::shared_ptr<Ledger> ledger);
-  /// Shrinks in place from the end; pages after `new_size` go back at once and the charge falls.
+  /// Shrinks in place from the end; whole pages after `new_size` go back at once and the charge falls.
   void ShrinkTail(int64_t new_size);
+  int64_t charged_bytes() const { return charged_ == nullptr ? 0 : held_bytes_; }
 
  private:
-  std::shared_ptr<BudgetPool> pool_;
+  std::shared_ptr<PageArena> arena_;  // null when the memory is malloc's
+  std::shared_ptr<Budget> budget_;
+  std::shared_ptr<arrow::internal::MemoryPoolStats> stats_;
   std::shared_ptr<Ledger> charged_;
+  int64_t held_bytes_;
 };
 
 }  // namespace millstream
