@@ -1,3 +1,18 @@
-#include <nanobind/nanobind.h>
+#include <arrow/util/config.h>
 
-NB_MODULE(_core, module) { module.doc() = "Millstream's engine."; }
+#include <random>
+
+#include "bindings/register.h"
+
+NB_MODULE(_core, module) {
+  module.doc() = "Millstream's engine.";
+  millstream::RegisterEngine(module);
+  millstream::RegisterExpression(module);
+  millstream::RegisterPlan(module);
+  millstream::RegisterStream(module);
+  module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
+  module.def("random_seed", [] {
+    std::random_device device;
+    return (uint64_t{device()} << 31) ^ device();
+  }, "63 bits of entropy from the system.");
+}

@@ -1,0 +1,31 @@
+#include "exec/engine.h"
+
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include "bindings/errors.h"
+#include "bindings/register.h"
+
+namespace nb = nanobind;
+
+namespace millstream {
+
+void RegisterEngine(nb::module_& module) {
+  nb::class_<Engine>(module, "Engine")
+      .def(nb::new_([](int num_cpus, int64_t memory_limit, std::string spill_directory, bool always_spill) {
+             EngineOptions options{num_cpus, memory_limit, std::move(spill_directory), always_spill};
+             return ValueOrRaise(Engine::Make(std::move(options)));
+           }),
+           nb::arg("num_cpus") = 0, nb::arg("memory_limit") = 0, nb::arg("spill_directory") = "", nb::arg("always_spill") = false)
+      .def_prop_ro("num_cpus", [](const Engine& engine) { return engine.options().num_cpus; })
+      .def_prop_ro("memory_limit", [](const Engine& engine) { return engine.options().memory_limit_bytes; })
+      .def_prop_ro("spill_directory", [](const Engine& engine) { return engine.options().spill_directory; })
+      .def("memory_used", [](const Engine& engine) { return engine.budget()->reserved_bytes(); })
+      .def("memory_peak", [](const Engine& engine) { return engine.budget()->peak_bytes(); })
+      .def("close", [](Engine& engine) {
+        nb::gil_scoped_release release;
+        if (engine.CheckAlive().ok()) engine.scheduler()->Shutdown();
+      });
+}
+
+}  // namespace millstream

@@ -1,0 +1,49 @@
+#include "bindings/errors.h"
+
+#include <nanobind/nanobind.h>
+
+#include <cerrno>
+
+namespace nb = nanobind;
+
+namespace millstream {
+namespace {
+
+PyObject* ExceptionFor(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kInvalidArgument:
+    case ErrorKind::kCorruptData:
+      return PyExc_ValueError;
+    case ErrorKind::kType:
+      return PyExc_TypeError;
+    case ErrorKind::kUnknownColumn:
+      return PyExc_KeyError;
+    case ErrorKind::kFileNotFound:
+      return PyExc_FileNotFoundError;
+    case ErrorKind::kPermission:
+      return PyExc_PermissionError;
+    case ErrorKind::kDiskFull:
+    case ErrorKind::kIo:
+      return PyExc_OSError;
+    case ErrorKind::kBudget:
+      return PyExc_MemoryError;
+    default:
+      return PyExc_RuntimeError;
+  }
+}
+
+}  // namespace
+
+void RaiseIfFailed(const Status& status) {
+  if (status.ok()) return;
+  const ErrorKind kind = KindOf(status);
+  if (kind == ErrorKind::kCancelled && PyErr_CheckSignals() != 0) throw nb::python_error();
+  if (kind == ErrorKind::kDiskFull) {
+    PyErr_SetObject(PyExc_OSError, nb::make_tuple(ENOSPC, status.message()).ptr());
+  } else {
+    PyErr_SetString(ExceptionFor(kind), status.message().c_str());
+  }
+  throw nb::python_error();
+}
+
+}  // namespace millstream

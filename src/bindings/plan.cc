@@ -1,0 +1,113 @@
+#include "plan/logical_plan.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bindings/arrow_capsules.h"
+#include "bindings/errors.h"
+#include "bindings/register.h"
+#include "exec/engine.h"
+#include "ops/table_source.h"
+
+namespace nb = nanobind;
+
+namespace millstream {
+namespace {
+
+using Plan = std::shared_ptr<PlanNode>;
+
+Plan Mutable(PlanPtr plan) { return std::const_pointer_cast<PlanNode>(std::move(plan)); }
+
+struct PySchema {
+  std::shared_ptr<arrow::Schema> schema;
+};
+
+Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths) {
+  Result<std::shared_ptr<const ParquetDataset>> dataset = nullptr;
+  {
+    nb::gil_scoped_release release;
+    auto files = ListFiles(*engine.env(), paths, ".parquet");
+    dataset = files.ok() ? ParquetDataset::Make(engine.env(), std::move(*files)) : Result<std::shared_ptr<const ParquetDataset>>(files.status());
+  }
+  const auto parquet = ValueOrRaise(std::move(dataset));
+  return Mutable(SourcePlan("ReadParquet", parquet, parquet));
+}
+
+Plan Project(const Plan& plan, const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
+  NamedExpressions named;
+  for (const auto& [name, expression] : columns) named.emplace_back(name, expression);
+  return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
+}
+
+SeedKind SeedKindOf(const std::string& name) {
+  if (name == "fixed") return SeedKind::kFixed;
+  if (name == "per_execution") return SeedKind::kPerExecution;
+  return SeedKind::kUnset;
+}
+
+const char* NameOf(SeedKind kind) {
+  return kind == SeedKind::kFixed ? "fixed" : kind == SeedKind::kPerExecution ? "per_execution" : "unset";
+}
+
+std::vector<std::string> InputFiles(const Plan& plan) {
+  std::vector<std::string> paths;
+  const auto& parquet = SourceOf(*plan).parquet;
+  if (parquet == nullptr) return paths;
+  for (const auto& file : parquet->files()) paths.push_back(file.path);
+  return paths;
+}
+
+std::optional<int64_t> SizeBytes(const Plan& plan) {
+  const auto& parquet = SourceOf(*plan).parquet;
+  if (parquet == nullptr) return std::nullopt;
+  int64_t bytes = 0;
+  for (const auto& groups : parquet->row_groups()) {
+    for (const auto& group : groups) bytes += group.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void RegisterPlan(nb::module_& module) {
+  nb::class_<PySchema>(module, "Schema")
+      .def_prop_ro("names", [](const PySchema& self) { return self.schema->field_names(); })
+      .def_prop_ro("type_names", [](const PySchema& self) {
+        std::vector<std::string> names;
+        for (const auto& field : self.schema->fields()) names.push_back(field->type()->ToString());
+        return names;
+      })
+      .def("__arrow_c_schema__", [](const PySchema& self) { return ExportSchema(*self.schema); });
+  nb::class_<PlanNode>(module, "Plan")
+      .def_static("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("paths"))
+      .def_static("from_arrow", [](nb::handle object) {
+        auto table = ImportTable(object);
+        return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches)))));
+      })
+      .def_static("range", [](int64_t rows, int64_t tasks) { return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows, tasks)))); })
+      .def("filter", [](const Plan& plan, const std::shared_ptr<Expression>& filter) { return Mutable(ValueOrRaise(FilterPlan(plan, filter))); })
+      .def("project", &Project)
+      .def("limit", [](const Plan& plan, int64_t rows) { return Mutable(ValueOrRaise(LimitPlan(plan, rows))); })
+      .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
+           nb::arg("kind"), nb::arg("seed"))
+      .def("schema", [](const Plan& plan) { return PySchema{plan->schema}; })
+      .def("explain", [](const Plan& plan) { return DescribePlan(*plan); })
+      .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
+      .def("size_bytes", &SizeBytes)
+      .def("num_blocks", [](const Plan& plan) { return SourceOf(*plan).source->tasks().size(); })
+      .def("input_files", &InputFiles)
+      .def("has_shuffle", [](const Plan& plan) { return ShuffleOf(*plan) != nullptr; })
+      .def("shuffle_seed_kind", [](const Plan& plan) -> std::optional<std::string> {
+        const auto* shuffle = ShuffleOf(*plan);
+        return shuffle == nullptr ? std::nullopt : std::optional<std::string>(NameOf(shuffle->seed_kind));
+      })
+      .def("shuffle_seed", [](const Plan& plan) -> std::optional<uint64_t> {
+        const auto* shuffle = ShuffleOf(*plan);
+        return shuffle == nullptr ? std::nullopt : std::optional(shuffle->seed);
+      });
+}
+
+}  // namespace millstream

@@ -1,0 +1,13 @@
+#pragma once
+/// One registration function a file; module.cc calls them in order.
+
+#include <nanobind/nanobind.h>
+
+namespace millstream {
+
+void RegisterEngine(nanobind::module_& module);
+void RegisterExpression(nanobind::module_& module);
+void RegisterPlan(nanobind::module_& module);
+void RegisterStream(nanobind::module_& module);
+
+}  // namespace millstream

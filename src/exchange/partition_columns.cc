@@ -1,0 +1,134 @@
+#include "exchange/partition_columns.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "column/gather.h"
+#include "column/narrow.h"
+
+namespace millstream {
+namespace {
+
+struct Encoding {
+  int width;
+  int64_t base;
+  bool operator==(const Encoding&) const = default;
+};
+
+/// The common encoding of all slices, or the full width if they differ.
+Encoding CommonEncoding(const PartitionRows& rows, int column, int flat_width) {
+  const ColumnSlice& first = rows.pieces.front().columns[column];
+  Encoding common{first.width, first.base};
+  for (const PartitionPiece& piece : rows.pieces) {
+    if (Encoding{piece.columns[column].width, piece.columns[column].base} != common) return {flat_width, 0};
+  }
+  return common;
+}
+
+template <typename Stored, typename Value>
+void WidenTo(const ColumnSlice& slice, int64_t count, uint8_t* out) {
+  const Stored* from = reinterpret_cast<const Stored*>(slice.values);
+  Value* to = reinterpret_cast<Value*>(out);
+  const Value base = static_cast<Value>(slice.base);
+  for (int64_t i = 0; i < count; ++i) {
+    Stored value;
+    std::memcpy(&value, from + i, sizeof(Stored));
+    to[i] = base + static_cast<Value>(value);
+  }
+}
+
+template <typename Value>
+void Widen(const ColumnSlice& slice, int64_t count, uint8_t* out) {
+  switch (slice.width) {
+    case 1:
+      return WidenTo<uint8_t, Value>(slice, count, out);
+    case 2:
+      return WidenTo<uint16_t, Value>(slice, count, out);
+    case 4:
+      return WidenTo<uint32_t, Value>(slice, count, out);
+    default:
+      return WidenTo<uint64_t, Value>(slice, count, out);
+  }
+}
+
+void CopySlices(const PartitionRows& rows, int column, int flat_width, Encoding to, uint8_t* out) {
+  for (const PartitionPiece& piece : rows.pieces) {
+    const ColumnSlice& slice = piece.columns[column];
+    if (slice.width == to.width && slice.base == to.base) {
+      std::memcpy(out, slice.values, piece.count * to.width);
+    } else if (flat_width == 8) {
+      Widen<uint64_t>(slice, piece.count, out);
+    } else {
+      Widen<uint32_t>(slice, piece.count, out);
+    }
+    out += piece.count * to.width;
+  }
+}
+
+void CopyValid(const PartitionRows& rows, int column, uint8_t* out) {
+  for (const PartitionPiece& piece : rows.pieces) {
+    const uint8_t* valid = piece.columns[column].valid;
+    if (valid == nullptr) std::memset(out, 1, piece.count);
+    else std::memcpy(out, valid, piece.count);
+    out += piece.count;
+  }
+}
+
+Status MissingColumn(int column) {
+  return MakeError(ErrorKind::kCorruptData, "the shuffle lost column number " + std::to_string(column) + " of a piece");
+}
+
+}  // namespace
+
+Result<PartitionColumn> PartitionColumn::Make(const PartitionRows& rows, int column, int flat_width,
+                                              const std::shared_ptr<arrow::DataType>& storage_type,
+                                              const std::shared_ptr<BudgetPool>& pool) {
+  PartitionColumn out;
+  out.flat_width_ = flat_width;
+  if (flat_width == 0) {
+    std::vector<std::shared_ptr<arrow::ArrayData>> slices;
+    for (const PartitionPiece& piece : rows.pieces) {
+      if (piece.columns[column].array == nullptr) return MissingColumn(column);
+      slices.push_back(piece.columns[column].array);
+    }
+    ARROW_ASSIGN_OR_RAISE(out.array_, Concatenate(slices, storage_type, pool.get()));
+    return out;
+  }
+  if (rows.count == 0) return out;
+  bool nulls = false;
+  for (const PartitionPiece& piece : rows.pieces) {
+    if (piece.columns[column].values == nullptr) return MissingColumn(column);
+    nulls |= piece.columns[column].valid != nullptr;
+  }
+  const Encoding encoding = CommonEncoding(rows, column, flat_width);
+  out.width_ = encoding.width;
+  out.base_ = encoding.base;
+  ARROW_ASSIGN_OR_RAISE(out.values_, pool->AllocateOwned(rows.count * encoding.width));
+  CopySlices(rows, column, flat_width, encoding, out.values_->mutable_data());
+  if (nulls) {
+    ARROW_ASSIGN_OR_RAISE(out.valid_, pool->AllocateOwned(rows.count));
+    CopyValid(rows, column, out.valid_->mutable_data());
+  }
+  return out;
+}
+
+void PartitionColumn::GatherFlat(const PartitionOrder& order, int64_t begin, int64_t count, uint8_t* values) const {
+  if (count == 0) return;
+  const uint32_t* positions = order.positions() + begin;
+  if (flat_width_ == 8) {
+    GatherWiden<int64_t>(values_->data(), width_, base_, positions, count, reinterpret_cast<int64_t*>(values));
+  } else {
+    GatherWiden<int32_t>(values_->data(), width_, static_cast<int32_t>(base_), positions, count, reinterpret_cast<int32_t*>(values));
+  }
+}
+
+void PartitionColumn::GatherValid(const PartitionOrder& order, int64_t begin, int64_t count, uint8_t* valid) const {
+  if (count > 0) GatherBytes(valid_->data(), 1, order.positions() + begin, count, valid);
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> PartitionColumn::GatherArray(const PartitionOrder& order, int64_t begin, int64_t count,
+                                                                       arrow::MemoryPool* pool) const {
+  return Gather(*array_, order.positions() + begin, count, pool);
+}
+
+}  // namespace millstream

@@ -1,0 +1,52 @@
+#pragma once
+/// Where each row of a piece goes: its partition and its place in the partition-grouped piece.
+///
+/// A piece is a contiguous run of one source's rows that a lane scatters together, column by column. Rows that the filter or a resume
+/// leaves out get the place `kept`, one behind the last: a scatter may write them there (a trash slot) instead of branching.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "memory/budget_pool.h"
+
+namespace millstream {
+
+/// What fixes an order: the key of the epoch, and for a resume the lowest key still wanted.
+struct ShuffleKeys {
+  EpochKey epoch;
+  uint32_t partitions = 1;
+  uint64_t lowest_key = 0;
+};
+
+/// Rows [first_row, first_row + count) of a source; `selected` (one byte a row, nonzero = kept) may be null.
+struct PieceRows {
+  uint32_t source = 0;
+  int64_t first_row = 0;
+  int64_t count = 0;
+  std::shared_ptr<arrow::Buffer> selected;
+};
+
+class PieceOrder {
+ public:
+  /// Computes keys, partitions and places. Costs about 4 ns a row; the result holds 4 bytes a row from `pool`.
+  static arrow::Result<PieceOrder> Make(const ShuffleKeys& keys, const PieceRows& rows, const std::shared_ptr<BudgetPool>& pool);
+
+  /// Place of each of the piece's rows, dropped ones at kept().
+  const uint32_t* places() const { return reinterpret_cast<const uint32_t*>(places_->data()); }
+  /// offsets()[p] .. offsets()[p + 1] are the places of partition p.
+  const std::vector<uint32_t>& offsets() const { return offsets_; }
+  int64_t count() const { return count_; }
+  int64_t kept() const { return offsets_.back(); }
+
+  /// Row number less first_row of the row at each place: the identity column of the grouped piece (4 bytes a kept row).
+  arrow::Result<std::shared_ptr<BudgetPool::OwnedBuffer>> RowOffsets(const std::shared_ptr<BudgetPool>& pool) const;
+
+ private:
+  std::shared_ptr<BudgetPool::OwnedBuffer> places_;
+  std::vector<uint32_t> offsets_;
+  int64_t count_ = 0;
+};
+
+}  // namespace millstream

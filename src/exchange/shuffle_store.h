@@ -1,0 +1,147 @@
+#pragma once
+/// The out-of-core substrate of the keyed shuffle.
+///
+/// Write phase: every lane has a ShuffleWriter and groups its pieces by partition, column by column. All partitions are resident at first; when the
+/// budget refuses memory, the writer that asked evicts its own rows of the last partitions into spill frames, and from then on these partitions
+/// are spilled by everyone ("the watermark"). Partitions below the watermark never touch the disk. A writer's ledger has a floor
+/// that holds any one of its steps, so a writer that has evicted all it held can always go on: none waits for another.
+/// Read phase (after every writer's Finish): partitions are rebuilt in order by ShuffleStore::Load.
+
+#include <arrow/type.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "exchange/grouped_piece.h"
+#include "exchange/piece_order.h"
+#include "spill/spill_area.h"
+
+namespace millstream {
+
+struct ShuffleOptions {
+  std::shared_ptr<arrow::Schema> schema;  // of the rows that are shuffled, declared types
+  ShuffleKeys keys;
+  uint32_t stage = 0;
+  std::shared_ptr<SpillArea> spill;  // may be null: then a refused allocation is an error
+  int64_t staging_bytes = 1 << 20;
+  bool always_spill = false;  // a hostile switch for tests: every piece goes to disk
+};
+
+class ShuffleStore;
+
+struct SpilledFrame {
+  uint32_t partition;
+  int64_t rows;
+  FrameLocation location;
+};
+
+/// Belongs to one lane; not thread-safe.
+class ShuffleWriter {
+ public:
+  /// `pool` is this lane's own.
+  ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool);
+
+  /// The order of a piece's rows, evicting when memory is short.
+  Result<PieceOrder> MakeOrder(const PieceRows& rows);
+  /// Starts a piece; its columns may be added in any order, each once. Returns the piece's index for the Add calls.
+  Result<size_t> BeginPiece(const PieceRows& rows, const PieceOrder& order);
+  const GroupedPiece& piece(size_t index) const { return pieces_[index]; }
+
+  /// Starts a flat column: values lie in [base, base + 2^(8 width)), as statistics say; AddFlat notices when they do not.
+  Status BeginFlat(size_t piece, int column, int width, int64_t base);
+  /// Adds rows [begin, begin + count) of the piece, `values` being flat values of the column's type. `valid` null: no nulls here.
+  Status AddFlat(size_t piece, int column, const PieceOrder& order, int64_t begin, int64_t count, const uint8_t* values, const uint8_t* valid);
+  /// Adds a whole array column: `values` in the declared type, one element for each of the piece's rows.
+  Status AddArray(size_t piece, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values);
+
+  /// Makes room: evicts at least `bytes` if there is as much. Called on a refused request, and by the executor when the budget asks.
+  Status Evict(int64_t bytes);
+  /// Hands the pieces over to the store.
+  Status Finish();
+
+  /// Allocates from the exchange's ledger, evicting when refused.
+  Result<std::shared_ptr<OwnedBuffer>> Allocate(int64_t bytes);
+
+ private:
+  /// Runs `step`, evicting and trying again as long as the budget refuses and something is left to evict.
+  template <typename Step>
+  auto WithRoom(int64_t bytes, Step&& step) -> decltype(step());
+  Status OpenRun();
+  Status WriteFrame(uint32_t partition);
+  void DropFrom(uint32_t watermark);
+  int64_t BytesFrom(uint32_t partition) const;
+  Status WidenRun(GroupedPiece* piece, FlatRun* run, int to_width);
+  Status EnsureValid(GroupedPiece* piece, FlatRun* run);
+
+  ShuffleStore* store_;
+  uint32_t task_;
+  std::shared_ptr<BudgetPool> pool_;
+  std::vector<GroupedPiece> pieces_;
+  std::unique_ptr<RunWriter> run_;
+  std::shared_ptr<OwnedBuffer> eviction_reserve_;
+  std::vector<SpilledFrame> frames_;
+};
+
+/// One column of one piece within one partition.
+struct ColumnSlice {
+  const uint8_t* values = nullptr;  // flat
+  const uint8_t* valid = nullptr;
+  int width = 0;
+  int64_t base = 0;
+  std::shared_ptr<arrow::ArrayData> array;  // storage form
+};
+
+struct PartitionPiece {
+  uint32_t source = 0;
+  int64_t first_row = 0;
+  int64_t count = 0;
+  const uint32_t* row_offsets = nullptr;
+  std::vector<ColumnSlice> columns;
+};
+
+/// The rows of one partition, not yet in order. Keeps the spill frames it points into alive.
+struct PartitionRows {
+  uint32_t partition = 0;
+  int64_t count = 0;
+  std::vector<PartitionPiece> pieces;
+  std::vector<std::shared_ptr<arrow::Buffer>> frames;
+};
+
+class ShuffleStore {
+ public:
+  explicit ShuffleStore(ShuffleOptions options);
+
+  const ShuffleOptions& options() const { return options_; }
+  const std::vector<int>& flat_widths() const { return flat_widths_; }
+  uint32_t partitions() const { return options_.keys.partitions; }
+  const std::shared_ptr<arrow::DataType>& storage_type(int column) const { return storage_types_[column]; }
+  /// Partitions below it are in memory.
+  uint32_t watermark() const { return watermark_.load(std::memory_order_relaxed); }
+
+  /// Rows of each partition; valid once all writers have finished.
+  std::vector<int64_t> PartitionCounts() const;
+  Result<PartitionRows> Load(uint32_t partition, const std::shared_ptr<BudgetPool>& pool) const;
+  /// The partition's rows are not needed again.
+  void Discard(uint32_t partition);
+
+  /// Bytes of `partition` on disk, which Load reads into memory.
+  int64_t SpilledBytes(uint32_t partition) const;
+
+ private:
+  friend class ShuffleWriter;
+  void LowerWatermark(uint32_t to);
+  void Accept(std::vector<GroupedPiece> pieces, std::vector<SpilledFrame> frames);
+
+  ShuffleOptions options_;
+  std::vector<int> flat_widths_;
+  std::atomic<uint32_t> watermark_;
+  std::atomic<uint32_t> next_piece_{0};
+  std::vector<std::shared_ptr<arrow::DataType>> storage_types_;
+  mutable std::mutex mutex_;  // guards the writers' hand-over; what it guards is constant in the read phase
+  std::vector<GroupedPiece> pieces_;
+  std::vector<std::vector<SpilledFrame>> frames_;         // by partition
+};
+
+}  // namespace millstream

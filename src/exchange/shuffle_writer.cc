@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <cstring>
+
+#include "column/gather.h"
+#include "column/narrow.h"
+#include "exchange/shuffle_frame.h"
+#include "exchange/shuffle_store.h"
+
+namespace millstream {
+namespace {
+
+/// A frame below this size wastes the disk: evict more partitions' worth at once instead.
+constexpr int64_t kFrameBytesWanted = 64 << 10;
+/// What compacting array slices needs while everything else is full.
+constexpr int64_t kEvictionReserveBytes = 512 << 10;
+
+template <typename T>
+bool Scatter(const FlatRun& run, const uint8_t* values, const uint32_t* places, int64_t count) {
+  return ScatterNarrow<T>(reinterpret_cast<const T*>(values), places, count, run.width, static_cast<T>(run.base),
+                          run.values->mutable_data());
+}
+
+bool ScatterFlat(const FlatRun& run, int flat_width, const uint8_t* values, const uint32_t* places, int64_t count) {
+  return flat_width == 8 ? Scatter<int64_t>(run, values, places, count) : Scatter<int32_t>(run, values, places, count);
+}
+
+template <typename T>
+const Status& StatusOf(const Result<T>& result) {
+  return result.status();
+}
+
+int64_t ArrayBytes(const arrow::ArrayData& data) { return RowBytes(data, 0, data.length); }
+
+}  // namespace
+
+ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool)
+    : store_(store), task_(task), pool_(std::move(pool)) {}
+
+template <typename Step>
+auto ShuffleWriter::WithRoom(int64_t bytes, Step&& step) -> decltype(step()) {
+  for (;;) {
+    auto result = step();
+    const Status& status = StatusOf(result);
+    if (status.ok() || KindOf(status) != ErrorKind::kBudget || store_->options_.spill == nullptr || BytesFrom(0) == 0) return result;
+    ARROW_RETURN_NOT_OK(Evict(bytes));
+  }
+}
+
+Result<std::shared_ptr<OwnedBuffer>> ShuffleWriter::Allocate(int64_t bytes) {
+  return WithRoom(bytes, [&] { return pool_->AllocateOwned(bytes); });
+}
+
+Result<PieceOrder> ShuffleWriter::MakeOrder(const PieceRows& rows) {
+  return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
+}
+
+Result<size_t> ShuffleWriter::BeginPiece(const PieceRows& rows, const PieceOrder& order) {
+  GroupedPiece piece;
+  ARROW_RETURN_NOT_OK(OpenRun());
+  piece.id = store_->next_piece_.fetch_add(1, std::memory_order_relaxed);
+  piece.source = rows.source;
+  piece.first_row = rows.first_row;
+  piece.offsets = order.offsets();
+  ARROW_ASSIGN_OR_RAISE(piece.row_offsets, WithRoom(order.kept() * 4, [&] { return order.RowOffsets(pool_); }));
+  piece.rows_resident = store_->partitions();
+  piece.columns.resize(store_->flat_widths_.size());
+  pieces_.push_back(std::move(piece));
+  return pieces_.size() - 1;
+}
+
+Status ShuffleWriter::BeginFlat(size_t piece, int column, int width, int64_t base) {
+  const int64_t rows = pieces_[piece].offsets.back() + 1;  // one more: the trash slot
+  ARROW_ASSIGN_OR_RAISE(auto values, Allocate(rows * width));
+  FlatRun& run = pieces_[piece].columns[column].flat;
+  run.width = width;
+  run.base = width == store_->flat_widths_[column] ? 0 : base;
+  run.values = std::move(values);
+  return Status::OK();
+}
+
+Status ShuffleWriter::AddFlat(size_t piece_index, int column, const PieceOrder& order, int64_t begin, int64_t count, const uint8_t* values,
+                              const uint8_t* valid) {
+  GroupedPiece& piece = pieces_[piece_index];
+  ColumnRun& column_run = piece.columns[column];
+  const int flat_width = store_->flat_widths_[column];
+  const uint32_t* places = order.places() + begin;
+  // Zeros under nulls need not lie in the range that the statistics promise.
+  const bool fits = (valid == nullptr || column_run.flat.width == flat_width) && ScatterFlat(column_run.flat, flat_width, values, places, count);
+  if (!fits) {
+    ARROW_RETURN_NOT_OK(WidenRun(&piece, &column_run.flat, flat_width));
+    if (!ScatterFlat(column_run.flat, flat_width, values, places, count)) return Status::UnknownError("a full-width scatter did not fit");
+  }
+  if (valid != nullptr) {
+    ARROW_RETURN_NOT_OK(EnsureValid(&piece, &column_run.flat));
+    ScatterBytes(valid, 1, places, count, column_run.flat.valid->mutable_data());
+  }
+  if (begin + count == order.count()) column_run.resident = store_->partitions();
+  return Status::OK();
+}
+
+Status ShuffleWriter::WidenRun(GroupedPiece* piece, FlatRun* run, int to_width) {
+  if (run->width == to_width) return Status::OK();
+  const int64_t rows = piece->offsets.back() + 1;
+  ARROW_ASSIGN_OR_RAISE(auto wide, Allocate(rows * to_width));
+  for (int64_t row = 0; row < rows; ++row) {
+    uint64_t value = 0;
+    std::memcpy(&value, run->values->data() + row * run->width, run->width);
+    value += static_cast<uint64_t>(run->base);
+    std::memcpy(wide->mutable_data() + row * to_width, &value, to_width);
+  }
+  run->values = std::move(wide);
+  run->width = to_width;
+  run->base = 0;
+  return Status::OK();
+}
+
+Status ShuffleWriter::EnsureValid(GroupedPiece* piece, FlatRun* run) {
+  if (run->valid != nullptr) return Status::OK();
+  const int64_t rows = piece->offsets.back() + 1;
+  ARROW_ASSIGN_OR_RAISE(run->valid, Allocate(rows));
+  std::memset(run->valid->mutable_data(), 1, rows);
+  return Status::OK();
+}
+
+Status ShuffleWriter::AddArray(size_t piece_index, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values) {
+  const uint32_t partitions = store_->partitions();
+  const int64_t bytes = ArrayBytes(*values);
+  ARROW_ASSIGN_OR_RAISE(auto stored, WithRoom(bytes, [&] { return ToStorage(values, pool_.get()); }));
+  // Not the piece's own row_offsets: an eviction between two groups shrinks those.
+  ARROW_ASSIGN_OR_RAISE(auto row_of_place, WithRoom(order.kept() * 4, [&] { return order.RowOffsets(pool_); }));
+  std::vector<std::shared_ptr<arrow::ArrayData>> groups(kEvictionGroups);
+  for (uint32_t group = 0; group < kEvictionGroups; ++group) {
+    const uint32_t begin = order.offsets()[GroupBegin(group, partitions)];
+    const uint32_t end = order.offsets()[GroupBegin(group + 1, partitions)];
+    ARROW_ASSIGN_OR_RAISE(groups[group], WithRoom(bytes / kEvictionGroups, [&] {
+                            return Gather(*stored, reinterpret_cast<const uint32_t*>(row_of_place->data()) + begin, end - begin, pool_.get());
+                          }));
+  }
+  pieces_[piece_index].columns[column].groups = std::move(groups);
+  pieces_[piece_index].columns[column].resident = partitions;
+  return Status::OK();
+}
+
+int64_t ShuffleWriter::BytesFrom(uint32_t partition) const {
+  int64_t bytes = 0;
+  const uint32_t partitions = store_->partitions();
+  for (const GroupedPiece& piece : pieces_) {
+    auto rows_until = [&](uint32_t resident) { return int64_t{piece.offsets[std::max(resident, partition)]} - piece.offsets[partition]; };
+    bytes += 4 * rows_until(piece.rows_resident);
+    for (const ColumnRun& run : piece.columns) {
+      if (run.resident <= partition) continue;
+      bytes += rows_until(run.resident) * (run.flat.width + (run.flat.valid != nullptr));
+      if (run.groups.empty()) continue;
+      for (uint32_t group = GroupOf(partition, partitions); group < kEvictionGroups; ++group) {
+        if (run.groups[group] != nullptr) bytes += ArrayBytes(*run.groups[group]);
+      }
+    }
+  }
+  return bytes;
+}
+
+Status ShuffleWriter::OpenRun() {
+  if (run_ != nullptr || store_->options_.spill == nullptr) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(run_, store_->options_.spill->NewWriter(pool_, store_->options_.staging_bytes));
+  ARROW_ASSIGN_OR_RAISE(eviction_reserve_, pool_->AllocateOwned(kEvictionReserveBytes));
+  return Status::OK();
+}
+
+Status ShuffleWriter::Evict(int64_t bytes) {
+  const uint32_t partitions = store_->partitions();
+  eviction_reserve_.reset();
+  const uint32_t before = store_->watermark();
+  uint32_t group = before == partitions ? kEvictionGroups : GroupOf(before, partitions);
+  uint32_t watermark = before;
+  const int64_t wanted = std::max(bytes, BytesFrom(0) / 4);
+  auto enough = [&] {
+    const int64_t got = watermark == partitions ? 0 : BytesFrom(watermark);
+    return got >= wanted && got >= kFrameBytesWanted * (partitions - watermark);
+  };
+  while (group > 0 && !enough()) watermark = GroupBegin(--group, partitions);
+  store_->LowerWatermark(watermark);
+  for (uint32_t partition = watermark; partition < partitions; ++partition) ARROW_RETURN_NOT_OK(WriteFrame(partition));
+  ARROW_RETURN_NOT_OK(run_->Flush());
+  DropFrom(watermark);
+  ARROW_ASSIGN_OR_RAISE(eviction_reserve_, pool_->AllocateOwned(kEvictionReserveBytes));
+  return Status::OK();
+}
+
+Status ShuffleWriter::WriteFrame(uint32_t partition) {
+  FrameBuilder frame(pool_);
+  const auto& schema = *store_->options_.schema;
+  for (const GroupedPiece& piece : pieces_) {
+    if (piece.rows_resident > partition) frame.AddRows(piece, partition);
+    for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
+      const ColumnRun& run = piece.columns[column];
+      if (run.resident <= partition) continue;
+      if (run.groups.empty()) {
+        frame.AddFlat(piece, partition, column);
+      } else {
+        ARROW_RETURN_NOT_OK(frame.AddArray(piece, partition, column, StorageType(schema.field(column)->type())));
+      }
+    }
+  }
+  if (frame.empty()) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto location, run_->Append({store_->options_.stage, task_, 0, partition}, frame.pieces()));
+  frames_.push_back({partition, frame.rows(), location});
+  return Status::OK();
+}
+
+void ShuffleWriter::DropFrom(uint32_t watermark) {
+  const uint32_t partitions = store_->partitions();
+  for (GroupedPiece& piece : pieces_) {
+    const int64_t rows = piece.offsets[watermark];
+    auto shrink = [&](std::shared_ptr<OwnedBuffer>* buffer, int64_t width) {
+      if (*buffer == nullptr) return;
+      if (rows == 0) buffer->reset();
+      else if (rows * width < (*buffer)->size()) (*buffer)->ShrinkTail(rows * width);
+    };
+    if (piece.rows_resident > watermark) {
+      shrink(&piece.row_offsets, 4);
+      piece.rows_resident = watermark;
+    }
+    for (ColumnRun& run : piece.columns) {
+      if (run.resident <= watermark) continue;
+      shrink(&run.flat.values, run.flat.width);
+      shrink(&run.flat.valid, 1);
+      for (uint32_t group = 0; group < run.groups.size(); ++group) {
+        if (GroupBegin(group, partitions) >= watermark) run.groups[group].reset();
+      }
+      run.resident = watermark;
+    }
+  }
+}
+
+Status ShuffleWriter::Finish() {
+  if (store_->options_.always_spill && BytesFrom(0) > 0) {
+    store_->LowerWatermark(0);
+    ARROW_RETURN_NOT_OK(Evict(BytesFrom(0)));
+  }
+  run_.reset();
+  eviction_reserve_.reset();
+  store_->Accept(std::move(pieces_), std::move(frames_));
+  pieces_.clear();
+  return Status::OK();
+}
+
+}  // namespace millstream

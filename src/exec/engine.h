@@ -1,0 +1,57 @@
+#pragma once
+/// What all executions of one engine share: its lanes, its memory, its spill directory.
+///
+/// There is no global engine: Python keeps one for the process and makes a fresh one after a fork. An inherited engine must not be touched
+/// in the child; CheckAlive says so.
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "env/env.h"
+#include "memory/budget_pool.h"
+#include "spill/spill_area.h"
+#include "task/scheduler.h"
+
+namespace millstream {
+
+struct EngineOptions {
+  int num_cpus = 0;              // lanes; 0: the least of affinity and cgroup quota
+  int64_t memory_limit_bytes = 0;  // 0: half of what the cgroup or machine allows
+  std::string spill_directory;   // empty: $TMPDIR or /tmp, in a folder of its own
+  bool always_spill = false;     // hostile switch for tests
+};
+
+class Engine {
+ public:
+  static Result<std::shared_ptr<Engine>> Make(EngineOptions options, std::shared_ptr<Env> env = RealEnv(),
+                                              std::shared_ptr<Scheduler> scheduler = nullptr);
+  ~Engine();
+
+  const EngineOptions& options() const { return options_; }
+  const std::shared_ptr<Env>& env() const { return env_; }
+  const std::shared_ptr<Scheduler>& scheduler() const { return scheduler_; }
+  const std::shared_ptr<Budget>& budget() const { return budget_; }
+  const std::shared_ptr<PageArena>& arena() const { return arena_; }
+
+  /// A pool with a ledger of its own.
+  Result<std::shared_ptr<BudgetPool>> OpenPool(std::string ledger_name, int64_t floor_bytes) const;
+  /// The spill area, opened at the first call.
+  Result<std::shared_ptr<SpillArea>> spill();
+
+  /// kStale in a child of the process that made the engine.
+  Status CheckAlive() const;
+
+ private:
+  Engine() = default;
+  EngineOptions options_;
+  std::shared_ptr<Env> env_;
+  std::shared_ptr<Scheduler> scheduler_;
+  std::shared_ptr<Budget> budget_;
+  std::shared_ptr<PageArena> arena_;
+  std::mutex mutex_;
+  std::shared_ptr<SpillArea> spill_;
+  int64_t process_id_ = 0;
+};
+
+}  // namespace millstream

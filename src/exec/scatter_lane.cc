@@ -1,0 +1,160 @@
+#include "exec/scatter_lane.h"
+
+#include <algorithm>
+
+#include "column/gather.h"
+#include "column/narrow.h"
+#include "exchange/column_form.h"
+#include "ops/evaluate_rows.h"
+
+namespace millstream {
+namespace {
+
+/// Rows decoded at a time: 128 KiB of 8-byte values, which stay in the second-level cache until they are scattered.
+constexpr int64_t kDecodeRows = 16 << 10;
+
+std::vector<PieceRows> CutIntoPieces(const ScanTask& task, int64_t piece_rows) {
+  std::vector<PieceRows> pieces;
+  for (int64_t begin = 0; begin < task.rows; begin += piece_rows) {
+    pieces.push_back({task.source, task.first_row + begin, std::min(piece_rows, task.rows - begin), nullptr});
+  }
+  return pieces;
+}
+
+struct FlatEncoding {
+  int width;
+  int64_t base;
+};
+
+FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width) {
+  const auto range = columns.RangeOf(field);
+  if (!range.has_value()) return {flat_width, 0};
+  // Small non-negative values need no base, which lets all row groups share one encoding.
+  const int64_t base = range->min >= 0 && NarrowWidth(Range<int64_t>{0, range->max}) == NarrowWidth(Range<int64_t>{range->min, range->max}) ? 0 : range->min;
+  return {std::min(flat_width, NarrowWidth(Range<int64_t>{base, range->max})), base};
+}
+
+}  // namespace
+
+ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> pool)
+    : shared_(shared), pool_(pool), writer_(shared.store, lane, std::move(pool)) {}
+
+Result<bool> ScatterLane::Step() {
+  if (task_ == nullptr) {
+    task_ = shared_.cursor->Take();
+    if (task_ == nullptr) {
+      orders_.clear();
+      values_scratch_.reset();
+      valid_scratch_.reset();
+      ARROW_RETURN_NOT_OK(writer_.Finish());
+      return false;
+    }
+    ARROW_RETURN_NOT_OK(OpenTask(*task_));
+  } else {
+    ARROW_RETURN_NOT_OK(MoveColumn(next_column_++));
+  }
+  if (next_column_ == shared_.program->output->num_fields()) {
+    columns_.reset();
+    orders_.clear();
+    task_ = nullptr;
+  }
+  return true;
+}
+
+Status ScatterLane::OpenTask(const ScanTask& task) {
+  CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
+  if (values_scratch_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(values_scratch_, writer_.Allocate(kDecodeRows * 8));
+    ARROW_ASSIGN_OR_RAISE(valid_scratch_, writer_.Allocate(kDecodeRows));
+  }
+  ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_.get()));
+  auto pieces = CutIntoPieces(task, shared_.piece_rows);
+  if (shared_.program->filter != nullptr) ARROW_RETURN_NOT_OK(SelectRows(&pieces));
+  ARROW_RETURN_NOT_OK(BeginPieces(std::move(pieces)));
+  next_column_ = 0;
+  shared_.scan_statistics->rows += task.rows;
+  return Status::OK();
+}
+
+Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_.get()));
+  for (PieceRows& piece : *pieces) {
+    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
+    if (batch == nullptr || batch->num_rows() != piece.count) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_.get()));
+  }
+  return Status::OK();
+}
+
+Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
+  orders_.clear();
+  piece_index_.clear();
+  for (const PieceRows& piece : pieces) {
+    ARROW_ASSIGN_OR_RAISE(auto order, writer_.MakeOrder(piece));
+    ARROW_ASSIGN_OR_RAISE(const size_t index, writer_.BeginPiece(piece, order));
+    shared_.shuffle_statistics->rows += order.kept();
+    orders_.push_back(std::move(order));
+    piece_index_.push_back(index);
+  }
+  return Status::OK();
+}
+
+Status ScatterLane::MoveColumn(int column) {
+  CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
+  const OutputColumn& output = shared_.program->columns[column];
+  if (output.passthrough >= 0) {
+    const auto& input = shared_.program->input->field(output.passthrough);
+    const int field = columns_->schema()->GetFieldIndex(input->name());
+    if (field >= 0 && columns_->FlatWidth(field) > 0 && columns_->schema()->field(field)->type()->Equals(*input->type())) {
+      return MoveFlat(column, field);
+    }
+  }
+  return MoveArrays(column);
+}
+
+Status ScatterLane::MoveFlat(int column, int field) {
+  const int flat_width = shared_.store->flat_widths()[column];
+  const FlatEncoding encoding = EncodingOf(*columns_, field, flat_width);
+  ARROW_ASSIGN_OR_RAISE(auto reader, columns_->ReadFlat(field));
+  uint8_t* values = values_scratch_->mutable_data();
+  uint8_t* valid = valid_scratch_->mutable_data();
+  for (size_t piece = 0; piece < orders_.size(); ++piece) {
+    const int64_t count = orders_[piece].count();
+    ARROW_RETURN_NOT_OK(writer_.BeginFlat(piece_index_[piece], column, encoding.width, encoding.base));
+    for (int64_t begin = 0; begin < count; begin += kDecodeRows) {
+      const int64_t rows = std::min(kDecodeRows, count - begin);
+      ARROW_ASSIGN_OR_RAISE(const int64_t nulls, reader->Read(rows, values, valid));
+      ARROW_RETURN_NOT_OK(writer_.AddFlat(piece_index_[piece], column, orders_[piece], begin, rows, values, nulls > 0 ? valid : nullptr));
+    }
+    shared_.scan_statistics->bytes += count * flat_width;
+  }
+  return Status::OK();
+}
+
+Status ScatterLane::MoveArrays(int column) {
+  const OutputColumn& output = shared_.program->columns[column];
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, output.inputs, shared_.piece_rows, pool_.get()));
+  for (size_t piece = 0; piece < orders_.size(); ++piece) {
+    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
+    if (batch == nullptr || batch->num_rows() != orders_[piece].count()) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    ARROW_RETURN_NOT_OK(AddBatch(piece, column, *batch));
+  }
+  return Status::OK();
+}
+
+Status ScatterLane::AddBatch(size_t piece, int column, const arrow::RecordBatch& batch) {
+  ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(shared_.program->columns[column], batch, pool_.get()));
+  shared_.scan_statistics->bytes += RowBytes(*values, 0, values->length);
+  const int flat_width = shared_.store->flat_widths()[column];
+  if (flat_width == 0) return writer_.AddArray(piece_index_[piece], column, orders_[piece], values);
+  ARROW_RETURN_NOT_OK(writer_.BeginFlat(piece_index_[piece], column, flat_width, 0));
+  std::shared_ptr<OwnedBuffer> valid;
+  if (values->GetNullCount() > 0) {
+    ARROW_ASSIGN_OR_RAISE(valid, writer_.Allocate(values->length));
+    UnpackValidity(*values, valid->mutable_data());
+  }
+  const uint8_t* bytes = values->buffers[1]->data() + values->offset * flat_width;
+  return writer_.AddFlat(piece_index_[piece], column, orders_[piece], 0, values->length, bytes, valid == nullptr ? nullptr : valid->data());
+}
+
+}  // namespace millstream

@@ -1,0 +1,69 @@
+#pragma once
+/// The write phase of one lane: takes scan tasks and scatters their columns, one at a time, into the shuffle.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "exchange/shuffle_store.h"
+#include "exec/stage_statistics.h"
+#include "ops/row_program.h"
+#include "ops/scan_columns.h"
+
+namespace millstream {
+
+/// Hands scan tasks out to lanes, each once, in order.
+class ScanCursor {
+ public:
+  explicit ScanCursor(const std::vector<ScanTask>* tasks) : tasks_(tasks) {}
+  const ScanTask* Take() {
+    const size_t index = next_.fetch_add(1, std::memory_order_relaxed);
+    return index < tasks_->size() ? &(*tasks_)[index] : nullptr;
+  }
+
+ private:
+  const std::vector<ScanTask>* tasks_;
+  std::atomic<size_t> next_{0};
+};
+
+class ScatterLane {
+ public:
+  struct Shared {
+    std::shared_ptr<const ScanSource> source;
+    std::shared_ptr<const RowProgram> program;
+    ShuffleStore* store;
+    ScanCursor* cursor;
+    StageStatistics* scan_statistics;
+    StageStatistics* shuffle_statistics;
+    int64_t piece_rows;
+  };
+
+  ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> pool);
+
+  /// Does one step: opens a task, or moves one column of it. False when no task is left and the writer has finished.
+  Result<bool> Step();
+
+ private:
+  Status OpenTask(const ScanTask& task);
+  /// Evaluates the filter of each piece; `selected` per piece, null where all rows stay.
+  Status SelectRows(std::vector<PieceRows>* pieces);
+  Status BeginPieces(std::vector<PieceRows> pieces);
+  Status MoveColumn(int column);
+  Status MoveFlat(int column, int field);
+  Status MoveArrays(int column);
+  Status AddBatch(size_t piece, int column, const arrow::RecordBatch& batch);
+
+  Shared shared_;
+  std::shared_ptr<BudgetPool> pool_;
+  ShuffleWriter writer_;
+  const ScanTask* task_ = nullptr;
+  std::unique_ptr<ScanColumns> columns_;
+  std::vector<PieceOrder> orders_;
+  std::vector<size_t> piece_index_;
+  int next_column_ = 0;
+  std::shared_ptr<OwnedBuffer> values_scratch_;
+  std::shared_ptr<OwnedBuffer> valid_scratch_;
+};
+
+}  // namespace millstream

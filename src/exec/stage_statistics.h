@@ -1,0 +1,45 @@
+#pragma once
+/// What one stage of an execution did. Lanes add to it; anyone may read it at any time.
+
+#include <time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace millstream {
+
+struct StageStatistics {
+  explicit StageStatistics(std::string stage_name) : name(std::move(stage_name)) {}
+
+  const std::string name;
+  std::atomic<int64_t> rows_expected{0};    // 0: not known
+  std::atomic<int64_t> rows{0};
+  std::atomic<int64_t> bytes{0};
+  std::atomic<int64_t> cpu_nanoseconds{0};
+  std::atomic<int64_t> wait_in_nanoseconds{0};   // for input
+  std::atomic<int64_t> wait_out_nanoseconds{0};  // for room downstream
+  std::atomic<int64_t> spilled_bytes{0};
+  std::atomic<int64_t> read_back_bytes{0};
+  std::atomic<int64_t> peak_memory_bytes{0};
+};
+
+/// Adds the CPU time of the calling thread between construction and destruction.
+class CpuTimer {
+ public:
+  explicit CpuTimer(std::atomic<int64_t>* total) : total_(total), start_(Now()) {}
+  ~CpuTimer() { total_->fetch_add(Now() - start_, std::memory_order_relaxed); }
+  CpuTimer(const CpuTimer&) = delete;
+  CpuTimer& operator=(const CpuTimer&) = delete;
+
+ private:
+  static int64_t Now() {
+    timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+  }
+  std::atomic<int64_t>* total_;
+  int64_t start_;
+};
+
+}  // namespace millstream

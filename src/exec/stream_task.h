@@ -1,0 +1,71 @@
+#pragma once
+/// What all streams share: a stop signal, a count of the tasks under way, blocked tasks to wake.
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "exec/engine.h"
+#include "task/cancellation.h"
+
+namespace millstream {
+
+class StreamCore {
+ public:
+  explicit StreamCore(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  const std::shared_ptr<Engine>& engine() const { return engine_; }
+  const Cancellation& cancellation() const { return cancellation_; }
+  void Fail(const Status& status) {
+    cancellation_.Cancel(status);
+    WakeAll();
+  }
+  /// Keeps a blocked task's waker until the next WakeAll.
+  void Block(Waker waker) {
+    std::lock_guard lock(mutex_);
+    blocked_.push_back(std::move(waker));
+  }
+  /// Wakes the blocked tasks and the consumer.
+  void WakeAll() {
+    std::vector<Waker> wakers;
+    {
+      std::lock_guard lock(mutex_);
+      wakers.swap(blocked_);
+    }
+    for (auto& waker : wakers) waker();
+    engine_->scheduler()->Notify();
+  }
+  /// Cancels and waits until no task is left.
+  void Stop() {
+    Fail(MakeError(ErrorKind::kCancelled, "the stream was closed"));
+    engine_->scheduler()->WaitUntil([alive = tasks_alive_] { return *alive == 0; });
+  }
+
+ private:
+  friend class TaskCount;
+  std::shared_ptr<Engine> engine_;
+  Cancellation cancellation_;
+  std::shared_ptr<std::atomic<int>> tasks_alive_ = std::make_shared<std::atomic<int>>(0);
+  std::mutex mutex_;
+  std::vector<Waker> blocked_;
+};
+
+/// Counts a task as one of its stream's. Must be the task's first member, so that it is destroyed after all that refers to the stream: the
+/// stream waits for the count before it lets go of the engine, and no lane may be the one that ends the engine.
+class TaskCount {
+ public:
+  explicit TaskCount(const StreamCore& core) : alive_(core.tasks_alive_), scheduler_(core.engine_->scheduler().get()) { ++*alive_; }
+  ~TaskCount() {
+    --*alive_;
+    scheduler_->Notify();
+  }
+  TaskCount(const TaskCount&) = delete;
+  TaskCount& operator=(const TaskCount&) = delete;
+
+ private:
+  std::shared_ptr<std::atomic<int>> alive_;
+  Scheduler* scheduler_;
+};
+
+}  // namespace millstream

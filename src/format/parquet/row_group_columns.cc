@@ -1,0 +1,234 @@
+#include "format/parquet/row_group_columns.h"
+
+#include <arrow/api.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/schema.h>
+#include <parquet/column_reader.h>
+#include <parquet/file_reader.h>
+#include <parquet/statistics.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/parquet/parquet_guard.h"
+
+namespace millstream {
+namespace {
+
+/// Column chunks above this are read through a small window rather than at once.
+constexpr int64_t kWholeChunkBytesMax = 8 << 20;
+constexpr int64_t kStreamBufferBytes = 1 << 20;
+
+template <typename ParquetType>
+class TypedFlatReader : public FlatColumnReader {
+ public:
+  using Value = typename ParquetType::c_type;
+
+  TypedFlatReader(std::shared_ptr<parquet::ColumnReader> reader, std::string where)
+      : reader_(std::move(reader)), where_(std::move(where)), optional_(reader_->descr()->max_definition_level() == 1) {}
+
+  Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) override {
+    auto nulls = GuardParquet([&]() -> Result<int64_t> { return ReadSome(count, reinterpret_cast<Value*>(values), valid); });
+    if (!nulls.ok()) return WithContext(nulls.status(), where_);
+    return nulls;
+  }
+
+ private:
+  Result<int64_t> ReadSome(int64_t count, Value* values, uint8_t* valid) {
+    auto* typed = static_cast<parquet::TypedColumnReader<ParquetType>*>(reader_.get());
+    if (optional_ && static_cast<int64_t>(levels_.size()) < count) levels_.resize(count);
+    int64_t nulls = 0;
+    for (int64_t row = 0; row < count;) {
+      int64_t found = 0;
+      const int64_t read = typed->ReadBatch(count - row, optional_ ? levels_.data() : nullptr, nullptr, values + row, &found);
+      if (read == 0) return MakeError(ErrorKind::kCorruptData, "the column chunk ends before its row group does");
+      if (found < read) {
+        if (nulls == 0) std::memset(valid, 1, row);
+        nulls += read - found;
+        Spread(read, found, values + row, valid + row);
+      } else if (nulls > 0) {
+        std::memset(valid + row, 1, read);
+      }
+      row += read;
+    }
+    return nulls;
+  }
+
+  /// Moves `found` dense values to the rows whose level says they are there.
+  void Spread(int64_t rows, int64_t found, Value* values, uint8_t* valid) const {
+    int64_t from = found;
+    for (int64_t row = rows - 1; row >= 0; --row) {
+      const bool present = levels_[row] == 1;
+      valid[row] = present;
+      values[row] = present ? values[--from] : Value{};
+    }
+  }
+
+  std::shared_ptr<parquet::ColumnReader> reader_;
+  std::string where_;
+  bool optional_;
+  std::vector<int16_t> levels_;
+};
+
+/// True where the decoded Parquet values are the Arrow values, bit for bit.
+bool SameRepresentation(const arrow::DataType& type, parquet::Type::type physical) {
+  using arrow::Type;
+  switch (type.id()) {
+    case Type::INT64:
+    case Type::UINT64:
+    case Type::TIME64:
+    case Type::DURATION:
+      return physical == parquet::Type::INT64;
+    case Type::TIMESTAMP:
+      return physical == parquet::Type::INT64;
+    case Type::INT32:
+    case Type::UINT32:
+    case Type::DATE32:
+    case Type::TIME32:
+      return physical == parquet::Type::INT32;
+    case Type::FLOAT:
+      return physical == parquet::Type::FLOAT;
+    case Type::DOUBLE:
+      return physical == parquet::Type::DOUBLE;
+    default:
+      return false;
+  }
+}
+
+/// The unit in which a Parquet column stores times; a different one in the Arrow schema needs a conversion.
+bool SameUnit(const arrow::DataType& type, const parquet::ColumnDescriptor& column) {
+  const auto& logical = column.logical_type();
+  auto unit_is = [&](arrow::TimeUnit::type unit, auto stored) {
+    using Unit = parquet::LogicalType::TimeUnit;
+    return (unit == arrow::TimeUnit::MILLI && stored == Unit::MILLIS) || (unit == arrow::TimeUnit::MICRO && stored == Unit::MICROS) ||
+           (unit == arrow::TimeUnit::NANO && stored == Unit::NANOS);
+  };
+  if (type.id() == arrow::Type::TIMESTAMP) {
+    return logical != nullptr && logical->is_timestamp() &&
+           unit_is(static_cast<const arrow::TimestampType&>(type).unit(),
+                   static_cast<const parquet::TimestampLogicalType&>(*logical).time_unit());
+  }
+  if (type.id() == arrow::Type::TIME32 || type.id() == arrow::Type::TIME64) {
+    return logical != nullptr && logical->is_time() &&
+           unit_is(static_cast<const arrow::TimeType&>(type).unit(), static_cast<const parquet::TimeLogicalType&>(*logical).time_unit());
+  }
+  return true;
+}
+
+class RowGroupColumns : public ScanColumns {
+ public:
+  Status Init(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
+    source_ = source;
+    row_group_ = row_group;
+    pool_ = pool;
+    parquet::ReaderProperties properties(pool);
+    properties.set_page_checksum_verification(true);
+    if (LargestChunkBytes() > kWholeChunkBytesMax) {
+      properties.enable_buffered_stream();
+      properties.set_buffer_size(kStreamBufferBytes);
+    }
+    parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
+    arrow_properties.set_pre_buffer(false);
+    auto reader = parquet::ParquetFileReader::Open(source.file, properties, source.metadata);
+    ARROW_ASSIGN_OR_RAISE(reader_, parquet::arrow::FileReader::Make(pool, std::move(reader), arrow_properties));
+    ARROW_RETURN_NOT_OK(reader_->GetSchema(&schema_));
+    group_ = reader_->parquet_reader()->RowGroup(row_group);
+    return Status::OK();
+  }
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  int64_t num_rows() const override { return group_->metadata()->num_rows(); }
+
+  int FlatWidth(int field) const override {
+    const auto& entry = reader_->manifest().schema_fields[field];
+    if (!entry.is_leaf()) return 0;
+    const auto* column = source_.metadata->schema()->Column(entry.column_index);
+    if (column->max_repetition_level() > 0 || column->max_definition_level() > 1) return 0;
+    const auto& type = *schema_->field(field)->type();
+    if (!SameRepresentation(type, column->physical_type()) || !SameUnit(type, *column)) return 0;
+    return arrow::internal::checked_cast<const arrow::FixedWidthType&>(type).byte_width();
+  }
+
+  std::optional<ValueRange> RangeOf(int field) const override {
+    const auto chunk = group_->metadata()->ColumnChunk(reader_->manifest().schema_fields[field].column_index);
+    const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::Statistics>> { return chunk->statistics(); });
+    if (!statistics.ok() || *statistics == nullptr || !(*statistics)->HasMinMax()) return std::nullopt;
+    if ((*statistics)->physical_type() == parquet::Type::INT64) {
+      const auto& typed = static_cast<const parquet::Int64Statistics&>(**statistics);
+      return ValueRange{typed.min(), typed.max()};
+    }
+    if ((*statistics)->physical_type() == parquet::Type::INT32) {
+      const auto& typed = static_cast<const parquet::Int32Statistics&>(**statistics);
+      return ValueRange{typed.min(), typed.max()};
+    }
+    return std::nullopt;
+  }
+
+  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) override {
+    const int leaf = reader_->manifest().schema_fields[field].column_index;
+    const std::string where = Where(schema_->field(field)->name());
+    auto opened = GuardParquet([&]() -> Result<std::unique_ptr<FlatColumnReader>> {
+      auto column = group_->Column(leaf);
+      switch (column->type()) {
+        case parquet::Type::INT32:
+          return std::make_unique<TypedFlatReader<parquet::Int32Type>>(std::move(column), where);
+        case parquet::Type::INT64:
+          return std::make_unique<TypedFlatReader<parquet::Int64Type>>(std::move(column), where);
+        case parquet::Type::FLOAT:
+          return std::make_unique<TypedFlatReader<parquet::FloatType>>(std::move(column), where);
+        default:
+          return std::make_unique<TypedFlatReader<parquet::DoubleType>>(std::move(column), where);
+      }
+    });
+    if (!opened.ok()) return WithContext(opened.status(), where);
+    return opened;
+  }
+
+  Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) override {
+    std::vector<int> leaves;
+    for (int field : fields) CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
+    reader_->set_batch_size(batch_rows);
+    auto opened = GuardParquet([&]() -> Result<std::unique_ptr<arrow::RecordBatchReader>> {
+      return reader_->GetRecordBatchReader({row_group_}, leaves);
+    });
+    if (!opened.ok()) return WithContext(opened.status(), Where(schema_->field(fields[0])->name()));
+    return opened;
+  }
+
+ private:
+  int64_t LargestChunkBytes() const {
+    const auto group = source_.metadata->RowGroup(row_group_);
+    int64_t largest = 0;
+    for (int column = 0; column < group->num_columns(); ++column) {
+      largest = std::max(largest, group->ColumnChunk(column)->total_compressed_size());
+    }
+    return largest;
+  }
+
+  static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
+    if (field.is_leaf()) leaves->push_back(field.column_index);
+    for (const auto& child : field.children) CollectLeaves(child, leaves);
+  }
+
+  std::string Where(const std::string& column) const {
+    return "file " + source_.path + ", row group " + std::to_string(row_group_) + ", column " + column;
+  }
+
+  ParquetSource source_;
+  int row_group_ = 0;
+  arrow::MemoryPool* pool_ = nullptr;
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  std::shared_ptr<parquet::RowGroupReader> group_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ScanColumns>> OpenRowGroup(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
+  auto columns = std::make_unique<RowGroupColumns>();
+  const Status opened = GuardParquet([&] { return columns->Init(source, row_group, pool); });
+  ARROW_RETURN_NOT_OK(WithContext(opened, "file " + source.path + ", row group " + std::to_string(row_group)));
+  return columns;
+}
+
+}  // namespace millstream

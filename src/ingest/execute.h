@@ -1,0 +1,30 @@
+#pragma once
+/// From a logical plan to a running stream.
+///
+/// The chain is folded, from the source up, into one row program over the source's columns (filters and projections commute with a shuffle, whose keys come
+/// from the source's rows), at most one shuffle, and what must happen after it: limits, and the row-wise stages above them.
+
+#include <memory>
+#include <string>
+
+#include "exec/batch_stream.h"
+#include "exec/engine.h"
+#include "plan/logical_plan.h"
+
+namespace millstream {
+
+struct ExecuteOptions {
+  uint64_t seed = 0;    // of the shuffle; ignored where its kind is kFixed
+  uint64_t epoch = 0;
+  int64_t batch_rows = 1024;
+  bool drop_last = false;
+  int prefetch_batches = 1;
+  bool preserve_order = true;
+  bool has_resume = false;
+  StreamPosition resume;
+  int64_t rows_delivered = 0;  // before the resume
+};
+
+Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options);
+
+}  // namespace millstream

@@ -1,0 +1,87 @@
+#include "ingest/slab.h"
+
+#include <arrow/buffer.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "column/gather.h"
+#include "ops/evaluate_rows.h"
+
+namespace millstream {
+Slab::Slab(int64_t index, int64_t rows, std::shared_ptr<arrow::Schema> schema, const std::vector<int>* flat_widths,
+           std::shared_ptr<HandOverPool> pool)
+    : index_(index), rows_(rows), schema_(std::move(schema)), flat_widths_(flat_widths), pool_(std::move(pool)), missing_(rows) {}
+
+Status Slab::Allocate() {
+  const size_t columns = flat_widths_->size();
+  flats_.resize(columns);
+  valids_.resize(columns);
+  arrays_.resize(columns);
+  for (size_t column = 0; column < columns; ++column) {
+    if ((*flat_widths_)[column] == 0) continue;
+    ARROW_ASSIGN_OR_RAISE(flats_[column], arrow::AllocateBuffer(rows_ * (*flat_widths_)[column], pool_.get()));
+  }
+  return Status::OK();
+}
+
+Result<uint8_t*> Slab::flat_valid(int column, int64_t row) {
+  std::lock_guard lock(mutex_);
+  if (valids_[column] == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(valids_[column], arrow::AllocateBuffer(rows_, pool_.get()));
+    std::memset(valids_[column]->mutable_data(), 1, rows_);
+  }
+  return valids_[column]->mutable_data() + row;
+}
+
+void Slab::AddArray(int column, int64_t row, std::shared_ptr<arrow::ArrayData> values) {
+  std::lock_guard lock(mutex_);
+  arrays_[column].push_back({row, std::move(values)});
+}
+
+void Slab::SetPosition(int64_t row, OrderPosition position) {
+  std::lock_guard lock(mutex_);
+  positions_.emplace_back(row, position);
+}
+
+const std::vector<std::pair<int64_t, OrderPosition>>& Slab::positions() {
+  std::sort(positions_.begin(), positions_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return positions_;
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishFlat(int column) {
+  const auto& type = schema_->field(column)->type();
+  if (valids_[column] == nullptr) return arrow::ArrayData::Make(type, rows_, {nullptr, flats_[column]}, 0);
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bits, arrow::AllocateBuffer((rows_ + 7) / 8, pool_.get()));
+  const int64_t nulls = PackValidity(valids_[column]->data(), rows_, bits->mutable_data());
+  valids_[column].reset();
+  return arrow::ArrayData::Make(type, rows_, {nulls == 0 ? nullptr : bits, flats_[column]}, nulls);
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishArray(int column) {
+  auto& parts = arrays_[column];
+  std::sort(parts.begin(), parts.end(), [](const ArrayPart& a, const ArrayPart& b) { return a.row < b.row; });
+  const auto& type = schema_->field(column)->type();
+  std::shared_ptr<arrow::ArrayData> joined;
+  if (parts.size() == 1) {
+    joined = parts[0].values;
+  } else {
+    std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
+    for (auto& part : parts) pieces.push_back(std::move(part.values));
+    ARROW_ASSIGN_OR_RAISE(joined, Concatenate(pieces, StorageType(type), pool_.get()));
+  }
+  parts.clear();
+  return FromStorage(joined, type, pool_.get());
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Slab::Finish() {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  for (int column = 0; column < schema_->num_fields(); ++column) {
+    ARROW_ASSIGN_OR_RAISE(auto data, (*flat_widths_)[column] > 0 ? FinishFlat(column) : FinishArray(column));
+    columns.push_back(std::move(data));
+  }
+  flats_.clear();
+  return arrow::RecordBatch::Make(schema_, rows_, std::move(columns));
+}
+
+}  // namespace millstream

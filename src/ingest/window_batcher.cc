@@ -1,0 +1,75 @@
+#include "ingest/window_batcher.h"
+
+#include <algorithm>
+
+#include "column/gather.h"
+
+namespace millstream {
+
+void WindowBatcher::Add(ReadyWindow window) {
+  if (window.batch->num_rows() == 0) {
+    if (window.memory != nullptr) window.memory->EndCharge();
+    return;
+  }
+  rows_waiting_ += window.batch->num_rows();
+  waiting_.push_back({std::move(window), 0, 0});
+}
+
+std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows, StreamPosition* position) {
+  Waiting& front = waiting_.front();
+  const int64_t left = front.window.batch->num_rows() - front.begin;
+  const int64_t taken = std::min(rows, left);
+  auto slice = taken == front.window.batch->num_rows() ? front.window.batch : front.window.batch->Slice(front.begin, taken);
+  front.begin += taken;
+  rows_waiting_ -= taken;
+  if (front.window.selected == nullptr) {
+    front.input_row += taken;
+  } else {
+    const uint8_t* selected = front.window.selected->data();
+    for (int64_t found = 0; found < taken; ++front.input_row) found += selected[front.input_row] != 0;
+  }
+  *position = {front.window.source, front.window.first_row + front.input_row};
+  if (taken == left) {
+    if (front.window.memory != nullptr) front.window.memory->EndCharge();
+    waiting_.pop_front();
+  }
+  return slice;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> WindowBatcher::Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts,
+                                                                arrow::MemoryPool* pool) const {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  int64_t rows = 0;
+  for (const auto& part : parts) rows += part->num_rows();
+  for (int column = 0; column < schema_->num_fields(); ++column) {
+    const auto& type = schema_->field(column)->type();
+    std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
+    for (const auto& part : parts) {
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(part->column_data(column), pool));
+      pieces.push_back(std::move(stored));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, StorageType(type), pool));
+    ARROW_ASSIGN_OR_RAISE(joined, FromStorage(joined, type, pool));
+    columns.push_back(std::move(joined));
+  }
+  return arrow::RecordBatch::Make(schema_, rows, std::move(columns));
+}
+
+Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& pool) {
+  StreamBatch out;
+  int64_t wanted = std::min(batch_rows_, rows_waiting_);
+  std::vector<std::shared_ptr<arrow::RecordBatch>> parts;
+  while (wanted > 0) {
+    parts.push_back(TakeSlice(wanted, &out.position));
+    wanted -= parts.back()->num_rows();
+  }
+  if (parts.size() == 1) {
+    out.data = std::move(parts[0]);
+    return out;
+  }
+  ARROW_ASSIGN_OR_RAISE(out.data, Join(parts, pool.get()));
+  pool->EndCharge();
+  return out;
+}
+
+}  // namespace millstream

@@ -1,0 +1,47 @@
+#pragma once
+/// Cuts a sequence of windows into batches of equal size: slices where a window has enough rows, joined copies where a batch spans windows.
+
+#include <arrow/record_batch.h>
+
+#include <deque>
+#include <memory>
+
+#include "exec/batch_stream.h"
+#include "memory/hand_over_pool.h"
+
+namespace millstream {
+
+/// A window of rows of one source, in order.
+struct ReadyWindow {
+  std::shared_ptr<arrow::RecordBatch> batch;
+  std::shared_ptr<HandOverPool> memory;     // of the batch; null when it is not the engine's
+  uint32_t source = 0;
+  int64_t first_row = 0;                    // of the window in its source
+  std::shared_ptr<arrow::Buffer> selected;  // one byte an input row; null when all rows were kept
+};
+
+class WindowBatcher {
+ public:
+  WindowBatcher(std::shared_ptr<arrow::Schema> schema, int64_t batch_rows) : schema_(std::move(schema)), batch_rows_(batch_rows) {}
+
+  void Add(ReadyWindow window);
+  int64_t rows_waiting() const { return rows_waiting_; }
+  /// The next min(batch_rows, rows_waiting()) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended.
+  Result<StreamBatch> Take(const std::shared_ptr<HandOverPool>& pool);
+
+ private:
+  struct Waiting {
+    ReadyWindow window;
+    int64_t begin = 0;       // rows of the batch already taken
+    int64_t input_row = 0;   // input rows up to the last one taken
+  };
+  std::shared_ptr<arrow::RecordBatch> TakeSlice(int64_t rows, StreamPosition* position);
+  Result<std::shared_ptr<arrow::RecordBatch>> Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool) const;
+
+  std::shared_ptr<arrow::Schema> schema_;
+  int64_t batch_rows_;
+  std::deque<Waiting> waiting_;
+  int64_t rows_waiting_ = 0;
+};
+
+}  // namespace millstream

@@ -1,0 +1,96 @@
+#include "ops/evaluate_rows.h"
+
+#include <arrow/array/util.h>
+#include <arrow/compute/cast.h>
+#include <arrow/util/bit_util.h>
+
+#include <cstring>
+
+namespace millstream {
+namespace {
+
+class SchemaReader : public InputReader {
+ public:
+  SchemaReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::vector<std::shared_ptr<arrow::Field>> wanted, std::vector<int> positions,
+               arrow::MemoryPool* pool)
+      : reader_(std::move(reader)), schema_(arrow::schema(std::move(wanted))), positions_(std::move(positions)), pool_(pool) {}
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    std::shared_ptr<arrow::RecordBatch> read;
+    ARROW_RETURN_NOT_OK(reader_->ReadNext(&read));
+    if (read == nullptr) return read;
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    for (size_t i = 0; i < positions_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto column, Column(*read, positions_[i], schema_->field(static_cast<int>(i))->type()));
+      columns.push_back(std::move(column));
+    }
+    return arrow::RecordBatch::Make(schema_, read->num_rows(), std::move(columns));
+  }
+
+ private:
+  Result<std::shared_ptr<arrow::Array>> Column(const arrow::RecordBatch& read, int position, const std::shared_ptr<arrow::DataType>& type) const {
+    if (position < 0) return arrow::MakeArrayOfNull(type, read.num_rows(), pool_);
+    const auto& column = read.column(position);
+    if (column->type()->Equals(*type)) return column;
+    arrow::compute::ExecContext context(pool_);
+    ARROW_ASSIGN_OR_RAISE(auto cast, arrow::compute::Cast(arrow::Datum(column), type, arrow::compute::CastOptions::Safe(), &context));
+    return cast.make_array();
+  }
+
+  std::unique_ptr<arrow::RecordBatchReader> reader_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<int> positions_;  // in what is read; negative: the source has no such column
+  arrow::MemoryPool* pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
+                                                int64_t batch_rows, arrow::MemoryPool* pool) {
+  std::vector<std::shared_ptr<arrow::Field>> wanted;
+  std::vector<int> positions;
+  std::vector<int> fields;
+  for (int input : inputs) {
+    wanted.push_back(schema.field(input));
+    const int field = columns.schema()->GetFieldIndex(schema.field(input)->name());
+    positions.push_back(field < 0 ? -1 : static_cast<int>(fields.size()));
+    if (field >= 0) fields.push_back(field);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, columns.ReadArrays(fields, batch_rows));
+  return std::make_unique<SchemaReader>(std::move(reader), std::move(wanted), std::move(positions), pool);
+}
+
+Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(const auto result, Evaluate(filter, batch, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> selected, arrow::AllocateBuffer(batch.num_rows(), pool));
+  const uint8_t* bits = result->buffers[1]->data();
+  const uint8_t* valid = result->MayHaveNulls() ? result->buffers[0]->data() : nullptr;
+  uint8_t* out = selected->mutable_data();
+  for (int64_t row = 0; row < batch.num_rows(); ++row) {
+    const int64_t bit = result->offset + row;
+    out[row] = arrow::bit_util::GetBit(bits, bit) && (valid == nullptr || arrow::bit_util::GetBit(valid, bit));
+  }
+  return selected;
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+  if (column.passthrough >= 0) return batch.column_data(0);
+  return Evaluate(*column.expression, batch, pool);
+}
+
+int64_t PackValidity(const uint8_t* valid, int64_t rows, uint8_t* bits) {
+  std::memset(bits, 0, arrow::bit_util::BytesForBits(rows));
+  int64_t nulls = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    bits[row / 8] |= static_cast<uint8_t>((valid[row] != 0) << (row % 8));
+    nulls += valid[row] == 0;
+  }
+  return nulls;
+}
+
+void UnpackValidity(const arrow::ArrayData& data, uint8_t* valid) {
+  const uint8_t* bits = data.buffers[0]->data();
+  for (int64_t row = 0; row < data.length; ++row) valid[row] = arrow::bit_util::GetBit(bits, data.offset + row);
+}
+
+}  // namespace millstream

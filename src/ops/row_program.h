@@ -1,0 +1,36 @@
+#pragma once
+/// The row-wise stages between a scan and what follows, fused: which rows are kept, and how each output column comes from the source's columns.
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ops/scan_columns.h"
+#include "plan/expression.h"
+
+namespace millstream {
+
+struct OutputColumn {
+  std::shared_ptr<arrow::Field> field;
+  ExpressionPtr expression;       // bound to the inputs; null where the column passes through
+  int passthrough = -1;      // index in the source schema where the expression is just that column
+  std::vector<int> inputs;   // indexes in the source schema that the expression reads
+};
+
+/// Immutable; made once a plan.
+struct RowProgram {
+  std::shared_ptr<arrow::Schema> input;
+  std::shared_ptr<arrow::Schema> output;
+  std::vector<OutputColumn> columns;
+  ExpressionPtr filter;  // bound to filter_inputs; may be null
+  std::vector<int> filter_inputs;
+
+  static Result<std::shared_ptr<const RowProgram>> Make(std::shared_ptr<arrow::Schema> input, ExpressionPtr filter,
+                                                        const std::vector<std::pair<std::string, ExpressionPtr>>& columns);
+  /// All columns as they are.
+  static Result<std::shared_ptr<const RowProgram>> PassThrough(std::shared_ptr<arrow::Schema> input);
+};
+
+}  // namespace millstream

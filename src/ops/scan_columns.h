@@ -1,0 +1,67 @@
+#pragma once
+/// One scan task's rows, handed out a column at a time.
+///
+/// A scan task is a contiguous run of one source's rows (a row group of a file, a slice of a table). Formats implement this interface; the scan operator
+/// and the exchange read through it. Only one column's decoder need be open at a time, which is what keeps a scan's memory small.
+/// Errors name the source, the row group and the column. Not thread-safe; one object a task.
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+
+namespace millstream {
+
+/// Decodes a flat column of 4- or 8-byte values into the caller's memory.
+class FlatColumnReader {
+ public:
+  virtual ~FlatColumnReader() = default;
+  /// Reads the next `count` rows into `values` (zero under nulls). Returns the number of nulls; where it is not
+  /// zero `valid` holds one byte a row, 1 for a value, otherwise `valid` is untouched.
+  virtual Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) = 0;
+};
+
+/// What a format knows of a flat column's values before reading them.
+struct ValueRange {
+  int64_t min;
+  int64_t max;
+};
+
+class ScanColumns {
+ public:
+  virtual ~ScanColumns() = default;
+
+  /// The source's own schema.
+  virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  virtual int64_t num_rows() const = 0;
+  /// Bytes of a value if ReadFlat takes the field (4 or 8), else 0.
+  virtual int FlatWidth(int field) const = 0;
+  /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
+  virtual std::optional<ValueRange> RangeOf(int field) const = 0;
+  virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) = 0;
+  /// Batches of `batch_rows` rows (the last may be shorter) of the given fields, in the given order.
+  virtual Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) = 0;
+};
+
+/// One unit of scanning: `rows` rows of source `source` from row `first_row` on (before any filter).
+struct ScanTask {
+  uint32_t source = 0;   // ordinal in the sorted listing
+  int unit = 0;          // row group, or slice, within the source
+  int64_t first_row = 0;
+  int64_t rows = 0;
+};
+
+/// All tasks of a data set, in the source's order. Immutable, shared by lanes.
+class ScanSource {
+ public:
+  virtual ~ScanSource() = default;
+  /// The unified schema: what a task's columns are brought to (missing ones are null, narrower ones cast).
+  virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  virtual const std::vector<ScanTask>& tasks() const = 0;
+  virtual Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const = 0;
+};
+
+}  // namespace millstream

@@ -1,0 +1,50 @@
+#pragma once
+/// Runs a row program over one scan task and gives whole record batches, a window of rows at a time.
+///
+/// When one window covers the task, each column is read to its end before the next is opened; otherwise all columns stay open and advance together, which
+/// costs a page and a dictionary of memory a column.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "memory/hand_over_pool.h"
+#include "ops/evaluate_rows.h"
+
+namespace millstream {
+
+class TaskRows {
+ public:
+  /// `pool` is for what the reading needs, output comes from the pool given to Next.
+  static Result<std::unique_ptr<TaskRows>> Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
+                                                int64_t window_rows, arrow::MemoryPool* pool);
+
+  struct Window {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    int64_t input_rows = 0;                       // before the filter
+    std::shared_ptr<arrow::Buffer> selected;      // one byte an input row; null when all are kept
+  };
+  /// The next window's kept rows (maybe none); batch is null at the end.
+  Result<Window> Next(arrow::MemoryPool* pool);
+
+ private:
+  struct OpenColumn {
+    std::unique_ptr<FlatColumnReader> flat;
+    std::unique_ptr<InputReader> arrays;
+  };
+  TaskRows() = default;
+  Status OpenReader(int column);
+  Result<std::shared_ptr<arrow::ArrayData>> ReadColumn(int column, const Window& window, const std::vector<uint32_t>& kept, arrow::MemoryPool* pool);
+  Result<std::shared_ptr<arrow::ArrayData>> ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool);
+  Result<std::shared_ptr<arrow::Buffer>> Select(int64_t rows);
+
+  std::unique_ptr<ScanColumns> columns_;
+  std::shared_ptr<const RowProgram> program_;
+  arrow::MemoryPool* pool_ = nullptr;
+  int64_t window_rows_ = 0;
+  int64_t rows_left_ = 0;
+  std::unique_ptr<InputReader> filter_;
+  std::vector<OpenColumn> open_;
+};
+
+}  // namespace millstream

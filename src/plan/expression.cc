@@ -1,0 +1,63 @@
+#include "plan/expression.h"
+
+#include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
+
+#include <algorithm>
+
+#include "plan/near_names.h"
+
+namespace millstream {
+namespace {
+
+/// Registers Arrow's kernels, which since Arrow 21 live in a library of their own.
+Status InitialiseKernels() {
+  static const Status status = arrow::compute::Initialize();
+  return status;
+}
+
+}  // namespace
+
+std::vector<std::string> Expression::columns() const {
+  std::vector<std::string> names;
+  for (const auto& reference : arrow::compute::FieldsInExpression(tree_)) {
+    if (reference.name() == nullptr) continue;
+    if (std::find(names.begin(), names.end(), *reference.name()) == names.end()) names.push_back(*reference.name());
+  }
+  return names;
+}
+
+std::string Expression::bare_column() const {
+  const auto* reference = tree_.field_ref();
+  return reference != nullptr && reference->name() != nullptr ? *reference->name() : "";
+}
+
+ExpressionPtr ColumnExpression(std::string name) {
+  return std::make_shared<Expression>(arrow::compute::field_ref(arrow::FieldRef(std::move(name))));
+}
+
+ExpressionPtr LiteralExpression(arrow::Datum value) { return std::make_shared<Expression>(arrow::compute::literal(std::move(value))); }
+
+Result<ExpressionPtr> Bind(const Expression& expression, const arrow::Schema& schema) {
+  ARROW_RETURN_NOT_OK(InitialiseKernels());
+  for (const std::string& name : expression.columns()) {
+    if (schema.GetFieldIndex(name) < 0) return UnknownColumn(name, schema);
+  }
+  auto bound = expression.tree().Bind(schema);
+  if (!bound.ok()) return MakeError(ErrorKind::kType, "cannot evaluate " + expression.ToString() + ": " + bound.status().message());
+  return std::make_shared<Expression>(std::move(*bound));
+}
+
+std::shared_ptr<arrow::DataType> TypeOf(const Expression& bound) { return bound.tree().type()->GetSharedPtr(); }
+
+Result<std::shared_ptr<arrow::ArrayData>> Evaluate(const Expression& bound, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+  arrow::compute::ExecContext context(pool);
+  context.set_use_threads(false);
+  auto evaluated = arrow::compute::ExecuteScalarExpression(bound.tree(), arrow::compute::ExecBatch(batch), &context);
+  if (!evaluated.ok()) return WithContext(evaluated.status(), "evaluating " + bound.ToString());
+  if (evaluated->is_array()) return evaluated->array();
+  ARROW_ASSIGN_OR_RAISE(auto array, arrow::MakeArrayFromScalar(*evaluated->scalar(), batch.num_rows(), pool));
+  return array->data();
+}
+
+}  // namespace millstream

@@ -1,0 +1,33 @@
+#include "plan/substitute.h"
+
+#include <algorithm>
+
+namespace millstream {
+namespace {
+
+using Tree = arrow::compute::Expression;
+
+Result<Tree> SubstituteTree(const Tree& tree, const NamedExpressions& columns) {
+  if (const auto* reference = tree.field_ref()) {
+    const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == *reference->name(); });
+    if (found == columns.end()) return MakeError(ErrorKind::kUnknownColumn, "no column '" + *reference->name() + "'");
+    return found->second->tree();
+  }
+  const auto* call = tree.call();
+  if (call == nullptr) return tree;
+  std::vector<Tree> arguments;
+  for (const Tree& argument : call->arguments) {
+    ARROW_ASSIGN_OR_RAISE(auto substituted, SubstituteTree(argument, columns));
+    arguments.push_back(std::move(substituted));
+  }
+  return arrow::compute::call(call->function_name, std::move(arguments), call->options);
+}
+
+}  // namespace
+
+Result<ExpressionPtr> Substitute(const Expression& expression, const NamedExpressions& columns) {
+  ARROW_ASSIGN_OR_RAISE(auto tree, SubstituteTree(expression.tree(), columns));
+  return std::make_shared<Expression>(std::move(tree));
+}
+
+}  // namespace millstream
