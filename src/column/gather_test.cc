@@ -142,7 +142,9 @@ TEST(ToStorage, KeepsTheRowsAndCopiesNothingWithoutNeed) {
     ASSERT_TRUE(stored.ok()) << stored.status().ToString();
     ASSERT_TRUE(arrow::MakeArray(*stored)->ValidateFull().ok());
     ASSERT_EQ(RenderRows(*arrow::MakeArray(*stored)), RenderRows(*array));
-    if (StorageType(array->type()) == array->type()) ASSERT_EQ(stored->get(), array->data().get());
+    if (StorageType(array->type()) == array->type()) {
+      ASSERT_EQ(stored->get(), array->data().get());
+    }
   });
 }
 

@@ -59,7 +59,9 @@ TEST(FromStorage, OfASliceHasNoValuesFromBeyondIt) {
     const auto own = *Concatenate({slice}, stored->type, Pool());
     const auto restored = MustRestore(slice, type), expected = MustRestore(own, type);
     ASSERT_TRUE(arrow::MakeArray(restored)->ValidateFull().ok());
-    if (type->id() != arrow::Type::EXTENSION) ASSERT_EQ(FirstDifference(*restored, *expected), "");
+    if (type->id() != arrow::Type::EXTENSION) {
+      ASSERT_EQ(FirstDifference(*restored, *expected), "");
+    }
     ASSERT_EQ(RenderRows(*arrow::MakeArray(restored)), RenderRows(*arrow::MakeArray(own)));
   }
 }
