@@ -45,7 +45,9 @@ void Scatter(benchmark::State& state) {
   const auto positions = state.range(2) ? RandomPositions(count) : StreamPositions(count);
   const std::vector<T> values(count, 7);
   std::vector<uint8_t> out(count * width);
-  for (auto _ : state) benchmark::DoNotOptimize(ScatterNarrow<T>(values.data(), positions.data(), count, width, 7, out.data()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(ScatterNarrow<T>(values.data(), positions.data(), count, width, 7, out.data()));
+  }
   Count(state, count, sizeof(T) + 4 + width);
 }
 BENCHMARK(Scatter<int64_t>)->ArgsProduct({{1 << 16, 1 << 20, 1 << 23}, {1, 2, 4, 8}, {0, 1}});

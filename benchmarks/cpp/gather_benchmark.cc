@@ -66,12 +66,14 @@ ArrayPtr Column(int64_t which) {
     case 7: return Lists(4);
     case 8: return Tensors(3);
     case 9: return Tensors(64);
-    default: return *arrow::StructArray::Make({Floats(true), Texts<arrow::StringBuilder>(10, false)}, std::vector<std::string>{"a", "b"});
+    default:
+      return *arrow::StructArray::Make({Floats(true), Texts<arrow::StringBuilder>(10, false)},
+                                       std::vector<std::string>{"a", "b"});
   }
 }
 
-const char* const kNames[] = {"float64", "float64 nulls", "string 10", "string 10 nulls", "string 100", "view 10", "view 100",
-                              "list<float> 4", "tensor 3", "tensor 64", "struct"};
+const char* const kNames[] = {"float64",  "float64 nulls", "string 10", "string 10 nulls", "string 100", "view 10",
+                              "view 100", "list<float> 4", "tensor 3",  "tensor 64",       "struct"};
 
 std::vector<uint32_t> RandomRows() {
   std::mt19937_64 random(3);
@@ -83,7 +85,9 @@ std::vector<uint32_t> RandomRows() {
 void GatherColumn(benchmark::State& state) {
   const auto column = Column(state.range(0));
   const auto rows = RandomRows();
-  for (auto _ : state) benchmark::DoNotOptimize(Gather(*column->data(), rows.data(), kRows, arrow::default_memory_pool()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(Gather(*column->data(), rows.data(), kRows, arrow::default_memory_pool()));
+  }
   state.SetLabel(kNames[state.range(0)]);
   state.SetItemsProcessed(state.iterations() * kRows);
 }

@@ -1,8 +1,10 @@
 #pragma once
-/// The kernels behind Gather, Concatenate and ToStorage, one family of layouts a file: each takes a Part (the arrays that rows
-/// come from) and a Selection, and makes a canonical array of storage form; Measure* tells the bytes that it would hold.
+/// The kernels behind Gather, Concatenate and ToStorage, one family of layouts a file: each takes a Part (the arrays
+/// that rows come from) and a Selection, and makes a canonical array of storage form; Measure* tells the bytes that it
+/// would hold.
 ///
-/// Sources may be dictionaries, run-end encoded or extension arrays: gather_encoded.cc follows their indices into the values.
+/// Sources may be dictionaries, run-end encoded or extension arrays: gather_encoded.cc follows their indices into the
+/// values.
 
 #include <arrow/array/data.h>
 #include <arrow/memory_pool.h>
@@ -48,7 +50,8 @@ Result<int64_t> MeasureBool(const Part& part, const Selection& rows, arrow::Memo
 /// gather_fixed.cc
 Result<ArrayDataPtr> AssembleFixed(const Part& part, const Selection& rows, arrow::MemoryPool* pool);
 Result<int64_t> MeasureFixed(const Part& part, const Selection& rows, arrow::MemoryPool* pool);
-/// The first value of each source; rows of `width` bytes from there, absent ones zero; zeros where `validity` (if any) has no bit.
+/// The first value of each source; rows of `width` bytes from there, absent ones zero; zeros where `validity` (if any)
+/// has no bit.
 std::vector<const uint8_t*> FixedValues(const Sources& sources, int64_t width);
 void GatherRows(const std::vector<const uint8_t*>& values, int64_t width, const Selection& rows, uint8_t* out);
 void ClearNulls(const uint8_t* validity, int64_t count, int64_t width, uint8_t* out);

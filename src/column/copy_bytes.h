@@ -18,7 +18,9 @@ inline void CopyEnds(uint8_t* to, const uint8_t* from, int64_t bytes) {
 
 /// memcpy of any length, also 0 from nowhere; the regions do not overlap.
 inline void CopyBytes(uint8_t* to, const uint8_t* from, int64_t bytes) {
-  struct Sixteen { uint64_t words[2]; };
+  struct Sixteen {
+    uint64_t words[2];
+  };
   if (bytes > 32) {
     std::memcpy(to, from, static_cast<size_t>(bytes));
   } else if (bytes >= 16) {

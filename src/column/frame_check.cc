@@ -15,7 +15,8 @@ namespace {
 using arrow::Type;
 
 Status CheckSize(const arrow::ArrayData& data, int buffer, int64_t bytes) {
-  return data.buffers[buffer]->size() == bytes ? Status::OK() : CorruptColumn("a buffer has another size than its rows need");
+  return data.buffers[buffer]->size() == bytes ? Status::OK()
+                                               : CorruptColumn("a buffer has another size than its rows need");
 }
 
 Status CheckValidity(const arrow::ArrayData& data) {
@@ -24,7 +25,9 @@ Status CheckValidity(const arrow::ArrayData& data) {
     const bool all_null = data.type->id() == Type::NA;
     return nulls == (all_null ? data.length : 0) ? Status::OK() : CorruptColumn("its null count is impossible");
   }
-  if (data.buffers[0] == nullptr) return nulls == 0 ? Status::OK() : CorruptColumn("it has nulls, but no validity bits");
+  if (data.buffers[0] == nullptr) {
+    return nulls == 0 ? Status::OK() : CorruptColumn("it has nulls, but no validity bits");
+  }
   ARROW_RETURN_NOT_OK(CheckSize(data, 0, arrow::bit_util::BytesForBits(data.length)));
   const int64_t set = arrow::internal::CountSetBits(data.buffers[0]->data(), 0, data.length);
   return nulls == data.length - set ? Status::OK() : CorruptColumn("its null count is not that of its validity bits");
@@ -37,7 +40,8 @@ Status CheckOffsets(const arrow::ArrayData& data, int64_t limit) {
   const Offset* offsets = data.GetValues<Offset>(1);
   bool falls = offsets[0] < 0;
   for (int64_t i = 0; i < data.length; ++i) falls |= offsets[i + 1] < offsets[i];
-  return !falls && offsets[data.length] <= limit ? Status::OK() : CorruptColumn("an offset is out of order or out of range");
+  return !falls && offsets[data.length] <= limit ? Status::OK()
+                                                 : CorruptColumn("an offset is out of order or out of range");
 }
 
 template <typename Offset>
@@ -47,7 +51,9 @@ Status CheckListViews(const arrow::ArrayData& data, int64_t limit) {
   const Offset* offsets = data.GetValues<Offset>(1);
   const Offset* sizes = data.GetValues<Offset>(2);
   bool outside = false;
-  for (int64_t i = 0; i < data.length; ++i) outside |= offsets[i] < 0 || sizes[i] < 0 || offsets[i] > limit || sizes[i] > limit - offsets[i];
+  for (int64_t i = 0; i < data.length; ++i) {
+    outside |= offsets[i] < 0 || sizes[i] < 0 || offsets[i] > limit || sizes[i] > limit - offsets[i];
+  }
   return outside ? CorruptColumn("a list reaches beyond its elements") : Status::OK();
 }
 
@@ -88,7 +94,8 @@ Status CheckCodes(const arrow::ArrayData& data) {
   ARROW_RETURN_NOT_OK(CheckSize(data, 1, data.length));
   const auto& child_ids = static_cast<const arrow::UnionType&>(*data.type).child_ids();
   const int8_t* codes = data.GetValues<int8_t>(1);
-  const bool known = std::all_of(codes, codes + data.length, [&](int8_t code) { return code >= 0 && child_ids[code] >= 0; });
+  const bool known =
+      std::all_of(codes, codes + data.length, [&](int8_t code) { return code >= 0 && child_ids[code] >= 0; });
   return known ? Status::OK() : CorruptColumn("a union has a type code that its type lacks");
 }
 
@@ -99,7 +106,9 @@ Status CheckDenseUnion(const arrow::ArrayData& data) {
   const int8_t* codes = data.GetValues<int8_t>(1);
   const int32_t* offsets = data.GetValues<int32_t>(2);
   for (int64_t i = 0; i < data.length; ++i) {
-    if (offsets[i] < 0 || offsets[i] >= data.child_data[child_ids[codes[i]]]->length) return CorruptColumn("a union offset is out of range");
+    if (offsets[i] < 0 || offsets[i] >= data.child_data[child_ids[codes[i]]]->length) {
+      return CorruptColumn("a union offset is out of range");
+    }
   }
   return Status::OK();
 }
@@ -107,19 +116,25 @@ Status CheckDenseUnion(const arrow::ArrayData& data) {
 // Keys of maps are never null, nor are the entries.
 Status CheckMap(const arrow::ArrayData& data) {
   const auto& entries = *data.child_data[0];
-  if (entries.null_count != 0 || entries.child_data[0]->null_count != 0) return CorruptColumn("a map has null keys or entries");
+  if (entries.null_count != 0 || entries.child_data[0]->null_count != 0) {
+    return CorruptColumn("a map has null keys or entries");
+  }
   return CheckOffsets<int32_t>(data, entries.length);
 }
 
 Status CheckFixed(const arrow::ArrayData& data) {
   int64_t bytes;
-  if (__builtin_mul_overflow(data.length, int64_t{data.type->bit_width() / 8}, &bytes)) return CorruptColumn("its row count is impossible");
+  if (__builtin_mul_overflow(data.length, int64_t{data.type->bit_width() / 8}, &bytes)) {
+    return CorruptColumn("its row count is impossible");
+  }
   return CheckSize(data, 1, bytes);
 }
 
 }  // namespace
 
-Status CorruptColumn(const std::string& what) { return MakeError(ErrorKind::kCorruptData, "The column frame is corrupt: " + what); }
+Status CorruptColumn(const std::string& what) {
+  return MakeError(ErrorKind::kCorruptData, "The column frame is corrupt: " + what);
+}
 
 Status CheckColumn(const arrow::ArrayData& data) {
   ARROW_RETURN_NOT_OK(CheckValidity(data));
@@ -137,7 +152,8 @@ Status CheckColumn(const arrow::ArrayData& data) {
     case Type::MAP: return CheckMap(data);
     case Type::LIST_VIEW: return CheckListViews<int32_t>(data, data.child_data[0]->length);
     case Type::LARGE_LIST_VIEW: return CheckListViews<int64_t>(data, data.child_data[0]->length);
-    case Type::FIXED_SIZE_LIST: return CheckChildRows(data, static_cast<const arrow::FixedSizeListType&>(*data.type).list_size());
+    case Type::FIXED_SIZE_LIST:
+      return CheckChildRows(data, static_cast<const arrow::FixedSizeListType&>(*data.type).list_size());
     case Type::STRUCT: return CheckChildRows(data, 1);
     case Type::SPARSE_UNION: {
       ARROW_RETURN_NOT_OK(CheckCodes(data));

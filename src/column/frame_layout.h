@@ -14,11 +14,13 @@ static_assert(std::endian::native == std::endian::little, "frames are written as
 constexpr int64_t kColumnHeaderWords = 3;
 constexpr int64_t kFrameAlignment = 8;
 
-/// More rows than any frame holds, and few enough that bytes and bits of them can be counted: layouts without bytes (null, no fields)
-/// would allow any number.
+/// More rows than any frame holds, and few enough that bytes and bits of them can be counted: layouts without bytes
+/// (null, no fields) would allow any number.
 constexpr int64_t kFrameRowsMax = int64_t{1} << 48;
 
-constexpr int64_t PaddedBytes(int64_t bytes) { return (bytes + kFrameAlignment - 1) / kFrameAlignment * kFrameAlignment; }
+constexpr int64_t PaddedBytes(int64_t bytes) {
+  return (bytes + kFrameAlignment - 1) / kFrameAlignment * kFrameAlignment;
+}
 
 inline bool HasValidity(arrow::Type::type id) {
   return id != arrow::Type::NA && id != arrow::Type::SPARSE_UNION && id != arrow::Type::DENSE_UNION;

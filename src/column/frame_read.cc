@@ -24,7 +24,8 @@ class ColumnReader {
 
   Result<ArrayDataPtr> Read(const TypePtr& type) {
     if (!IsStorageLayout(type->id())) {
-      return MakeError(ErrorKind::kInvalidArgument, "A column frame is read with its storage type, not " + type->ToString());
+      return MakeError(ErrorKind::kInvalidArgument,
+                       "A column frame is read with its storage type, not " + type->ToString());
     }
     auto data = std::make_shared<arrow::ArrayData>();
     data->type = type;
@@ -60,7 +61,9 @@ class ColumnReader {
     const auto id = data->type->id();
     const int64_t expected = BufferCount(id);
     const bool counted = arrow::is_binary_view_like(id) ? count >= expected : count == expected;
-    if (!counted || count > (frame_->size() - position_) / 8) return CorruptColumn("its number of buffers is impossible");
+    if (!counted || count > (frame_->size() - position_) / 8) {
+      return CorruptColumn("its number of buffers is impossible");
+    }
     std::vector<int64_t> sizes;
     for (int64_t i = 0; i < count; ++i) {
       ARROW_ASSIGN_OR_RAISE(const int64_t bytes, ReadWord());
@@ -94,7 +97,9 @@ Result<ArrayDataPtr> ReadColumn(const std::shared_ptr<arrow::Buffer>& frame, int
   }
   ColumnReader reader(frame, *position);
   auto column = reader.Read(type);
-  if (!column.ok()) return WithContext(column.status(), "column of type " + type->ToString() + " at byte " + std::to_string(*position));
+  if (!column.ok()) {
+    return WithContext(column.status(), "column of type " + type->ToString() + " at byte " + std::to_string(*position));
+  }
   *position = reader.position();
   return column;
 }

@@ -1,6 +1,7 @@
 #include "column/frame.h"
 
 #include <arrow/array.h>
+#include <arrow/array/builder_binary.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -57,6 +58,15 @@ TEST(Frame, RoundTripGivesTheSameBytesForEveryType) {
       ASSERT_TRUE(arrow::MakeArray(*read)->ValidateFull().ok());
     }
   }
+}
+
+TEST(Frame, TheBytesAreThoseOfTheDocument) {
+  arrow::StringBuilder builder;
+  ASSERT_TRUE(builder.Append("ab").ok() && builder.AppendNull().ok() && builder.Append("").ok());
+  const auto frame = FrameOf(*Canonical(*builder.Finish()));
+  const uint64_t words[] = {3, 1, 3, 1, 16, 2, 5, 2ULL << 32, 2 | 2ULL << 32, 0x6261};
+  ASSERT_EQ(frame->size(), static_cast<int64_t>(sizeof(words)));
+  EXPECT_EQ(std::memcmp(frame->data(), words, sizeof(words)), 0);
 }
 
 TEST(Frame, ColumnsFollowEachOther) {
@@ -168,9 +178,17 @@ TEST(Frame, FlippedBytesNeverCrashTheReaderNorItsUsers) {
 }
 
 TEST(Frame, ExtremeNumbersInAnyPlaceNeverCrashTheReaderNorItsUsers) {
-  constexpr int64_t kExtremes[] = {-1, 0, 1, 22, std::numeric_limits<int32_t>::max(), int64_t{1} << 32, int64_t{1} << 47,
-                                   std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(),
-                                   std::numeric_limits<int64_t>::max() / 8, 0x7FFFFFFF7FFFFFFF};
+  constexpr int64_t kExtremes[] = {-1,
+                                   0,
+                                   1,
+                                   22,
+                                   std::numeric_limits<int32_t>::max(),
+                                   int64_t{1} << 32,
+                                   int64_t{1} << 47,
+                                   std::numeric_limits<int64_t>::max(),
+                                   std::numeric_limits<int64_t>::min(),
+                                   std::numeric_limits<int64_t>::max() / 8,
+                                   0x7FFFFFFF7FFFFFFF};
   ForEveryFrame([&](const auto& data, const auto& frame) {
     for (int64_t at = 0; at + 8 <= frame->size(); at += 8) {
       for (const int64_t extreme : kExtremes) {
@@ -190,11 +208,13 @@ TEST(Frame, AFrameOfAnotherTypeNeverCrashes) {
 
 TEST(Frame, MessagesNameTheTypeAndThePlace) {
   int64_t position = 8;
-  const auto read = ReadColumn(CopyOf(*FrameOf(*Canonical(RandomArray(arrow::int8(), {}))), 16), &position, arrow::int8());
+  const auto read =
+      ReadColumn(CopyOf(*FrameOf(*Canonical(RandomArray(arrow::int8(), {}))), 16), &position, arrow::int8());
   ASSERT_FALSE(read.ok());
   EXPECT_NE(read.status().message().find("int8 at byte 8"), std::string::npos) << read.status().message();
   position = 3;
-  EXPECT_EQ(KindOf(ReadColumn(arrow::Buffer::FromString("12345678"), &position, arrow::int8()).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(ReadColumn(arrow::Buffer::FromString("12345678"), &position, arrow::int8()).status()),
+            ErrorKind::kInvalidArgument);
 }
 
 }  // namespace

@@ -14,8 +14,10 @@ using arrow::Type;
 constexpr uint8_t kZeros[16] = {};
 
 Status NotCanonical(const arrow::ArrayData& data) {
-  return MakeError(ErrorKind::kInvalidArgument,
-                   "Only columns in storage form that hold no rows but their own can be framed; gather this one first: " + data.type->ToString());
+  return MakeError(
+      ErrorKind::kInvalidArgument,
+      "Only columns in storage form that hold no rows but their own can be framed; gather this one first: " +
+          data.type->ToString());
 }
 
 // Collects one array's buffers, then writes its header and them.
@@ -26,7 +28,9 @@ class ColumnWriter {
   void AddBuffers() {
     const auto id = data_.type->id();
     const int64_t rows = data_.length;
-    if (HasValidity(id)) Add(nulls_ == 0 ? nullptr : data_.buffers[0]->data(), nulls_ == 0 ? 0 : arrow::bit_util::BytesForBits(rows));
+    if (HasValidity(id)) {
+      Add(nulls_ == 0 ? nullptr : data_.buffers[0]->data(), nulls_ == 0 ? 0 : arrow::bit_util::BytesForBits(rows));
+    }
     switch (id) {
       case Type::NA:
       case Type::STRUCT:
@@ -110,7 +114,8 @@ int64_t ChildRows(const arrow::ArrayData& data) {
   switch (data.type->id()) {
     case Type::STRUCT:
     case Type::SPARSE_UNION: return data.length;
-    case Type::FIXED_SIZE_LIST: return data.length * static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
+    case Type::FIXED_SIZE_LIST:
+      return data.length * static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
     default: return -1;
   }
 }

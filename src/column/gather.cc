@@ -12,7 +12,8 @@ Part PartOf(const std::shared_ptr<arrow::DataType>& type, Sources sources) {
   return Part{sources.empty() ? type : sources[0]->type, StorageType(type), std::move(sources), true};
 }
 
-Result<ArrayDataPtr> AssembleWhole(const std::shared_ptr<arrow::DataType>& type, const Sources& pieces, arrow::MemoryPool* pool) {
+Result<ArrayDataPtr> AssembleWhole(const std::shared_ptr<arrow::DataType>& type, const Sources& pieces,
+                                   arrow::MemoryPool* pool) {
   auto spans = std::make_unique<SpanList>(pool);
   for (size_t i = 0; i < pieces.size(); ++i) spans->Append(static_cast<int64_t>(i), 0, pieces[i]->length);
   ARROW_ASSIGN_OR_RAISE(const auto rows, OwnedSelection::OfSpans(std::move(spans)));
@@ -21,10 +22,12 @@ Result<ArrayDataPtr> AssembleWhole(const std::shared_ptr<arrow::DataType>& type,
 
 }  // namespace
 
-Result<ArrayDataPtr> Gather(const arrow::ArrayData& values, const uint32_t* indices, int64_t count, arrow::MemoryPool* pool) {
+Result<ArrayDataPtr> Gather(const arrow::ArrayData& values, const uint32_t* indices, int64_t count,
+                            arrow::MemoryPool* pool) {
   if (values.length > static_cast<int64_t>(kAbsentIndex)) {
-    return MakeError(ErrorKind::kInvalidArgument, "Rows cannot be gathered from a piece of more than 2^32 - 1 rows; split it: " +
-                                                      std::to_string(values.length) + " rows");
+    return MakeError(ErrorKind::kInvalidArgument,
+                     "Rows cannot be gathered from a piece of more than 2^32 - 1 rows; split it: " +
+                         std::to_string(values.length) + " rows");
   }
   Selection rows;
   rows.count = count;

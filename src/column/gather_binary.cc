@@ -27,7 +27,8 @@ std::vector<BinarySource<Offset>> SourcesOf(const Part& part) {
       continue;
     }
     const auto& data = source->buffers[2];
-    sources.push_back({source->GetValues<Offset>(1), data == nullptr ? nullptr : data->data(), data == nullptr ? 0 : data->size()});
+    sources.push_back(
+        {source->GetValues<Offset>(1), data == nullptr ? nullptr : data->data(), data == nullptr ? 0 : data->size()});
   }
   return sources;
 }
@@ -38,7 +39,8 @@ inline bool IsValid(const uint8_t* validity, int64_t row) {
 
 // Gives the bytes of all rows; writes where each begins (modulo what an Offset holds) to `out`, if any.
 template <typename Offset>
-int64_t SumLengths(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const uint8_t* validity, Offset* out) {
+int64_t SumLengths(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const uint8_t* validity,
+                   Offset* out) {
   int64_t total = 0;
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
     if (out == nullptr && validity == nullptr && begin != kAbsent && length > 0) {
@@ -58,7 +60,8 @@ int64_t SumLengths(const std::vector<BinarySource<Offset>>& sources, const Selec
 }
 
 template <typename Offset>
-void CopyRun(const BinarySource<Offset>& source, int64_t begin, int64_t length, const Offset* out_offsets, uint8_t* out) {
+void CopyRun(const BinarySource<Offset>& source, int64_t begin, int64_t length, const Offset* out_offsets,
+             uint8_t* out) {
   const Offset* offsets = source.offsets + begin;
   const int64_t bytes = out_offsets[length] - out_offsets[0];
   if (bytes == offsets[length] - offsets[0]) return CopyBytes(out + out_offsets[0], source.data + offsets[0], bytes);
@@ -86,11 +89,19 @@ void CopyIndexed(const BinarySource<Offset>& source, const Selection& rows, cons
 }
 
 template <typename Offset>
-void CopyData(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const Offset* out_offsets, uint8_t* out) {
+void CopyData(const std::vector<BinarySource<Offset>>& sources, const Selection& rows, const Offset* out_offsets,
+              uint8_t* out) {
   if (rows.indices != nullptr) return CopyIndexed(sources[0], rows, out_offsets, out);
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
     if (begin != kAbsent) CopyRun(sources[source], begin, length, out_offsets + position, out);
   });
+}
+
+Status TooLong(const arrow::DataType& type, int64_t rows, int64_t bytes) {
+  return MakeError(ErrorKind::kInvalidArgument,
+                   "A column of type " + type.ToString() +
+                       " cannot hold 2 GiB or more in one batch; take fewer rows a batch or cast it to large_" +
+                       type.ToString() + ": " + std::to_string(rows) + " rows of " + std::to_string(bytes) + " bytes");
 }
 
 template <typename Offset>
@@ -99,15 +110,11 @@ Result<ArrayDataPtr> AssembleWith(const Part& part, const Selection& rows, arrow
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto offsets, AllocateCanonical((rows.count + 1) * static_cast<int64_t>(sizeof(Offset)), pool));
   const int64_t bytes = SumLengths(sources, rows, validity.bits(), offsets->template mutable_data_as<Offset>());
-  if (bytes > std::numeric_limits<Offset>::max()) {
-    return MakeError(ErrorKind::kInvalidArgument,
-                     "A column of type " + part.type->ToString() + " cannot hold more than 2 GiB in one batch; take fewer rows a batch or cast it to large_" +
-                         part.type->ToString() + ": " + std::to_string(rows.count) + " rows of " + std::to_string(bytes) + " bytes");
-  }
+  if (bytes > std::numeric_limits<Offset>::max()) return TooLong(*part.type, rows.count, bytes);
   ARROW_ASSIGN_OR_RAISE(auto data, AllocateCanonical(bytes, pool));
   CopyData(sources, rows, offsets->template data_as<Offset>(), data->mutable_data());
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(offsets), std::move(data)},
-                                validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count,
+                                {std::move(validity.buffer), std::move(offsets), std::move(data)}, validity.null_count);
 }
 
 template <typename Offset>

@@ -42,8 +42,8 @@ void CopyRun(const BitSource& source, int64_t begin, int64_t length, int64_t pos
 }
 
 // Absent rows give `absent`; bits after the last are zero.
-Result<std::shared_ptr<arrow::Buffer>> GatherBits(const std::vector<BitSource>& sources, const Selection& rows, bool absent,
-                                                  arrow::MemoryPool* pool) {
+Result<std::shared_ptr<arrow::Buffer>> GatherBits(const std::vector<BitSource>& sources, const Selection& rows,
+                                                  bool absent, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto buffer, AllocateCanonical(BytesForBits(rows.count), pool));
   uint8_t* out = buffer->mutable_data();
   if (rows.indices != nullptr && !rows.has_absent && sources[0].bits != nullptr) {
@@ -63,7 +63,8 @@ Result<std::shared_ptr<arrow::Buffer>> GatherBits(const std::vector<BitSource>& 
 
 bool MayHaveNulls(const Part& part, const Selection& rows) {
   if (rows.has_absent && part.absent_is_null) return true;
-  return std::any_of(part.sources.begin(), part.sources.end(), [](const auto& source) { return source->MayHaveNulls(); });
+  return std::any_of(part.sources.begin(), part.sources.end(),
+                     [](const auto& source) { return source->MayHaveNulls(); });
 }
 
 }  // namespace
@@ -93,7 +94,8 @@ Result<ArrayDataPtr> AssembleBool(const Part& part, const Selection& rows, arrow
   }
   ARROW_ASSIGN_OR_RAISE(auto values, GatherBits(sources, rows, false, pool));
   for (int64_t i = 0; i < validity.bytes(); ++i) values->mutable_data()[i] &= validity.bits()[i];
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(values)}, validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(values)},
+                                validity.null_count);
 }
 
 Result<int64_t> MeasureBool(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {

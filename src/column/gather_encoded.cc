@@ -15,7 +15,8 @@ class Referrer {
   static Result<Referrer> Make(const Part& part, int64_t count, arrow::MemoryPool* pool) {
     Referrer referrer;
     if (part.sources.size() == 1) {
-      ARROW_ASSIGN_OR_RAISE(referrer.buffer_, arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(uint32_t)), pool));
+      ARROW_ASSIGN_OR_RAISE(referrer.buffer_,
+                            arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(uint32_t)), pool));
       referrer.indices_ = referrer.buffer_->mutable_data_as<uint32_t>();
     } else {
       referrer.spans_ = std::make_unique<SpanList>(pool);
@@ -55,8 +56,9 @@ class Referrer {
 
 Status CheckValues(const arrow::ArrayData& values) {
   if (values.length < kAbsentIndex) return Status::OK();
-  return MakeError(ErrorKind::kInvalidArgument,
-                   "An encoded column cannot have more than 2^32 - 2 values in one piece: " + std::to_string(values.length));
+  return MakeError(
+      ErrorKind::kInvalidArgument,
+      "An encoded column cannot have more than 2^32 - 2 values in one piece: " + std::to_string(values.length));
 }
 
 struct Code {
@@ -134,7 +136,7 @@ Result<Decoded> FollowDictionary(const Part& part, const Selection& rows, arrow:
   }
   ARROW_ASSIGN_OR_RAISE(auto referrer, Referrer::Make(part, rows.count, pool));
   bool any_null = false;
-  AppendCodesOf(*layout.index_type())(part, rows, &referrer, &any_null);
+  AppendCodesOf (*layout.index_type())(part, rows, &referrer, &any_null);
   // A null code stays a null even in a field that is declared to have none.
   decoded.part.absent_is_null = part.absent_is_null || any_null;
   ARROW_ASSIGN_OR_RAISE(decoded.selection, referrer.Finish());

@@ -57,7 +57,8 @@ Result<ArrayDataPtr> AssembleFixed(const Part& part, const Selection& rows, arro
   ARROW_ASSIGN_OR_RAISE(auto buffer, AllocateCanonical(rows.count * width, pool));
   GatherRows(FixedValues(part.sources, width), width, rows, buffer->mutable_data());
   ClearNulls(validity.bits(), rows.count, width, buffer->mutable_data());
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(buffer)}, validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(buffer)},
+                                validity.null_count);
 }
 
 Result<int64_t> MeasureFixed(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {

@@ -19,7 +19,8 @@ using namespace testing_support;  // NOLINT
 // Fails the allocation of a given number and all after it.
 class FailingPool : public arrow::MemoryPool {
  public:
-  explicit FailingPool(int64_t allocations_allowed) : allowed_(allocations_allowed), parent_(arrow::default_memory_pool()) {}
+  explicit FailingPool(int64_t allocations_allowed)
+      : allowed_(allocations_allowed), parent_(arrow::default_memory_pool()) {}
 
   Status Allocate(int64_t size, int64_t alignment, uint8_t** out) override {
     ARROW_RETURN_NOT_OK(Permit());
@@ -70,8 +71,10 @@ TEST(GatherLimits, AFailedAllocationIsAStatusAndLeaksNothing) {
     const auto stored = *ToStorage(array->data(), arrow::default_memory_pool());
     std::vector<uint32_t> every(array->length());
     std::iota(every.begin(), every.end(), 0u);
-    ExpectCleanFailures([&](arrow::MemoryPool* pool) { return Gather(*array->data(), every.data(), array->length(), pool); });
-    ExpectCleanFailures([&](arrow::MemoryPool* pool) { return Concatenate({array->data(), array->data()}, type, pool); });
+    ExpectCleanFailures(
+        [&](arrow::MemoryPool* pool) { return Gather(*array->data(), every.data(), array->length(), pool); });
+    ExpectCleanFailures(
+        [&](arrow::MemoryPool* pool) { return Concatenate({array->data(), array->data()}, type, pool); });
     ExpectCleanFailures([&](arrow::MemoryPool* pool) { return ToStorage(array->data(), pool); });
     ExpectCleanFailures([&](arrow::MemoryPool* pool) { return FromStorage(stored, type, pool); });
   }
@@ -98,10 +101,12 @@ TEST(GatherLimits, MoreTextThanOffsetsReachIsAnErrorThatNamesTheRemedy) {
 TEST(GatherLimits, MoreElementsThanOffsetsReachIsAnErrorThatNamesTheRemedy) {
   const auto elements = *arrow::MakeArrayOfNull(arrow::null(), 1 << 20);
   const std::vector<int32_t> offsets = {0, 1 << 20};
-  const auto list = arrow::ArrayData::Make(arrow::list(arrow::null()), 1, {nullptr, arrow::Buffer::Wrap(offsets)}, {elements->data()}, 0);
+  const auto list = arrow::ArrayData::Make(arrow::list(arrow::null()), 1, {nullptr, arrow::Buffer::Wrap(offsets)},
+                                           {elements->data()}, 0);
   ExpectTooLong(arrow::MakeArray(list), "large_ variant");
   const std::vector<int32_t> sizes = {1 << 20};
-  const auto view = arrow::ArrayData::Make(arrow::list_view(arrow::null()), 1, {nullptr, arrow::Buffer::Wrap(offsets), arrow::Buffer::Wrap(sizes)},
+  const auto view = arrow::ArrayData::Make(arrow::list_view(arrow::null()), 1,
+                                           {nullptr, arrow::Buffer::Wrap(offsets), arrow::Buffer::Wrap(sizes)},
                                            {elements->data()}, 0);
   ExpectTooLong(arrow::MakeArray(view), "large_ variant");
 }

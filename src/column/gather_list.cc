@@ -16,10 +16,11 @@ inline bool IsValid(const uint8_t* validity, int64_t row) {
 
 Status CheckElements(const Part& part, int64_t rows, int64_t elements, int64_t elements_max) {
   if (elements <= elements_max) return Status::OK();
-  return MakeError(ErrorKind::kInvalidArgument,
-                   "A column of type " + part.type->ToString() +
-                       " cannot hold more than 2^31 - 1 elements in one batch; take fewer rows a batch or cast it to its large_ variant: " +
-                       std::to_string(rows) + " rows of " + std::to_string(elements) + " elements");
+  return MakeError(ErrorKind::kInvalidArgument, "A column of type " + part.type->ToString() +
+                                                    " cannot hold more than 2^31 - 1 elements in one batch; take fewer "
+                                                    "rows a batch or cast it to its large_ variant: " +
+                                                    std::to_string(rows) + " rows of " + std::to_string(elements) +
+                                                    " elements");
 }
 
 Result<ArrayDataPtr> AssembleElements(const Part& part, OwnedSelection* elements, arrow::MemoryPool* pool) {
@@ -52,11 +53,12 @@ template <typename Offset>
 Result<ArrayDataPtr> AssembleListWith(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto offsets, AllocateCanonical((rows.count + 1) * static_cast<int64_t>(sizeof(Offset)), pool));
-  ARROW_ASSIGN_OR_RAISE(auto elements, ListElements(part, rows, validity.bits(), offsets->template mutable_data_as<Offset>(), pool));
+  ARROW_ASSIGN_OR_RAISE(auto elements,
+                        ListElements(part, rows, validity.bits(), offsets->template mutable_data_as<Offset>(), pool));
   ARROW_RETURN_NOT_OK(CheckElements(part, rows.count, elements.rows().count, std::numeric_limits<Offset>::max()));
   ARROW_ASSIGN_OR_RAISE(auto child, AssembleElements(part, &elements, pool));
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(offsets)}, {std::move(child)},
-                                validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(offsets)},
+                                {std::move(child)}, validity.null_count);
 }
 
 template <typename Offset>
@@ -67,10 +69,11 @@ Result<int64_t> MeasureListWith(const Part& part, const Selection& rows, arrow::
   return validity.bytes() + (rows.count + 1) * static_cast<int64_t>(sizeof(Offset)) + child;
 }
 
-// As ListElements; lists may overlap in the source, and are laid out one after the other here. Empty and null lists get offset 0.
+// As ListElements; lists may overlap in the source, and are laid out one after the other here. Empty and null lists get
+// offset 0.
 template <typename Offset>
-Result<OwnedSelection> ListViewElements(const Part& part, const Selection& rows, const uint8_t* validity, Offset* out_offsets,
-                                        Offset* out_sizes, arrow::MemoryPool* pool) {
+Result<OwnedSelection> ListViewElements(const Part& part, const Selection& rows, const uint8_t* validity,
+                                        Offset* out_offsets, Offset* out_sizes, arrow::MemoryPool* pool) {
   auto spans = std::make_unique<SpanList>(pool);
   ForEachRun(rows, [&](int64_t source, int64_t begin, int64_t length, int64_t position) {
     for (int64_t row = position; row < position + length; ++row) {
@@ -94,12 +97,14 @@ Result<ArrayDataPtr> AssembleListViewWith(const Part& part, const Selection& row
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto offsets, AllocateCanonical(bytes, pool));
   ARROW_ASSIGN_OR_RAISE(auto sizes, AllocateCanonical(bytes, pool));
-  ARROW_ASSIGN_OR_RAISE(auto elements, ListViewElements(part, rows, validity.bits(), offsets->template mutable_data_as<Offset>(),
-                                                        sizes->template mutable_data_as<Offset>(), pool));
+  ARROW_ASSIGN_OR_RAISE(auto elements,
+                        ListViewElements(part, rows, validity.bits(), offsets->template mutable_data_as<Offset>(),
+                                         sizes->template mutable_data_as<Offset>(), pool));
   ARROW_RETURN_NOT_OK(CheckElements(part, rows.count, elements.rows().count, std::numeric_limits<Offset>::max()));
   ARROW_ASSIGN_OR_RAISE(auto child, AssembleElements(part, &elements, pool));
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer), std::move(offsets), std::move(sizes)},
-                                {std::move(child)}, validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count,
+                                {std::move(validity.buffer), std::move(offsets), std::move(sizes)}, {std::move(child)},
+                                validity.null_count);
 }
 
 template <typename Offset>
@@ -112,7 +117,8 @@ Result<int64_t> MeasureListViewWith(const Part& part, const Selection& rows, arr
 
 int64_t ListSizeOf(const Part& part) { return static_cast<const arrow::FixedSizeListType&>(*part.type).list_size(); }
 
-Result<OwnedSelection> FixedSizeElements(const Part& part, const Selection& rows, const uint8_t* validity, arrow::MemoryPool* pool) {
+Result<OwnedSelection> FixedSizeElements(const Part& part, const Selection& rows, const uint8_t* validity,
+                                         arrow::MemoryPool* pool) {
   const int64_t size = ListSizeOf(part);
   ARROW_ASSIGN_OR_RAISE(auto masked, OwnedSelection::Mask(rows, validity, pool));
   auto spans = std::make_unique<SpanList>(pool);
@@ -135,7 +141,8 @@ bool IsPlainTensor(const Part& part, const Selection& rows, const Part& child) {
          std::none_of(child.sources.begin(), child.sources.end(), may_have_nulls);
 }
 
-Result<ArrayDataPtr> AssemblePlainTensor(const Part& part, const Selection& rows, const Part& child, arrow::MemoryPool* pool) {
+Result<ArrayDataPtr> AssemblePlainTensor(const Part& part, const Selection& rows, const Part& child,
+                                         arrow::MemoryPool* pool) {
   const int64_t width = child.type->bit_width() / 8;
   const int64_t size = ListSizeOf(part);
   ARROW_ASSIGN_OR_RAISE(auto values, AllocateCanonical(rows.count * size * width, pool));
@@ -158,11 +165,13 @@ Result<int64_t> MeasureList(const Part& part, const Selection& rows, arrow::Memo
 }
 
 Result<ArrayDataPtr> AssembleListView(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
-  return IsLargeListView(part) ? AssembleListViewWith<int64_t>(part, rows, pool) : AssembleListViewWith<int32_t>(part, rows, pool);
+  return IsLargeListView(part) ? AssembleListViewWith<int64_t>(part, rows, pool)
+                               : AssembleListViewWith<int32_t>(part, rows, pool);
 }
 
 Result<int64_t> MeasureListView(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
-  return IsLargeListView(part) ? MeasureListViewWith<int64_t>(part, rows, pool) : MeasureListViewWith<int32_t>(part, rows, pool);
+  return IsLargeListView(part) ? MeasureListViewWith<int64_t>(part, rows, pool)
+                               : MeasureListViewWith<int32_t>(part, rows, pool);
 }
 
 Result<ArrayDataPtr> AssembleFixedSizeList(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
@@ -171,13 +180,15 @@ Result<ArrayDataPtr> AssembleFixedSizeList(const Part& part, const Selection& ro
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto elements, FixedSizeElements(part, rows, validity.bits(), pool));
   ARROW_ASSIGN_OR_RAISE(auto child, Assemble(child_part, elements.rows(), pool));
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer)}, {std::move(child)}, validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer)}, {std::move(child)},
+                                validity.null_count);
 }
 
 Result<int64_t> MeasureFixedSizeList(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto validity, AssembleValidity(part, rows, pool));
   ARROW_ASSIGN_OR_RAISE(auto elements, FixedSizeElements(part, rows, validity.bits(), pool));
-  ARROW_ASSIGN_OR_RAISE(const int64_t child, Measure(AlignedChildPart(part, 0, ListSizeOf(part)), elements.rows(), pool));
+  ARROW_ASSIGN_OR_RAISE(const int64_t child,
+                        Measure(AlignedChildPart(part, 0, ListSizeOf(part)), elements.rows(), pool));
   return validity.bytes() + child;
 }
 

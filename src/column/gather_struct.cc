@@ -12,7 +12,8 @@ Result<ArrayDataPtr> AssembleStruct(const Part& part, const Selection& rows, arr
     ARROW_ASSIGN_OR_RAISE(auto child, Assemble(AlignedChildPart(part, i), present.rows(), pool));
     children.push_back(std::move(child));
   }
-  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer)}, std::move(children), validity.null_count);
+  return arrow::ArrayData::Make(part.type, rows.count, {std::move(validity.buffer)}, std::move(children),
+                                validity.null_count);
 }
 
 Result<int64_t> MeasureStruct(const Part& part, const Selection& rows, arrow::MemoryPool* pool) {

@@ -20,7 +20,8 @@ arrow::MemoryPool* Pool() { return arrow::default_memory_pool(); }
 std::vector<uint32_t> RandomIndices(int64_t rows, int64_t count, uint64_t seed) {
   std::vector<uint32_t> indices;
   for (int64_t i = 0; i < count && rows > 0; ++i) {
-    indices.push_back(static_cast<uint32_t>(Mix64(seed * 1000003 + static_cast<uint64_t>(i)) % static_cast<uint64_t>(rows)));
+    indices.push_back(
+        static_cast<uint32_t>(Mix64(seed * 1000003 + static_cast<uint64_t>(i)) % static_cast<uint64_t>(rows)));
   }
   return indices;
 }
@@ -95,7 +96,9 @@ TEST(Concatenate, OfSlicesIsTheWholeAndItsBytesDoNotTellTheCuts) {
     const auto whole = MustGather(*array->data(), every);
     for (const int64_t step : {1, 3, 8, 50, 1000}) {
       std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-      for (int64_t begin = 0; begin < array->length(); begin += step) pieces.push_back(array->Slice(begin, step)->data());
+      for (int64_t begin = 0; begin < array->length(); begin += step) {
+        pieces.push_back(array->Slice(begin, step)->data());
+      }
       const auto joined = Concatenate(pieces, array->type(), Pool());
       ASSERT_TRUE(joined.ok()) << joined.status().ToString();
       ASSERT_NO_FATAL_FAILURE(ExpectSound(*joined));
@@ -147,8 +150,10 @@ TEST(ToStorage, KeepsTheRowsAndCopiesNothingWithoutNeed) {
 
 TEST(StorageType, HasNoEncodedPartAndKeepsFieldNames) {
   const auto words = arrow::dictionary(arrow::int8(), arrow::utf8());
-  const auto type = arrow::struct_({arrow::field("a", arrow::list(arrow::field("w", words, false))), arrow::field("b", arrow::int8())});
-  const auto expected = arrow::struct_({arrow::field("a", arrow::list(arrow::field("w", arrow::utf8(), false))), arrow::field("b", arrow::int8())});
+  const auto type = arrow::struct_(
+      {arrow::field("a", arrow::list(arrow::field("w", words, false))), arrow::field("b", arrow::int8())});
+  const auto expected = arrow::struct_(
+      {arrow::field("a", arrow::list(arrow::field("w", arrow::utf8(), false))), arrow::field("b", arrow::int8())});
   EXPECT_TRUE(StorageType(type)->Equals(*expected, true));
   for (const auto& every : EveryType()) {
     const auto storage = StorageType(every);

@@ -44,7 +44,8 @@ void AppendChoice(int64_t source, int64_t child_row, SpanList* spans) {
 }
 
 // Children of a dense union hold only the rows that chose them, those of a sparse one are absent elsewhere.
-ChildSpans Choose(const Part& part, const Selection& rows, int8_t* type_codes, int32_t* offsets, arrow::MemoryPool* pool) {
+ChildSpans Choose(const Part& part, const Selection& rows, int8_t* type_codes, int32_t* offsets,
+                  arrow::MemoryPool* pool) {
   auto spans = MakeChildSpans(part, pool);
   const bool dense = IsDense(part);
   ForEachChoice(part, rows, [&](int child, int64_t source, int64_t child_row, int64_t row) {
@@ -65,9 +66,10 @@ Part ChoicePart(const Part& part, int i) { return IsDense(part) ? ChildPart(part
 
 Status CheckRows(const Part& part, const Selection& rows) {
   if (!IsDense(part) || rows.count <= std::numeric_limits<int32_t>::max()) return Status::OK();
-  return MakeError(ErrorKind::kInvalidArgument, "A column of type " + part.type->ToString() +
-                                                    " cannot hold more than 2^31 - 1 rows in one batch; take fewer rows a batch: " +
-                                                    std::to_string(rows.count));
+  return MakeError(
+      ErrorKind::kInvalidArgument,
+      "A column of type " + part.type->ToString() +
+          " cannot hold more than 2^31 - 1 rows in one batch; take fewer rows a batch: " + std::to_string(rows.count));
 }
 
 }  // namespace

@@ -211,7 +211,8 @@ Range<T> MinMax(const T* values, int64_t count) {
 
 template <typename T>
 int NarrowWidth(Range<T> range) {
-  const uint64_t spread = static_cast<Unsigned<T>>(static_cast<Unsigned<T>>(range.max) - static_cast<Unsigned<T>>(range.min));
+  const uint64_t spread =
+      static_cast<Unsigned<T>>(static_cast<Unsigned<T>>(range.max) - static_cast<Unsigned<T>>(range.min));
   if (spread <= std::numeric_limits<uint8_t>::max()) return 1;
   if (spread <= std::numeric_limits<uint16_t>::max()) return 2;
   return spread <= std::numeric_limits<uint32_t>::max() ? 4 : 8;
@@ -249,8 +250,8 @@ void GatherBytes(const uint8_t* values, int width, const uint32_t* indices, int6
   }
 }
 
-#define MILLSTREAM_NARROW_COPIES(T)                                                                   \
-  template bool ScatterNarrow<T>(const T*, const uint32_t*, int64_t, int, T, uint8_t*);               \
+#define MILLSTREAM_NARROW_COPIES(T)                                                     \
+  template bool ScatterNarrow<T>(const T*, const uint32_t*, int64_t, int, T, uint8_t*); \
   template void GatherWiden<T>(const uint8_t*, int, T, const uint32_t*, int64_t, T*);
 #define MILLSTREAM_NARROW_INTEGERS(T)             \
   MILLSTREAM_NARROW_COPIES(T)                     \

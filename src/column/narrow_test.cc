@@ -44,7 +44,8 @@ TYPED_TEST(NarrowIntegers, EveryWidthGivesTheValuesBackWhereTheyBelong) {
   using T = TypeParam;
   for (const int64_t count : kCounts) {
     for (int width = 1; width <= static_cast<int>(sizeof(T)); width *= 2) {
-      const T base = width == sizeof(T) ? std::numeric_limits<T>::min() : static_cast<T>(std::numeric_limits<T>::min() + 3);
+      const T base =
+          width == sizeof(T) ? std::numeric_limits<T>::min() : static_cast<T>(std::numeric_limits<T>::min() + 3);
       const auto values = ValuesAbove<T>(base, Greatest(width), count, count + width);
       const auto positions = Permutation(count, 7);
       std::vector<uint8_t> out(count * width + 1, 0xEE);
@@ -132,8 +133,10 @@ void ExpectBitsKept(const std::vector<T>& values) {
 }
 
 TEST(Narrow, FloatsKeepTheirBits) {
-  ExpectBitsKept<float>({1.5f, -0.0f, std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 3.f});
-  ExpectBitsKept<double>({1.5, -0.0, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity(), 3.});
+  ExpectBitsKept<float>(
+      {1.5f, -0.0f, std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 3.f});
+  ExpectBitsKept<double>(
+      {1.5, -0.0, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity(), 3.});
 }
 
 TEST(Narrow, BytesOfEveryWidthGoWhereTheyBelong) {
@@ -144,7 +147,8 @@ TEST(Narrow, BytesOfEveryWidthGoWhereTheyBelong) {
       std::vector<uint8_t> out(count * width), back(count * width);
       ScatterBytes(values.data(), width, positions.data(), count, out.data());
       for (int64_t i = 0; i < count; ++i) {
-        ASSERT_TRUE(std::equal(values.begin() + i * width, values.begin() + (i + 1) * width, out.begin() + positions[i] * width));
+        ASSERT_TRUE(std::equal(values.begin() + i * width, values.begin() + (i + 1) * width,
+                               out.begin() + positions[i] * width));
       }
       GatherBytes(out.data(), width, positions.data(), count, back.data());
       EXPECT_EQ(back, values);

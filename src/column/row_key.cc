@@ -92,7 +92,8 @@ Status AppendValue(const arrow::ArrayData& data, int64_t row, arrow::BufferBuild
 Status AppendRowKey(const arrow::ArrayData& data, int64_t row, arrow::BufferBuilder* out) {
   const auto id = data.type->id();
   if (id == Type::SPARSE_UNION || id == Type::DENSE_UNION) return AppendUnion(data, row, out);
-  const bool valid = id != Type::NA && (!data.MayHaveNulls() || arrow::bit_util::GetBit(data.buffers[0]->data(), data.offset + row));
+  const bool valid =
+      id != Type::NA && (!data.MayHaveNulls() || arrow::bit_util::GetBit(data.buffers[0]->data(), data.offset + row));
   const uint8_t mark = valid ? 1 : 0;
   ARROW_RETURN_NOT_OK(out->Append(&mark, 1));
   return valid ? AppendValue(data, row, out) : Status::OK();

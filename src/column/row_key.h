@@ -8,7 +8,8 @@
 
 namespace millstream {
 
-/// Appends the key of `row` (counted from the array's offset). Lengths are written before what they count, so keys never run together.
+/// Appends the key of `row` (counted from the array's offset). Lengths are written before what they count, so keys
+/// never run together.
 Status AppendRowKey(const arrow::ArrayData& data, int64_t row, arrow::BufferBuilder* out);
 
 }  // namespace millstream

@@ -102,7 +102,8 @@ class Numberer {
 template <typename Rows>
 Result<RowNumbers> NumberWith(const arrow::ArrayData& data, const Rows& rows, bool all_null, arrow::MemoryPool* pool) {
   RowNumbers result;
-  ARROW_ASSIGN_OR_RAISE(result.numbers, arrow::AllocateBuffer(data.length * static_cast<int64_t>(sizeof(uint32_t)), pool));
+  ARROW_ASSIGN_OR_RAISE(result.numbers,
+                        arrow::AllocateBuffer(data.length * static_cast<int64_t>(sizeof(uint32_t)), pool));
   auto* numbers = result.numbers->template mutable_data_as<uint32_t>();
   Numberer<Rows> numberer(rows, pool);
   ARROW_RETURN_NOT_OK(numberer.Init());
@@ -140,8 +141,9 @@ Result<RowNumbers> NumberKeys(const arrow::ArrayData& data, arrow::MemoryPool* p
 
 Result<RowNumbers> NumberRows(const arrow::ArrayData& data, arrow::MemoryPool* pool) {
   if (data.length >= static_cast<int64_t>(kAbsentIndex)) {
-    return MakeError(ErrorKind::kInvalidArgument, "A dictionary or run-end encoded column cannot have more than 2^32 - 2 rows in one batch: " +
-                                                      std::to_string(data.length));
+    return MakeError(ErrorKind::kInvalidArgument,
+                     "A dictionary or run-end encoded column cannot have more than 2^32 - 2 rows in one batch: " +
+                         std::to_string(data.length));
   }
   switch (data.type->id()) {
     case Type::NA: return NumberWith(data, FixedRows{nullptr, 0}, true, pool);

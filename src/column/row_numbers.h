@@ -1,7 +1,8 @@
 #pragma once
 /// Numbers the distinct values of a column by first appearance: what dictionary codes and run ends are restored from.
 ///
-/// Values are the same when their bytes are (so 0.0 and -0.0 are two, and a NaN is one with its copies); null is no value.
+/// Values are the same when their bytes are (so 0.0 and -0.0 are two, and a NaN is one with its copies); null is no
+/// value.
 
 #include <arrow/array/data.h>
 #include <arrow/buffer_builder.h>

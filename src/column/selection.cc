@@ -35,7 +35,7 @@ void AppendMasked(const Span& span, int64_t position, const uint8_t* validity, S
 }  // namespace
 
 void SpanList::Push(const Span& span) {
-  last_.length > 0 && status_.ok() ? void(status_ = spans_.Append(reinterpret_cast<const uint8_t*>(&last_), sizeof(Span))) : void();
+  if (last_.length > 0 && status_.ok()) status_ = spans_.Append(reinterpret_cast<const uint8_t*>(&last_), sizeof(Span));
   last_ = span;
 }
 

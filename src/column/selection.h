@@ -1,9 +1,11 @@
 #pragma once
-/// Which rows of which arrays make up an output: the one currency of the kernels behind Gather, Concatenate and ToStorage.
+/// Which rows of which arrays make up an output: the one currency of the kernels behind Gather, Concatenate and
+/// ToStorage.
 ///
-/// A selection is either indices into the only source, or spans over any number of sources. Rows count from the start of a
-/// source (its `offset` is not included). An absent row is one that a null parent asks for: its child has nothing to say there, so
-/// that what happened to lie under the null is not carried along. It becomes null, or empty and zero where the field is not nullable.
+/// A selection is either indices into the only source, or spans over any number of sources. Rows count from the start
+/// of a source (its `offset` is not included). An absent row is one that a null parent asks for: its child has nothing
+/// to say there, so that what happened to lie under the null is not carried along. It becomes null, or empty and zero
+/// where the field is not nullable.
 
 #include <arrow/array/data.h>
 #include <arrow/buffer_builder.h>
@@ -37,7 +39,8 @@ struct Selection {
   bool has_absent = false;
 };
 
-/// Calls visit(source, begin, length, position) for the runs of `rows` in order; `position` is the first output row of the run.
+/// Calls visit(source, begin, length, position) for the runs of `rows` in order; `position` is the first output row of
+/// the run.
 template <typename Visit>
 inline void ForEachRun(const Selection& rows, Visit&& visit) {
   if (rows.indices != nullptr) {

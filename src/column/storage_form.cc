@@ -33,7 +33,8 @@ int64_t CodesOf(const arrow::DataType& index_type) {
 Status CheckCodes(const arrow::DataType& type, const arrow::DataType& index_type, int64_t values) {
   if (values <= CodesOf(index_type)) return Status::OK();
   return MakeError(ErrorKind::kInvalidArgument,
-                   "The index type of a dictionary cannot number the distinct values of one batch; take fewer rows a batch or cast the column "
+                   "The index type of a dictionary cannot number the distinct values of one batch; take fewer rows a "
+                   "batch or cast the column "
                    "to a wider index type: " +
                        type.ToString() + ", " + std::to_string(values) + " values");
 }
@@ -73,7 +74,8 @@ Result<ArrayDataPtr> RestoreDictionary(const ArrayDataPtr& data, const TypePtr& 
   ARROW_ASSIGN_OR_RAISE(auto values, Gather(*data, numbers.first_row_of(), numbers.values, pool));
   ARROW_ASSIGN_OR_RAISE(values, Restore(values, dictionary.value_type(), pool));
   ARROW_ASSIGN_OR_RAISE(auto validity, CodeValidity(*data, pool));
-  auto coded = arrow::ArrayData::Make(type, data->length, {std::move(validity), std::move(codes)}, data->GetNullCount());
+  auto coded =
+      arrow::ArrayData::Make(type, data->length, {std::move(validity), std::move(codes)}, data->GetNullCount());
   coded->dictionary = std::move(values);
   return coded;
 }
@@ -86,7 +88,8 @@ int64_t RunEndMax(const arrow::DataType& run_end_type) {
 Status CheckRunEnds(const arrow::DataType& type, const arrow::DataType& run_end_type, int64_t rows) {
   if (rows <= RunEndMax(run_end_type)) return Status::OK();
   return MakeError(ErrorKind::kInvalidArgument,
-                   "The run-end type of a column cannot count the rows of one batch; take fewer rows a batch or cast the column to a wider "
+                   "The run-end type of a column cannot count the rows of one batch; take fewer rows a batch or cast "
+                   "the column to a wider "
                    "run-end type: " +
                        type.ToString() + ", " + std::to_string(rows) + " rows");
 }
@@ -154,7 +157,8 @@ bool OffsetsSpanChild(const arrow::ArrayData& data) {
   return data.length > 0 && offsets[0] == 0 && offsets[data.length] == data.child_data[0]->length;
 }
 
-// Whether no level has rows beyond those of `data`, as slices do. Layouts that would need a look at each row count as having them.
+// Whether no level has rows beyond those of `data`, as slices do. Layouts that would need a look at each row count as
+// having them.
 bool HoldsOwnRows(const arrow::ArrayData& data) {
   if (data.offset != 0) return false;
   switch (data.type->id()) {
@@ -165,8 +169,9 @@ bool HoldsOwnRows(const arrow::ArrayData& data) {
     case Type::STRUCT: break;
     default: return data.child_data.empty();
   }
-  const int64_t rows =
-      data.type->id() == Type::STRUCT ? data.length : data.length * static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
+  const int64_t rows = data.type->id() == Type::STRUCT
+                           ? data.length
+                           : data.length * static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
   return std::all_of(data.child_data.begin(), data.child_data.end(),
                      [&](const auto& child) { return child->length == rows && HoldsOwnRows(*child); });
 }
@@ -191,8 +196,8 @@ Result<ArrayDataPtr> ToStorage(const ArrayDataPtr& data, arrow::MemoryPool* pool
 Result<ArrayDataPtr> FromStorage(const ArrayDataPtr& data, const TypePtr& type, arrow::MemoryPool* pool) {
   const auto storage_type = StorageType(type);
   if (!storage_type->Equals(*data->type)) {
-    return MakeError(ErrorKind::kType, "A column of type " + type->ToString() + " is stored as " + storage_type->ToString() + ", not as " +
-                                           data->type->ToString());
+    return MakeError(ErrorKind::kType, "A column of type " + type->ToString() + " is stored as " +
+                                           storage_type->ToString() + ", not as " + data->type->ToString());
   }
   if (storage_type == type || OnlyExtension(*type)) return WithType(data, type);
   if (HoldsOwnRows(*data)) return Restore(data, type, pool);

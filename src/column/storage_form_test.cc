@@ -17,7 +17,8 @@ using namespace testing_support;  // NOLINT
 
 arrow::MemoryPool* Pool() { return arrow::default_memory_pool(); }
 
-std::shared_ptr<arrow::ArrayData> MustRestore(const std::shared_ptr<arrow::ArrayData>& stored, const std::shared_ptr<arrow::DataType>& type) {
+std::shared_ptr<arrow::ArrayData> MustRestore(const std::shared_ptr<arrow::ArrayData>& stored,
+                                              const std::shared_ptr<arrow::DataType>& type) {
   auto restored = FromStorage(stored, type, Pool());
   EXPECT_TRUE(restored.ok()) << restored.status().ToString();
   return *restored;
@@ -43,7 +44,8 @@ TEST(FromStorage, GivesEqualRowsEqualBytesWhateverTheirPath) {
       const auto array = RandomArray(type, shape);
       const auto straight = MustRestore(*Concatenate({array->data()}, type, Pool()), type);
       const auto head = array->Slice(0, array->length() / 3), tail = array->Slice(array->length() / 3);
-      const auto joined = *Concatenate({*ToStorage(head->data(), Pool()), *ToStorage(tail->data(), Pool())}, StorageType(type), Pool());
+      const auto joined =
+          *Concatenate({*ToStorage(head->data(), Pool()), *ToStorage(tail->data(), Pool())}, StorageType(type), Pool());
       ASSERT_EQ(FirstDifference(*straight, *MustRestore(joined, type)), "");
     }
   }

@@ -21,7 +21,8 @@ TypePtr WithFields(const DataType& type, arrow::FieldVector fields) {
     case Type::FIXED_SIZE_LIST:
       return arrow::fixed_size_list(fields[0], static_cast<const arrow::FixedSizeListType&>(type).list_size());
     case Type::STRUCT: return arrow::struct_(std::move(fields));
-    case Type::MAP: return std::make_shared<arrow::MapType>(fields[0], static_cast<const arrow::MapType&>(type).keys_sorted());
+    case Type::MAP:
+      return std::make_shared<arrow::MapType>(fields[0], static_cast<const arrow::MapType&>(type).keys_sorted());
     case Type::SPARSE_UNION:
       return arrow::sparse_union(std::move(fields), static_cast<const arrow::UnionType&>(type).type_codes());
     default: return arrow::dense_union(std::move(fields), static_cast<const arrow::UnionType&>(type).type_codes());

@@ -101,7 +101,9 @@ class Generator {
     }
   }
 
-  Data Child(const TypePtr& type, int i, int64_t rows) { return Make(type->field(i)->type(), rows, type->field(i)->nullable()); }
+  Data Child(const TypePtr& type, int i, int64_t rows) {
+    return Make(type->field(i)->type(), rows, type->field(i)->nullable());
+  }
 
   std::shared_ptr<Buffer> Bytes(int64_t count) {
     std::vector<uint8_t> bytes(count);
@@ -120,12 +122,15 @@ class Generator {
   // The value as ValidateFull wants it; the rest of the bytes repeats the word.
   void FixedValue(const DataType& type, int64_t width, uint8_t* out) {
     const uint64_t word = Word();
-    for (int64_t k = 0; k < width; ++k) out[k] = static_cast<uint8_t>(Mix64(word + static_cast<uint64_t>(k / 8)) >> (8 * (k % 8)));
+    for (int64_t k = 0; k < width; ++k) {
+      out[k] = static_cast<uint8_t>(Mix64(word + static_cast<uint64_t>(k / 8)) >> (8 * (k % 8)));
+    }
     const auto put = [&](int64_t value) { std::memcpy(out, &value, static_cast<size_t>(std::min<int64_t>(width, 8))); };
     switch (type.id()) {
       case Type::DATE64: return put(static_cast<int64_t>(word % 40000) * 86400000);
       case Type::TIME32:
-      case Type::TIME64: return put(static_cast<int64_t>(word % TicksOfDay(static_cast<const arrow::TimeType&>(type).unit())));
+      case Type::TIME64:
+        return put(static_cast<int64_t>(word % TicksOfDay(static_cast<const arrow::TimeType&>(type).unit())));
       case Type::DECIMAL32: return put(static_cast<int64_t>(word % 19999999) - 9999999);
       case Type::DECIMAL64: return put(static_cast<int64_t>(word % 1000000000000000) - 500000000000000);
       case Type::DECIMAL128: return arrow::Decimal128(static_cast<int64_t>(word) % 1000000000).ToBytes(out);
@@ -185,7 +190,8 @@ class Generator {
       pools[pool] += text;
       if (i > 0 && Chance(0.2)) views[i] = views[i - 1];
     }
-    return ArrayData::Make(type, rows, {nullptr, BufferOf(views), Buffer::FromString(pools[0]), Buffer::FromString(pools[1])});
+    return ArrayData::Make(type, rows,
+                           {nullptr, BufferOf(views), Buffer::FromString(pools[0]), Buffer::FromString(pools[1])});
   }
 
   template <typename Offset>
@@ -286,7 +292,8 @@ std::shared_ptr<arrow::Array> RandomArray(const TypePtr& type, const ArrayOption
   return arrow::MakeArray(Generator(options).Make(type, options.rows, true));
 }
 
-std::shared_ptr<arrow::RecordBatch> RandomBatch(const std::shared_ptr<arrow::Schema>& schema, const ArrayOptions& options) {
+std::shared_ptr<arrow::RecordBatch> RandomBatch(const std::shared_ptr<arrow::Schema>& schema,
+                                                const ArrayOptions& options) {
   std::vector<Data> columns;
   for (int i = 0; i < schema->num_fields(); ++i) {
     ArrayOptions column = options;

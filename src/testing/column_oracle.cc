@@ -54,7 +54,8 @@ std::string RenderUnion(const Array& array, int64_t row) {
   const auto& choices = As<arrow::UnionArray>(array);
   const bool dense = choices.mode() == arrow::UnionMode::DENSE;
   const int64_t child_row = dense ? As<arrow::DenseUnionArray>(array).value_offset(row) : row;
-  return "<" + std::to_string(choices.type_code(row)) + ":" + Render(*choices.field(choices.child_id(row)), child_row) + ">";
+  return "<" + std::to_string(choices.type_code(row)) + ":" + Render(*choices.field(choices.child_id(row)), child_row) +
+         ">";
 }
 
 std::string RenderFixed(const Array& array, int64_t row) {
@@ -104,7 +105,8 @@ std::string Render(const Array& array, int64_t row) {
 
 bool SameBuffer(const std::shared_ptr<arrow::Buffer>& left, const std::shared_ptr<arrow::Buffer>& right) {
   if (left == nullptr || right == nullptr) return left == right;
-  return left->size() == right->size() && std::memcmp(left->data(), right->data(), static_cast<size_t>(left->size())) == 0;
+  return left->size() == right->size() &&
+         std::memcmp(left->data(), right->data(), static_cast<size_t>(left->size())) == 0;
 }
 
 bool ZeroBits(const uint8_t* bits, int64_t from, int64_t to) {
@@ -140,6 +142,86 @@ std::string ImpurityOfValues(const arrow::ArrayData& data) {
     if (data.null_count > 0 && !ZeroUnderNulls(data, data.buffers[1]->data(), width)) return "a value under a null";
   }
   return "";
+}
+
+bool IsNullAt(const arrow::ArrayData& data, int64_t row) {
+  if (data.type->id() == Type::NA) return true;
+  return data.null_count > 0 && !arrow::bit_util::GetBit(data.buffers[0]->data(), row);
+}
+
+bool IsUnion(const arrow::ArrayData& data) {
+  return data.type->id() == Type::SPARSE_UNION || data.type->id() == Type::DENSE_UNION;
+}
+
+// Whether a child holds nothing in a row that its parent does not use: null where it may be, else zero.
+bool IsBlank(const arrow::ArrayData& child, int64_t row, bool nullable) {
+  if (IsUnion(child)) return true;
+  if (nullable) return IsNullAt(child, row);
+  if (child.type->id() == Type::BOOL) return !arrow::bit_util::GetBit(child.buffers[1]->data(), row);
+  const int64_t width = arrow::is_fixed_width(child.type->id()) ? child.type->bit_width() / 8 : 0;
+  for (int64_t k = 0; k < width; ++k) {
+    if (child.buffers[1]->data()[row * width + k] != 0) return false;
+  }
+  return !IsNullAt(child, row);
+}
+
+// Rows [row * factor, (row + 1) * factor) of the children of a null row, and what a sparse union's row did not choose.
+std::string ImpurityOfAlignedChildren(const arrow::ArrayData& data, int64_t factor) {
+  for (int64_t row = 0; row < data.length; ++row) {
+    for (int i = 0; i < data.type->num_fields(); ++i) {
+      bool used = !IsUnion(data) && !IsNullAt(data, row);
+      if (IsUnion(data)) {
+        used = static_cast<const arrow::UnionType&>(*data.type).child_ids()[data.GetValues<int8_t>(1)[row]] == i;
+      }
+      for (int64_t k = row * factor; !used && k < (row + 1) * factor; ++k) {
+        if (!IsBlank(*data.child_data[i], k, data.type->field(i)->nullable())) {
+          return "a value of child " + std::to_string(i) + " under a null";
+        }
+      }
+    }
+  }
+  return "";
+}
+
+template <typename Offset>
+std::string ImpurityOfOffsets(const arrow::ArrayData& data, int64_t total) {
+  const Offset* offsets = data.GetValues<Offset>(1);
+  if (offsets[0] != 0 || offsets[data.length] != total) return "offsets that do not span what they point into";
+  for (int64_t row = 0; row < data.length; ++row) {
+    if (IsNullAt(data, row) && offsets[row] != offsets[row + 1]) return "elements under a null";
+  }
+  return "";
+}
+
+template <typename Offset>
+std::string ImpurityOfListViews(const arrow::ArrayData& data) {
+  int64_t used = 0;
+  for (int64_t row = 0; row < data.length; ++row) {
+    const Offset offset = data.GetValues<Offset>(1)[row], size = data.GetValues<Offset>(2)[row];
+    if (IsNullAt(data, row) && size != 0) return "elements under a null";
+    if (offset != (size == 0 ? 0 : used)) return "lists out of order";
+    used += size;
+  }
+  return used == data.child_data[0]->length ? "" : "elements of no list";
+}
+
+std::string ImpurityOfChildren(const arrow::ArrayData& data) {
+  switch (data.type->id()) {
+    case Type::STRING:
+    case Type::BINARY: return ImpurityOfOffsets<int32_t>(data, data.buffers[2]->size());
+    case Type::LARGE_STRING:
+    case Type::LARGE_BINARY: return ImpurityOfOffsets<int64_t>(data, data.buffers[2]->size());
+    case Type::LIST:
+    case Type::MAP: return ImpurityOfOffsets<int32_t>(data, data.child_data[0]->length);
+    case Type::LARGE_LIST: return ImpurityOfOffsets<int64_t>(data, data.child_data[0]->length);
+    case Type::LIST_VIEW: return ImpurityOfListViews<int32_t>(data);
+    case Type::LARGE_LIST_VIEW: return ImpurityOfListViews<int64_t>(data);
+    case Type::STRUCT:
+    case Type::SPARSE_UNION: return ImpurityOfAlignedChildren(data, 1);
+    case Type::FIXED_SIZE_LIST:
+      return ImpurityOfAlignedChildren(data, static_cast<const arrow::FixedSizeListType&>(*data.type).list_size());
+    default: return "";
+  }
 }
 
 std::string ImpurityOfBuffer(const arrow::Buffer& buffer) {
@@ -186,13 +268,21 @@ std::string FirstImpurity(const arrow::ArrayData& data) {
   if (data.offset != 0) return where + "an offset";
   if (data.null_count == arrow::kUnknownNullCount) return where + "an unknown null count";
   const bool has_bitmap = !data.buffers.empty() && data.buffers[0] != nullptr;
-  if (data.type->id() != Type::NA && has_bitmap != (data.null_count > 0)) return where + "bitmap and null count disagree";
+  if (data.type->id() != Type::NA && has_bitmap != (data.null_count > 0)) {
+    return where + "bitmap and null count disagree";
+  }
   if (has_bitmap) {
-    if (data.buffers[0]->size() != arrow::bit_util::BytesForBits(data.length)) return where + "a bitmap of another size";
-    if (!ZeroBits(data.buffers[0]->data(), data.length, data.buffers[0]->size() * 8)) return where + "validity after the last row";
+    if (data.buffers[0]->size() != arrow::bit_util::BytesForBits(data.length)) {
+      return where + "a bitmap of another size";
+    }
+    if (!ZeroBits(data.buffers[0]->data(), data.length, data.buffers[0]->size() * 8)) {
+      return where + "validity after the last row";
+    }
   }
   const auto impurity = ImpurityOfValues(data);
   if (!impurity.empty()) return where + impurity;
+  const auto under_nulls = ImpurityOfChildren(data);
+  if (!under_nulls.empty()) return where + under_nulls;
   for (const auto& buffer : data.buffers) {
     const auto padding = buffer == nullptr ? "" : ImpurityOfBuffer(*buffer);
     if (!padding.empty()) return where + padding;
