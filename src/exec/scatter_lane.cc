@@ -79,8 +79,7 @@ Status ScatterLane::OpenTask(const ScanTask& task) {
 Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_.get()));
   for (PieceRows& piece : *pieces) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
-    if (batch == nullptr || batch->num_rows() != piece.count) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(piece.count));
     ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_.get()));
   }
   return Status::OK();
@@ -135,8 +134,7 @@ Status ScatterLane::MoveArrays(int column) {
   const OutputColumn& output = shared_.program->columns[column];
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, output.inputs, shared_.piece_rows, pool_.get()));
   for (size_t piece = 0; piece < orders_.size(); ++piece) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
-    if (batch == nullptr || batch->num_rows() != orders_[piece].count()) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(orders_[piece].count()));
     ARROW_RETURN_NOT_OK(AddBatch(piece, column, *batch));
   }
   return Status::OK();

@@ -38,10 +38,10 @@ struct StreamState : std::enable_shared_from_this<StreamState> {
   StageStatistics scan{"ReadParquet"};
   StageStatistics shuffle{"RandomShuffle"};
   StageStatistics output{"Batches"};
+  std::vector<std::shared_ptr<BudgetPool>> lane_pools;  // before the store, whose arrays they hold
+  std::shared_ptr<Ledger> slab_ledger;
   std::unique_ptr<ShuffleStore> store;
   std::unique_ptr<ScanCursor> cursor;
-  std::vector<std::shared_ptr<BudgetPool>> lane_pools;
-  std::shared_ptr<Ledger> slab_ledger;
   std::atomic<int> lanes_scattering{0};
 
   std::mutex mutex;

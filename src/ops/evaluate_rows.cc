@@ -15,10 +15,11 @@ class SchemaReader : public InputReader {
                arrow::MemoryPool* pool)
       : reader_(std::move(reader)), schema_(arrow::schema(std::move(wanted))), positions_(std::move(positions)), pool_(pool) {}
 
-  Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+  Result<std::shared_ptr<arrow::RecordBatch>> Next(int64_t rows) override {
     std::shared_ptr<arrow::RecordBatch> read;
     ARROW_RETURN_NOT_OK(reader_->ReadNext(&read));
-    if (read == nullptr) return read;
+    if (read == nullptr || read->num_rows() < rows) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    if (read->num_rows() > rows) read = read->Slice(0, rows);
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (size_t i = 0; i < positions_.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(auto column, Column(*read, positions_[i], schema_->field(static_cast<int>(i))->type()));

@@ -16,8 +16,9 @@ namespace millstream {
 class InputReader {
  public:
   virtual ~InputReader() = default;
-  /// Null at the end.
-  virtual Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+  /// The next `rows` rows, `rows` being the batch size or, at a task's end, what is left of it (a limit may cut a task short of its source).
+  /// kCorruptData when the source has fewer.
+  virtual Result<std::shared_ptr<arrow::RecordBatch>> Next(int64_t rows) = 0;
 };
 Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
                                                 int64_t batch_rows, arrow::MemoryPool* pool);

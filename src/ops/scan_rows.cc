@@ -18,13 +18,6 @@ std::vector<uint32_t> KeptRows(const uint8_t* selected, int64_t rows) {
   return kept;
 }
 
-/// The next `rows` rows; a task that a limit cut short may end within a batch.
-Result<std::shared_ptr<arrow::RecordBatch>> NextOf(InputReader& reader, int64_t rows) {
-  ARROW_ASSIGN_OR_RAISE(auto batch, reader.Next());
-  if (batch == nullptr || batch->num_rows() < rows) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
-  return batch->num_rows() == rows ? batch : batch->Slice(0, rows);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
@@ -64,7 +57,7 @@ Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
   if (filter_ == nullptr) {
     ARROW_ASSIGN_OR_RAISE(filter_, OpenInputs(*columns_, *program_->input, program_->filter_inputs, window_rows_, pool_));
   }
-  ARROW_ASSIGN_OR_RAISE(auto batch, NextOf(*filter_, rows));
+  ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
   return EvaluateSelection(*program_->filter, *batch, pool_);
 }
 
@@ -105,7 +98,7 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const
     ARROW_ASSIGN_OR_RAISE(data, ReadFlat(column, window.input_rows, all ? pool : pool_));
     if (all) return data;
   } else {
-    ARROW_ASSIGN_OR_RAISE(auto batch, NextOf(*open_[column].arrays, window.input_rows));
+    ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
     ARROW_ASSIGN_OR_RAISE(data, EvaluateColumn(program_->columns[column], *batch, pool_));
   }
   // Arrays come from the reading pool, which ends with the stream: what leaves the engine is copied into the output's own memory.

@@ -1,0 +1,50 @@
+"""DuckDB: `order by random()` streamed out as Arrow record batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from workloads.measure import BATCH_ROWS, Batch, Peer, run
+
+
+class DuckDb(Peer):
+    modules = ("duckdb",)
+    connection: Any = None
+    source = ""
+
+    def open(self, memory_limit_bytes: int | None) -> None:
+        import duckdb
+
+        self.connection = duckdb.connect()
+        self.connection.execute(f"SET threads = {self.threads}")
+        self.connection.execute("SET enable_progress_bar = false")
+        self.connection.execute(f"SET temp_directory = '{self.job.spill}'")
+        if memory_limit_bytes is not None:
+            self.connection.execute(f"SET memory_limit = '{memory_limit_bytes // 1_000_000}MB'")
+        self.source = f"read_parquet('{self.data}/*.parquet')"
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def batches(self, query: str) -> Iterator[Batch]:
+        from workloads.tensors import from_arrow
+
+        return map(from_arrow, self.connection.sql(query).to_arrow_reader(BATCH_ROWS))
+
+    def read(self) -> Iterator[Batch]:
+        return self.batches(f"SELECT * FROM {self.source}")
+
+    def materialize(self) -> None:
+        self.connection.execute(f"CREATE TABLE held AS SELECT * FROM {self.source}")
+        self.source = "held"
+
+    def shuffle(self, epoch: int) -> Iterator[Batch]:
+        return self.batches(f"SELECT * FROM {self.source} ORDER BY random()")
+
+    def first_rows(self, path: str, rows: int) -> int:
+        return len(self.connection.execute(f"SELECT * FROM read_parquet('{path}') LIMIT {rows}").fetchall())
+
+
+if __name__ == "__main__":
+    run(DuckDb)

@@ -1,0 +1,45 @@
+"""Petastorm: its batch reader with its batched torch loader, and a shuffling buffer of a million rows.
+
+It has no global shuffle: a row leaves the buffer not far from where it was read. With shuffled row groups this is its
+best, and what its users run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+from workloads.measure import BATCH_ROWS, Batch, Peer, run
+
+warnings.filterwarnings("ignore")
+BUFFER_ROWS = 1_000_000
+
+
+class Petastorm(Peer):
+    modules = ("petastorm", "petastorm.pytorch")
+    first_rows_modules = ("petastorm",)
+
+    def batches(self, buffer_rows: int, seed: int | None) -> Iterator[Batch]:
+        from petastorm import make_batch_reader
+        from petastorm.pytorch import BatchedDataLoader
+
+        url = f"file://{self.data}"
+        shuffled = seed is not None
+        with make_batch_reader(url, workers_count=self.threads, shuffle_row_groups=shuffled, seed=seed) as reader:
+            yield from BatchedDataLoader(reader, batch_size=BATCH_ROWS, shuffling_queue_capacity=buffer_rows)
+
+    def read(self) -> Iterator[Batch]:
+        return self.batches(0, None)
+
+    def shuffle(self, epoch: int) -> Iterator[Batch]:
+        return self.batches(BUFFER_ROWS, epoch)
+
+    def first_rows(self, path: str, rows: int) -> int:
+        from petastorm import make_batch_reader
+
+        with make_batch_reader(f"file://{path}", workers_count=self.threads) as reader:
+            return min(rows, len(next(reader).key))
+
+
+if __name__ == "__main__":
+    run(Petastorm)

@@ -1,0 +1,47 @@
+"""Polars: `sample` of all rows, cut into slices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from workloads.measure import BATCH_ROWS, Batch, Peer, run
+
+
+class Polars(Peer):
+    modules = ("polars",)
+    held: Any = None
+
+    def __init__(self, job: Any) -> None:
+        super().__init__(job)
+        os.environ.setdefault("POLARS_MAX_THREADS", str(self.threads))
+
+    def frame(self) -> Any:
+        import polars
+
+        return polars.read_parquet(f"{self.data}/*.parquet")
+
+    def slices(self, frame: Any) -> Iterator[Batch]:
+        from workloads.tensors import from_arrow
+
+        return (from_arrow(part.to_arrow()) for part in frame.iter_slices(BATCH_ROWS))
+
+    def read(self) -> Iterator[Batch]:
+        return self.slices(self.frame())
+
+    def materialize(self) -> None:
+        self.held = self.frame()
+
+    def shuffle(self, epoch: int) -> Iterator[Batch]:
+        frame = self.frame() if self.held is None else self.held
+        return self.slices(frame.sample(fraction=1.0, shuffle=True, seed=epoch))
+
+    def first_rows(self, path: str, rows: int) -> int:
+        import polars
+
+        return len(polars.scan_parquet(path).head(rows).collect().rows())
+
+
+if __name__ == "__main__":
+    run(Polars)

