@@ -1,8 +1,10 @@
 #pragma once
 /// The one seam to disk, clock and machine randomness. Production uses RealEnv(); testing/fault_env.h has a twin that fails the i-th call.
-/// Errors carry an ErrorKind and name the path. No method is called with a lock held.
+/// Errors carry an ErrorKind and name the path and the system's reason. No method is called with a lock held. Interrupted calls are taken up
+/// again; short reads and writes are completed.
 
 #include <arrow/io/interfaces.h>
+#include <arrow/memory_pool.h>
 
 #include <chrono>
 #include <cstdint>
@@ -21,7 +23,8 @@ struct FileEntry {
 };
 
 /// A scratch file: read and written at offsets, unlinked from the moment it exists, mode 0600, gone with the object or the process.
-/// With direct I/O, offsets, lengths and addresses must be multiples of alignment_bytes().
+/// With direct I/O, offsets, lengths and addresses must be multiples of kAlignmentBytes. Any number of threads may read, and write disjoint
+/// ranges, at once.
 class ScratchFile {
  public:
   virtual ~ScratchFile() = default;
@@ -38,18 +41,27 @@ class Env {
  public:
   virtual ~Env() = default;
 
-  virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForRead(const std::string& path) = 0;
-  /// A new file for writing; fails if it exists.
+  /// Positional reads from any thread, no memory mapping, no read-ahead of its own; the Async methods read at once on the calling thread.
+  /// Buffers come from `pool`, which must outlive them; no more is allocated than the file has bytes.
+  virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForRead(const std::string& path, arrow::MemoryPool* pool) = 0;
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForRead(const std::string& path) {
+    return OpenForRead(path, arrow::default_memory_pool());
+  }
+  /// A new file for writing, unbuffered; fails if it exists. One thread at a time.
   virtual Result<std::shared_ptr<arrow::io::OutputStream>> CreateForWrite(const std::string& path) = 0;
+  /// `direct` is a wish: where the file system refuses it, now or at the first transfer, the file is buffered and says so by direct().
   virtual Result<std::unique_ptr<ScratchFile>> CreateScratch(const std::string& directory, bool direct) = 0;
   virtual Result<FileEntry> Stat(const std::string& path) = 0;
-  /// Entries of a directory, sorted by name, not recursive.
+  /// Entries of a directory, sorted by name (bytewise), not recursive; links are followed, those that lead nowhere left out.
   virtual Result<std::vector<FileEntry>> List(const std::string& directory) = 0;
   virtual Status CreateDirectories(const std::string& path) = 0;
   /// Atomic replace within one file system.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  /// A file or an empty directory.
   virtual Status Remove(const std::string& path) = 0;
+  /// OK when there is nothing.
   virtual Status RemoveTree(const std::string& path) = 0;
+  /// Makes a file's contents, or a directory's entries, last over a power cut.
   virtual Status Sync(const std::string& path) = 0;
   /// Bytes free for this user, and whether the file system lives in memory (tmpfs).
   struct Space { int64_t free_bytes; bool in_memory; };
