@@ -11,7 +11,7 @@ namespace millstream {
 
 class Cancellation {
  public:
-  /// Records the reason; only the first one is kept.
+  /// Records the reason; only the first one is kept. OK is recorded as kCancelled.
   void Cancel(Status reason);
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
   /// OK while running, else the first reason.

@@ -21,6 +21,7 @@ enum class Priority : uint8_t { kNormal = 0, kLow = 1 };  // kLow runs only when
 /// Makes a blocked task runnable again; may be called from any thread, before or after the step returned kBlocked, more than once.
 using Waker = std::function<void()>;
 
+/// Runs on one lane at a time, not always the same one. Run must not throw, and must bear being run without having been woken.
 class Task {
  public:
   virtual ~Task() = default;
@@ -30,7 +31,8 @@ class Task {
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
-  /// Takes ownership; the task is destroyed on a lane after kDone. Fails once Shutdown has begun.
+  /// Takes ownership; the task is destroyed on a lane after kDone. Fails, destroying the task, once Shutdown has begun (kCancelled) and in a
+  /// forked child (kStale).
   virtual Status Submit(std::unique_ptr<Task> task, Priority priority) = 0;
   virtual int lanes() const = 0;
   /// Blocks the calling (not a lane's) thread until `ready()` is true; a SeededScheduler runs tasks meanwhile. `ready` is re-evaluated after each Notify and
@@ -38,10 +40,13 @@ class Scheduler {
   virtual void WaitUntil(const std::function<bool()>& ready) = 0;
   /// Wakes WaitUntil callers.
   virtual void Notify() = 0;
-  /// Runs no further step, joins the threads, destroys the tasks left.
+  /// Runs no further step, joins the threads, destroys the tasks left. The destructor does the same; a second call does nothing.
   virtual void Shutdown() = 0;
 };
 
+/// Threads named ms-lane-0, ms-lane-1, …, which take no signals but those of faults and profilers, so that Ctrl-C reaches the main thread.
+/// In a forked child an inherited scheduler refuses tasks, WaitUntil returns at once, and its destructor leaks instead of joining. Wakers
+/// may outlive the scheduler.
 Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env);
 
 }  // namespace millstream
