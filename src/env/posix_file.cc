@@ -1,5 +1,6 @@
 #include "env/posix_file.h"
 
+#include <arrow/buffer.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

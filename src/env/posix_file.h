@@ -2,6 +2,7 @@
 /// Files over POSIX descriptors: what RealEnv hands out.
 
 #include <arrow/io/interfaces.h>
+#include <arrow/util/future.h>
 
 #include <memory>
 #include <string>
