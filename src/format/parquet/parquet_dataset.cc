@@ -12,10 +12,10 @@
 namespace millstream {
 namespace {
 
-Result<ParquetSource> OpenFile(Env& env, const ListedFile& file) {
+Result<ParquetSource> OpenFile(Env& env, const ListedFile& file, arrow::MemoryPool* pool) {
   ParquetSource source;
   source.path = file.path;
-  ARROW_ASSIGN_OR_RAISE(source.file, env.OpenForRead(file.path));
+  ARROW_ASSIGN_OR_RAISE(source.file, env.OpenForRead(file.path, pool));
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(source.file); });
   if (!read.ok()) {
     const bool io = KindOf(read.status()) == ErrorKind::kIo;
@@ -88,7 +88,7 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
   SchemaUnifier unifier;
   std::shared_ptr<arrow::Schema> last;
   for (size_t ordinal = 0; ordinal < dataset->files_.size(); ++ordinal) {
-    ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*dataset->env_, dataset->files_[ordinal]));
+    ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*dataset->env_, dataset->files_[ordinal], arrow::default_memory_pool()));
     ARROW_ASSIGN_OR_RAISE(auto schema, ArrowSchema(source));
     if (last == nullptr || !schema->Equals(*last, /*check_metadata=*/true)) ARROW_RETURN_NOT_OK(unifier.Add(*schema, source.path));
     last = std::move(schema);
@@ -106,7 +106,7 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
 }
 
 Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, arrow::MemoryPool* pool) const {
-  ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*env_, files_[task.source]));
+  ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*env_, files_[task.source], pool));
   const auto& expected = row_groups_[task.source];
   if (task.unit >= source.metadata->num_row_groups() || source.metadata->RowGroup(task.unit)->num_rows() != expected[task.unit].rows) {
     return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read");
