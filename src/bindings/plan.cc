@@ -11,6 +11,8 @@
 #include "bindings/register.h"
 #include "exec/engine.h"
 #include "ops/table_source.h"
+#include "plan/fingerprint.h"
+#include "plan/plan_serial.h"
 
 namespace nb = nanobind;
 
@@ -70,6 +72,28 @@ std::optional<int64_t> SizeBytes(const Plan& plan) {
   return bytes;
 }
 
+nb::dict FingerprintDict(const Plan& plan) {
+  const auto fingerprint = ValueOrRaise(FingerprintOf(*plan));
+  nb::dict out;
+  out["files"] = fingerprint.files;
+  out["file_count"] = fingerprint.file_count;
+  out["rows"] = fingerprint.rows;
+  out["schema"] = fingerprint.schema;
+  out["stages"] = fingerprint.stages;
+  out["seed"] = fingerprint.seed;
+  out["order_version"] = fingerprint.order_version;
+  return out;
+}
+
+Plan Deserialize(const nb::bytes& data) {
+  Result<PlanPtr> plan = nullptr;
+  {
+    nb::gil_scoped_release release;
+    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), RealEnv());
+  }
+  return Mutable(ValueOrRaise(std::move(plan)));
+}
+
 }  // namespace
 
 void RegisterPlan(nb::module_& module) {
@@ -93,6 +117,12 @@ void RegisterPlan(nb::module_& module) {
       .def("limit", [](const Plan& plan, int64_t rows) { return Mutable(ValueOrRaise(LimitPlan(plan, rows))); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))
+      .def("serialize", [](const Plan& plan) {
+        const auto bytes = ValueOrRaise(SerializePlan(*plan));
+        return nb::bytes(bytes.data(), bytes.size());
+      })
+      .def_static("deserialize", &Deserialize)
+      .def("fingerprint", &FingerprintDict)
       .def("schema", [](const Plan& plan) { return PySchema{plan->schema}; })
       .def("explain", [](const Plan& plan) { return DescribePlan(*plan); })
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })

@@ -62,6 +62,8 @@ class ScanSource {
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
   virtual const std::vector<ScanTask>& tasks() const = 0;
   virtual Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const = 0;
+  /// The data itself where the source is a table in memory, else null.
+  virtual const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const { return nullptr; }
 };
 
 }  // namespace millstream

@@ -67,6 +67,7 @@ class TableSource : public ScanSource {
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool*) const override {
     return std::make_unique<BatchColumns>(batches_[task.unit]);
   }
+  const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const override { return &batches_; }
 
  private:
   std::shared_ptr<arrow::Schema> schema_;
