@@ -128,9 +128,9 @@ int64_t BudgetPool::total_bytes_allocated() const { return stats_->total_bytes_a
 int64_t BudgetPool::num_allocations() const { return stats_->num_allocations(); }
 int64_t BudgetPool::max_memory() const { return stats_->max_memory(); }
 
-arrow::Result<std::shared_ptr<BudgetPool::OwnedBuffer>> BudgetPool::AllocateOwned(int64_t bytes) {
+arrow::Result<std::shared_ptr<BudgetPool::OwnedBuffer>> BudgetPool::AllocateOwned(int64_t bytes, int64_t alignment) {
   uint8_t* data = nullptr;
-  ARROW_RETURN_NOT_OK(Allocate(bytes, kSmallAlignment, &data));
+  ARROW_RETURN_NOT_OK(Allocate(bytes, alignment, &data));
   return std::make_shared<OwnedBuffer>(data, bytes, *this);
 }
 

@@ -41,8 +41,8 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
   /// early when the buffer is handed to the user; the memory goes back to the arena when the last reference drops, from any thread,
   /// without the GIL.
   class OwnedBuffer;
-  /// Aligned to 64 bytes, from kArenaBytesMin on to PageArena::kPageBytes (so that direct I/O can fill it).
-  arrow::Result<std::shared_ptr<OwnedBuffer>> AllocateOwned(int64_t bytes);
+  /// Aligned to `alignment`, from kArenaBytesMin on to PageArena::kPageBytes in any case (so that direct I/O can fill it).
+  arrow::Result<std::shared_ptr<OwnedBuffer>> AllocateOwned(int64_t bytes, int64_t alignment = arrow::kDefaultBufferAlignment);
 
   const std::shared_ptr<Ledger>& ledger() const { return ledger_; }
   const std::shared_ptr<PageArena>& arena() const { return arena_; }
