@@ -16,7 +16,9 @@ class FrameWriter : public RunWriter {
   static Result<std::unique_ptr<RunWriter>> Make(std::shared_ptr<SpillFiles> files, const std::shared_ptr<SpillDisk>& disk, BudgetPool& pool,
                                                  int64_t staging_bytes);
   static int64_t MemoryBytes(const BlockCodec* codec, int64_t staging_bytes);
-  ~FrameWriter() override { files_->EndWriting(number_); }
+  ~FrameWriter() override {
+    if (files_ != nullptr) files_->EndWriting(number_);  // null where Make failed
+  }
 
   Result<FrameLocation> Append(const RunAddress& address, const std::vector<Piece>& pieces) override;
   Status Flush() override { return file_->disk().Explain(WriteStaged(), fill_); }
