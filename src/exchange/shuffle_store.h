@@ -56,6 +56,8 @@ class ShuffleWriter {
   /// Adds a whole array column: `values` in the declared type, one element for each of the piece's rows.
   Status AddArray(size_t piece, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values);
 
+  /// Evicts until the lane's pool could give `bytes` more; does what it can. What others take meanwhile is theirs.
+  Status EnsureRoom(int64_t bytes);
   /// Makes room: evicts at least `bytes` if there is as much. Called on a refused request, and by the executor when the budget asks.
   Status Evict(int64_t bytes);
   /// Hands the pieces over to the store.

@@ -50,6 +50,17 @@ Result<std::shared_ptr<OwnedBuffer>> ShuffleWriter::Allocate(int64_t bytes) {
   return WithRoom(bytes, [&] { return pool_->AllocateOwned(bytes); });
 }
 
+Status ShuffleWriter::EnsureRoom(int64_t bytes) {
+  for (;;) {
+    if (pool_->ledger()->TryCharge(bytes)) {
+      pool_->ledger()->Release(bytes);
+      return Status::OK();
+    }
+    if (store_->options_.spill == nullptr || BytesFrom(0) == 0) return Status::OK();
+    ARROW_RETURN_NOT_OK(Evict(bytes));
+  }
+}
+
 Result<PieceOrder> ShuffleWriter::MakeOrder(const PieceRows& rows) {
   return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
 }

@@ -101,6 +101,7 @@ Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
 Status ScatterLane::MoveColumn(int column) {
   CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
   const OutputColumn& output = shared_.program->columns[column];
+  ARROW_RETURN_NOT_OK(writer_.EnsureRoom(StepBytes(column)));
   if (output.passthrough >= 0) {
     const auto& input = shared_.program->input->field(output.passthrough);
     const int field = columns_->schema()->GetFieldIndex(input->name());
@@ -109,6 +110,19 @@ Status ScatterLane::MoveColumn(int column) {
     }
   }
   return MoveArrays(column);
+}
+
+int64_t ScatterLane::StepBytes(int column) const {
+  const OutputColumn& output = shared_.program->columns[column];
+  const int64_t width = std::max(shared_.store->flat_widths()[column], 8);
+  int64_t bytes = 2 * shared_.piece_rows * width;
+  std::vector<int> inputs = output.inputs;
+  if (output.passthrough >= 0) inputs = {output.passthrough};
+  for (int input : inputs) {
+    const int field = columns_->schema()->GetFieldIndex(shared_.program->input->field(input)->name());
+    if (field >= 0) bytes += columns_->DecodeBytes(field);
+  }
+  return bytes;
 }
 
 Status ScatterLane::MoveFlat(int column, int field) {

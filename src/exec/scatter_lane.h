@@ -50,6 +50,8 @@ class ScatterLane {
   Status SelectRows(std::vector<PieceRows>* pieces);
   Status BeginPieces(std::vector<PieceRows> pieces);
   Status MoveColumn(int column);
+  /// What moving the column needs at one time beyond what is held already.
+  int64_t StepBytes(int column) const;
   Status MoveFlat(int column, int field);
   Status MoveArrays(int column);
   Status AddBatch(size_t piece, int column, const arrow::RecordBatch& batch);

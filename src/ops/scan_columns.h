@@ -39,6 +39,9 @@ class ScanColumns {
   virtual int64_t num_rows() const = 0;
   /// Bytes of a value if ReadFlat takes the field (4 or 8), else 0.
   virtual int FlatWidth(int field) const = 0;
+  /// Bytes that reading the field holds at one time beside what it gives: the stored chunk or its window, a page, a dictionary. An estimate
+  /// from the source's metadata, 0 where nothing is decoded.
+  virtual int64_t DecodeBytes(int field) const = 0;
   /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
   virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) = 0;

@@ -18,6 +18,7 @@ class BatchColumns : public ScanColumns {
   const std::shared_ptr<arrow::Schema>& schema() const override { return batch_->schema(); }
   int64_t num_rows() const override { return batch_->num_rows(); }
   int FlatWidth(int) const override { return 0; }
+  int64_t DecodeBytes(int) const override { return 0; }
   std::optional<ValueRange> RangeOf(int) const override { return std::nullopt; }
   Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int) override {
     return Status::NotImplemented("batches in memory are read as arrays");
@@ -95,6 +96,7 @@ class RangeColumns : public ScanColumns {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   int64_t num_rows() const override { return task_.rows; }
   int FlatWidth(int) const override { return sizeof(int64_t); }
+  int64_t DecodeBytes(int) const override { return 0; }
   std::optional<ValueRange> RangeOf(int) const override { return ValueRange{task_.first_row, task_.first_row + task_.rows - 1}; }
   Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int) override { return std::make_unique<RangeReader>(task_.first_row); }
   Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) override;

@@ -18,6 +18,8 @@ namespace {
 /// Column chunks above this are read through a small window rather than at once.
 constexpr int64_t kWholeChunkBytesMax = 8 << 20;
 constexpr int64_t kStreamBufferBytes = 1 << 20;
+/// A page and a dictionary as writers make them by default (1 MiB each), decompressed, and decoding tables.
+constexpr int64_t kPageBytesGuess = 4 << 20;
 
 template <typename ParquetType>
 class TypedFlatReader : public FlatColumnReader {
@@ -123,7 +125,8 @@ class RowGroupColumns : public ScanColumns {
     pool_ = pool;
     parquet::ReaderProperties properties(pool);
     properties.set_page_checksum_verification(true);
-    if (LargestChunkBytes() > kWholeChunkBytesMax) {
+    windowed_ = LargestChunkBytes() > kWholeChunkBytesMax;
+    if (windowed_) {
       properties.enable_buffered_stream();
       properties.set_buffer_size(kStreamBufferBytes);
     }
@@ -147,6 +150,19 @@ class RowGroupColumns : public ScanColumns {
     const auto& type = *schema_->field(field)->type();
     if (!SameRepresentation(type, column->physical_type()) || !SameUnit(type, *column)) return 0;
     return arrow::internal::checked_cast<const arrow::FixedWidthType&>(type).byte_width();
+  }
+
+  int64_t DecodeBytes(int field) const override {
+    std::vector<int> leaves;
+    CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
+    const auto group = source_.metadata->RowGroup(row_group_);
+    int64_t bytes = 0;
+    for (int leaf : leaves) {
+      const auto chunk = group->ColumnChunk(leaf);
+      const int64_t stored = windowed_ ? kStreamBufferBytes : chunk->total_compressed_size();
+      bytes += stored + std::min<int64_t>(chunk->total_uncompressed_size(), kPageBytesGuess);
+    }
+    return bytes;
   }
 
   std::optional<ValueRange> RangeOf(int field) const override {
@@ -216,6 +232,7 @@ class RowGroupColumns : public ScanColumns {
 
   ParquetSource source_;
   int row_group_ = 0;
+  bool windowed_ = false;
   arrow::MemoryPool* pool_ = nullptr;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::shared_ptr<parquet::RowGroupReader> group_;
