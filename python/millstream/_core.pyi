@@ -1,0 +1,162 @@
+"""Millstream's engine, as the bindings in src/bindings register it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+class Engine:
+    """Lanes, memory and spill area that executions share. Belongs to the process that made it."""
+
+    def __init__(
+        self,
+        num_cpus: int = 0,  # 0: the least of affinity and cgroup quota
+        memory_limit: int = 0,  # bytes; 0: half of what the cgroup or machine allows
+        spill_directory: str = "",  # empty: $TMPDIR or /tmp
+        always_spill: bool = False,  # for tests
+    ) -> None: ...
+    @property
+    def num_cpus(self) -> int: ...
+    @property
+    def memory_limit(self) -> int: ...
+    @property
+    def spill_directory(self) -> str: ...
+    def memory_used(self) -> int: ...
+    def memory_peak(self) -> int: ...
+    def close(self) -> None: ...
+
+class Schema:
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def type_names(self) -> list[str]: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+class Expression:
+    def columns(self) -> list[str]: ...
+    def output_name(self) -> str | None:
+        """The column's name where the expression is just a column."""
+
+def column(name: str) -> Expression: ...
+def literal(value: Any) -> Expression:
+    """None, bool, int, float, str, bytes, or an Arrow array of one value."""
+
+def call(op: str, args: Sequence[Expression], options: dict[str, Any] = {}) -> Expression:
+    """Operators: src/bindings/expression.cc lists them. ValueError for an unknown one."""
+
+def parse_filter(text: str) -> Expression:
+    """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
+
+class Plan:
+    @staticmethod
+    def read_parquet(
+        engine: Engine,
+        paths: Sequence[str],  # files, directories, globs
+        *,
+        columns: Sequence[str] | None = None,
+        blocks: int = 0,  # parallelism; 0: one a row group
+    ) -> Plan: ...
+    @staticmethod
+    def from_arrow(table: Any, *, blocks: int = 0) -> Plan:
+        """An object with __arrow_c_stream__ or __arrow_c_array__."""
+    @staticmethod
+    def range(rows: int, blocks: int) -> Plan: ...
+    def filter(self, expression: Expression) -> Plan: ...
+    def project(self, columns: Sequence[tuple[str, Expression]]) -> Plan: ...
+    def limit(self, rows: int) -> Plan: ...
+    def random_shuffle(self, kind: str, seed: int) -> Plan:
+        """kind: fixed, per_execution, unset."""
+    def serialize(self) -> bytes: ...
+    @staticmethod
+    def deserialize(data: bytes) -> Plan: ...
+    def fingerprint(self) -> dict[str, Any]:
+        """files, file_count, rows, schema, stages, seed, order_version."""
+    def schema(self) -> Schema: ...
+    def explain(self, engine: Engine, batch_size: int = 1024) -> str: ...
+    def known_row_count(self) -> int | None: ...
+    def size_bytes(self) -> int | None: ...
+    def num_blocks(self) -> int: ...
+    def input_files(self) -> list[str]: ...
+    def has_shuffle(self) -> bool: ...
+    def shuffle_seed_kind(self) -> str | None: ...
+    def shuffle_seed(self) -> int | None: ...
+
+class Batch:
+    """Rows of an output batch. Outlives its stream and its engine."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_columns(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def names(self) -> list[str]: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def column_kind(self, index: int) -> str:
+        """The Arrow type's name, as "int64", "timestamp[us]", "list<item: string>"."""
+    def null_count(self, index: int) -> int: ...
+    def numpy(self, index: int) -> Any:
+        """View of a plain number column without nulls. TypeError for another."""
+    def pylist(self, index: int) -> list[Any]: ...
+    def slice(self, begin: int, count: int) -> Batch: ...
+
+class Stream:
+    def next(self) -> Batch | None:
+        """The next batch, None at the end. KeyboardInterrupt on Ctrl-C."""
+    def position(self) -> dict[str, int]:
+        """key, ties, rows: after the batch delivered last."""
+    def close(self) -> None: ...
+    def stages(self) -> list[dict[str, Any]]:
+        """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
+        peak_memory_bytes; in order of flow."""
+
+def execute(
+    engine: Engine,
+    plan: Plan,
+    *,
+    seed: int,  # of the shuffle; ignored where the plan fixes it
+    epoch: int,
+    batch_size: int,
+    drop_last: bool,
+    prefetch_batches: int,
+    preserve_order: bool,
+    resume: dict[str, int] | None = None,  # a Stream's position()
+) -> Stream: ...
+
+class Passes:
+    """The passes of one iterator over a plan: what an epoch leaves in memory or on disk serves the next one."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None: ...
+    def open(
+        self,
+        *,
+        seed: int,
+        epoch: int,
+        batch_size: int,
+        drop_last: bool,
+        prefetch_batches: int,
+        preserve_order: bool,
+        resume: dict[str, int] | None = None,
+        next_pass_expected: bool = False,  # then rows are kept decoded, and the next epoch is prepared while this one is consumed
+    ) -> Stream: ...
+    def close(self) -> None: ...
+
+def write_parquet(
+    engine: Engine,
+    plan: Plan,
+    path: str,  # a directory, made where missing
+    *,
+    seed: int = 0,
+    epoch: int = 0,
+    compression: str = "snappy",
+    row_group_rows: int = 0,  # 0: Arrow's default
+    file_rows_min: int = 0,
+    file_rows_max: int = 0,
+    mode: str = "append",  # append, overwrite, ignore, error
+    progress: Any = None,  # called with the stream's stages() now and then
+) -> list[dict[str, Any]]:
+    """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""
+
+def arrow_version() -> str: ...
+def random_seed() -> int:
+    """63 bits of entropy from the system."""
