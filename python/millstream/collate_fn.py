@@ -1,0 +1,34 @@
+"""What a `collate_fn` of `iter_torch_batches` may be: a subclass says which form of batch it wants to be given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+    import pyarrow
+
+BatchT = TypeVar("BatchT")
+
+
+class CollateFn(ABC, Generic[BatchT]):
+    """Turns a batch into what the training step takes. Tensors it returns are moved to the device; anything else is
+    left as it is.
+    """
+
+    @abstractmethod
+    def __call__(self, batch: BatchT) -> Any: ...
+
+
+class ArrowBatchCollateFn(CollateFn["pyarrow.Table"]):
+    """Is given a pyarrow.Table."""
+
+
+class NumpyBatchCollateFn(CollateFn["dict[str, numpy.ndarray[Any, Any]]"]):
+    """Is given a dict of numpy arrays, as a plain function is."""
+
+
+class PandasBatchCollateFn(CollateFn["pandas.DataFrame"]):
+    """Is given a pandas.DataFrame."""
