@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 # The Arrow types whose values are numpy's, as Batch.column_kind names them.
-PLAIN_KINDS = frozenset(
-    ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double")
-)
+PLAIN_KINDS = frozenset(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double"))
 
 BATCH_FORMATS = ("default", "numpy", "pandas", "pyarrow", None)
 
@@ -38,7 +36,9 @@ def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
         return pandas_batch
     if batch_format in ("pyarrow", None):
         return pyarrow_batch
-    raise ValueError(f"batch_format must be one of 'default', 'numpy', 'pandas', 'pyarrow' or None, got {batch_format!r}")
+    raise ValueError(
+        f"batch_format must be one of 'default', 'numpy', 'pandas', 'pyarrow' or None, got {batch_format!r}"
+    )
 
 
 def is_plain(batch: _core.Batch, index: int) -> bool:
@@ -92,7 +92,11 @@ def pandas_batch(batch: _core.Batch) -> pandas.DataFrame:
     import pyarrow
 
     def mapped(kind: Any) -> Any:
-        if isinstance(kind, pyarrow.BaseExtensionType) or pyarrow.types.is_dictionary(kind) or pyarrow.types.is_null(kind):
+        if (
+            isinstance(kind, pyarrow.BaseExtensionType)
+            or pyarrow.types.is_dictionary(kind)
+            or pyarrow.types.is_null(kind)
+        ):
             return None
         return pandas.ArrowDtype(kind)
 
@@ -124,10 +128,13 @@ def _refused(pyarrow: Any, batch: _core.Batch, error: Exception) -> TypeError:
             pyarrow.record_batch(batch.select([index]))
         except (ValueError, NotImplementedError, TypeError, KeyError) as reason:
             return TypeError(
-                f"column {name!r} of type {batch.column_kind(index)} cannot be taken by the installed pyarrow {pyarrow.__version__} ({reason}); "
+                f"column {name!r} of type {batch.column_kind(index)} cannot be taken by the installed pyarrow "
+                f"{pyarrow.__version__} ({reason}); "
                 f"install a newer pyarrow, cast the column, or leave it out with select_columns()"
             )
-    return TypeError(f"the installed pyarrow {pyarrow.__version__} cannot take the batch ({error}); pyarrow 17 or newer can")
+    return TypeError(
+        f"the installed pyarrow {pyarrow.__version__} cannot take the batch ({error}); pyarrow 17 or newer can"
+    )
 
 
 def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
@@ -144,7 +151,8 @@ def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
         return values
     except (ValueError, NotImplementedError, TypeError) as error:
         raise TypeError(
-            f"column {name!r} of type {array.type} cannot become a numpy array ({error}); cast it, leave it out with select_columns(), "
+            f"column {name!r} of type {array.type} cannot become a numpy array ({error}); cast it, leave it out "
+            "with select_columns(), "
             f"or ask for batch_format='pyarrow'"
         ) from error
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-if TYPE_CHECKING:
-    import numpy
-    import pandas
-    import pyarrow
+from typing import Any, Generic, TypeVar
 
 BatchT = TypeVar("BatchT")
 
@@ -22,13 +17,13 @@ class CollateFn(ABC, Generic[BatchT]):
     def __call__(self, batch: BatchT) -> Any: ...
 
 
-class ArrowBatchCollateFn(CollateFn["pyarrow.Table"]):
+class ArrowBatchCollateFn(CollateFn[Any]):
     """Is given a pyarrow.Table."""
 
 
-class NumpyBatchCollateFn(CollateFn["dict[str, numpy.ndarray[Any, Any]]"]):
+class NumpyBatchCollateFn(CollateFn[Any]):
     """Is given a dict of numpy arrays, as a plain function is."""
 
 
-class PandasBatchCollateFn(CollateFn["pandas.DataFrame"]):
+class PandasBatchCollateFn(CollateFn[Any]):
     """Is given a pandas.DataFrame."""

@@ -53,7 +53,9 @@ class DataPass(Iterator[Any]):
     One thread at a time. In a forked child RuntimeError.
     """
 
-    def __init__(self, begin: Callable[[], OpenPass], convert: Callable[[_core.Batch], Any], transfer: Transfer | None = None) -> None:
+    def __init__(
+        self, begin: Callable[[], OpenPass], convert: Callable[[_core.Batch], Any], transfer: Transfer | None = None
+    ) -> None:
         self._begin = begin
         self._convert = convert
         self._transfer = transfer
@@ -112,12 +114,15 @@ class DataPass(Iterator[Any]):
             self.close()
 
     def __reduce__(self) -> Any:
-        raise TypeError("a pass under way cannot be pickled; pickle its DataIterator, which goes on from the same place")
+        raise TypeError(
+            "a pass under way cannot be pickled; pickle its DataIterator, which goes on from the same place"
+        )
 
     def _check_process(self) -> None:
         if self._process_id != os.getpid():
             raise RuntimeError(
-                f"this pass belongs to process {self._process_id}, which forked this one; make a fresh iterator here with dataset.iterator()"
+                f"this pass belongs to process {self._process_id}, which forked this one; make a fresh iterator here "
+                "with dataset.iterator()"
             )
 
     def _deliver(self) -> tuple[Any, Position, int] | None:

@@ -49,8 +49,10 @@ class CudaTransfer:
         import torch
 
         if self._side is None:
-            self._side = torch.cuda.Stream(self._device)
-        pinned = map_tensors(value, lambda tensor: tensor if tensor.is_cuda or tensor.is_pinned() else tensor.pin_memory())
+            self._side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        pinned = map_tensors(
+            value, lambda tensor: tensor if tensor.is_cuda or tensor.is_pinned() else tensor.pin_memory()
+        )
         with torch.cuda.stream(self._side):
             moved = map_tensors(pinned, lambda tensor: tensor.to(self._device, non_blocking=True))
         # torch keeps pinned blocks from reuse until the copies from them are done.

@@ -15,7 +15,6 @@ from millstream.resume_state import Position, ResumeState, check_same_plan, pars
 
 if TYPE_CHECKING:
     import torch
-
     from millstream.torch_batch import TorchDtypes
 
 ROWS_AT_A_TIME = 256
@@ -242,13 +241,24 @@ class DataIterator:
     # The beginning of a pass
 
     def _options(
-        self, batch_size: int | None, drop_last: bool, prefetch_batches: int, local_shuffle_buffer_size: int | None, local_shuffle_seed: int | None
+        self,
+        batch_size: int | None,
+        drop_last: bool,
+        prefetch_batches: int,
+        local_shuffle_buffer_size: int | None,
+        local_shuffle_seed: int | None,
     ) -> PassOptions:
         if batch_size is None and local_shuffle_buffer_size is not None:
             raise ValueError("local_shuffle_buffer_size needs a batch_size; batch_size=None takes whole blocks")
         size = self._block_rows() if batch_size is None else _count(batch_size, "batch_size", 1)
-        buffer = None if local_shuffle_buffer_size is None else _count(local_shuffle_buffer_size, "local_shuffle_buffer_size", 1)
-        return PassOptions(size, bool(drop_last), _count(prefetch_batches, "prefetch_batches", 0), buffer, local_shuffle_seed)
+        buffer = (
+            None
+            if local_shuffle_buffer_size is None
+            else _count(local_shuffle_buffer_size, "local_shuffle_buffer_size", 1)
+        )
+        return PassOptions(
+            size, bool(drop_last), _count(prefetch_batches, "prefetch_batches", 0), buffer, local_shuffle_seed
+        )
 
     def _block_rows(self) -> int:
         plan = self._dataset._plan
@@ -276,7 +286,9 @@ class DataIterator:
             return record.epoch, record.position
         return record.epoch + 1, None
 
-    def _open_stream(self, engine: _core.Engine, epoch: int, start: Position | None, options: PassOptions) -> _core.Stream:
+    def _open_stream(
+        self, engine: _core.Engine, epoch: int, start: Position | None, options: PassOptions
+    ) -> _core.Stream:
         buffer = options.local_shuffle_buffer_size
         stream = self._passes_on(engine).open(
             seed=self._seed() or 0,
@@ -320,11 +332,15 @@ class DataIterator:
     def _obstacle(self, options: PassOptions) -> str | None:
         if options.local_shuffle_buffer_size is not None:
             return (
-                "its local shuffle buffer holds rows from all over, so that no position tells which were delivered; use random_shuffle() in "
+                "its local shuffle buffer holds rows from all over, so that no position tells which were delivered; "
+                "use random_shuffle() in "
                 "place of local_shuffle_buffer_size, or save between passes"
             )
         if not self._preserve_order() and not self._dataset._plan.has_shuffle():
-            return "with preserve_order=False rows come in no fixed order; set ExecutionOptions.preserve_order to True, or save between passes"
+            return (
+                "with preserve_order=False rows come in no fixed order; set ExecutionOptions.preserve_order to True, "
+                "or save between passes"
+            )
         return None
 
     def _warn_of_repeated_order(self, epoch: int) -> None:
@@ -332,7 +348,8 @@ class DataIterator:
             return
         self._warned_of_order = True
         warnings.warn(
-            f"random_shuffle(seed={self._dataset._seed_state.seed}) gives the same order in every pass; for a new order each epoch use "
+            f"random_shuffle(seed={self._dataset._seed_state.seed}) gives the same order in every pass; for a new "
+            "order each epoch use "
             f"random_shuffle(seed=RandomSeedConfig({self._dataset._seed_state.seed}, reseed_after_execution=True))",
             UserWarning,
             stacklevel=6,
@@ -348,7 +365,8 @@ class DataIterator:
     def _check_process(self) -> None:
         if self._process_id != os.getpid():
             raise RuntimeError(
-                f"this iterator belongs to process {self._process_id}, which forked this one; make a fresh one here with dataset.iterator(), "
+                f"this iterator belongs to process {self._process_id}, which forked this one; make a fresh one here "
+                "with dataset.iterator(), "
                 f"and load_state_dict() into it to go on from the same place"
             )
 

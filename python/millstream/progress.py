@@ -28,7 +28,14 @@ class PassProgress:
     """The bars of one pass. `show` is cheap when called often."""
 
     def __init__(self, stream: _core.Stream, epoch: int, console: Console) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._stream = stream
         self._bars = Progress(

@@ -1,9 +1,12 @@
 """The state of a DataIterator: a small JSON-ready dict that says where a pass stands.
 
     {"version": 1,
-     "plan": {"files": "<hash>", "file_count": 12, "rows": 336776, "schema": "<hash>", "stages": "<hash>", "seed":
-     "each epoch 5", "order_version": 1}, "seed": 5, "epoch": 2, "position": {"key": 812, "ties": 1, "rows": 4096,
-     "skip": 0}, "finished": false}
+     "plan": {"files": "<hash>", "file_count": 12, "rows": 336776, "schema": "<hash>", "stages": "<hash>",
+              "seed": "each epoch 5", "order_version": 1},
+     "seed": 5,
+     "epoch": 2,
+     "position": {"key": 812, "ties": 1, "rows": 4096, "skip": 0},
+     "finished": false}
 
 `position` is where the batch delivered last ended: its last key at the shuffle and how many rows so far share that
 key (without a shuffle: the ordinal of the last row's source and the number of the row to go on with), the rows
@@ -83,7 +86,11 @@ def parse_state(state: object) -> ResumeState:
         raise ValueError(f"state['finished'] must be true or false, got {fields['finished']!r}")
     seed = None if fields["seed"] is None else _integer(fields["seed"], "state['seed']", _UINT64_MAX)
     return ResumeState(
-        plan, seed, _integer(fields["epoch"], "state['epoch']", _INT64_MAX), _position(fields["position"]), fields["finished"]
+        plan,
+        seed,
+        _integer(fields["epoch"], "state['epoch']", _INT64_MAX),
+        _position(fields["position"]),
+        fields["finished"],
     )
 
 
@@ -108,7 +115,10 @@ def _reported_parts(saved: dict[str, Any], current: dict[str, Any]) -> list[str]
 def _difference(part: str, saved: dict[str, Any], current: dict[str, Any]) -> str:
     then, now = saved[part], current[part]
     if part == "files":
-        return f"files differ ({saved['file_count']} when saved, {current['file_count']} now; their relative paths or sizes changed)"
+        return (
+            f"files differ ({saved['file_count']} when saved, {current['file_count']} now; their relative paths "
+            "or sizes changed)"
+        )
     if part == "file_count":
         return f"files differ ({then} when saved, {now} now)"
     if part == "rows":
@@ -118,7 +128,9 @@ def _difference(part: str, saved: dict[str, Any], current: dict[str, Any]) -> st
     if part == "stages":
         return "stages differ (filters, projections, limits or shuffles above the source)"
     if part == "order_version":
-        return f"order version differs ({then} when saved, {now} now: another release of Millstream defines another order)"
+        return (
+            f"order version differs ({then} when saved, {now} now: another release of Millstream defines another order)"
+        )
     return f"seed differs ({then!r} when saved, {now!r} now)"
 
 
@@ -128,7 +140,10 @@ def _mapping(value: object, name: str, keys: set[str], *, check_version: bool = 
     if check_version:
         version = value.get("version")
         if type(version) is not int or version != STATE_VERSION:
-            raise ValueError(f"{name} must have version {STATE_VERSION}, got {version!r}; load it with the release of Millstream that saved it")
+            raise ValueError(
+                f"{name} must have version {STATE_VERSION}, got {version!r}; load it with the release of Millstream "
+                "that saved it"
+            )
     missing, unknown = sorted(keys - value.keys()), sorted(str(key) for key in value.keys() - keys)
     if missing or unknown:
         raise ValueError(f"{name} is not one that state_dict() made: missing keys {missing}, unknown keys {unknown}")

@@ -49,7 +49,8 @@ def _cause(times: PassTimes, stages: list[dict[str, Any]], engine: _core.Engine 
     if times.convert > times.wait:
         return (
             "batches to be converted to the form asked for",
-            "Plain number columns without nulls cost nothing to convert: encode text and fill nulls before, or ask for batch_format='pyarrow'.",
+            "Plain number columns without nulls cost nothing to convert: encode text and fill nulls before, or "
+            "ask for batch_format='pyarrow'.",
         )
     stage = max(stages, key=lambda each: each["cpu_seconds"], default=None)
     if stage is None:
@@ -58,7 +59,8 @@ def _cause(times: PassTimes, stages: list[dict[str, Any]], engine: _core.Engine 
     if spilling["spilled_bytes"] > 0 and _mostly_idle(stages, times, engine):
         return (
             f"{spilling['name']}, which spilled {_bytes(spilling['spilled_bytes'])} to disk",
-            f"A larger memory_limit in millstream.init spills less; a faster disk for spill_directory, or fewer columns before "
+            "A larger memory_limit in millstream.init spills less; a faster disk for spill_directory, or fewer "
+            "columns before "
             f"{spilling['name']}, may help too.",
         )
     return stage["name"], _setting_for(stage, engine)
@@ -67,7 +69,8 @@ def _cause(times: PassTimes, stages: list[dict[str, Any]], engine: _core.Engine 
 def _mostly_idle(stages: list[dict[str, Any]], times: PassTimes, engine: _core.Engine | None) -> bool:
     """Whether the engine's threads had time to spare while the consumer waited."""
     lanes = engine.num_cpus if engine is not None else 1
-    return sum(stage["cpu_seconds"] for stage in stages) < 0.7 * lanes * times.total
+    busy: float = sum(stage["cpu_seconds"] for stage in stages)
+    return busy < 0.7 * lanes * times.total
 
 
 def _setting_for(stage: dict[str, Any], engine: _core.Engine | None) -> str:
@@ -88,7 +91,8 @@ def _times_faster(times: PassTimes) -> str:
 
 def _times_line(times: PassTimes) -> str:
     return (
-        f"consumer: {times.step:.3f} s in its own loop, {times.wait:.3f} s waiting for batches ({times.first_wait:.3f} s of it for the first), "
+        f"consumer: {times.step:.3f} s in its own loop, {times.wait:.3f} s waiting for batches "
+        f"({times.first_wait:.3f} s of it for the first), "
         f"{times.convert:.3f} s converting them"
     )
 

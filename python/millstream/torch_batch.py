@@ -69,7 +69,9 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
 
 def _collated(collate_fn: Callable[[Any], Any], dtypes: TorchDtypes) -> Callable[[_core.Batch], Any]:
     if dtypes is not None:
-        raise ValueError("collate_fn cannot be used with dtypes; convert the tensors to the dtypes wanted inside collate_fn")
+        raise ValueError(
+            "collate_fn cannot be used with dtypes; convert the tensors to the dtypes wanted inside collate_fn"
+        )
     if not callable(collate_fn):
         raise ValueError(f"collate_fn must be callable, got {type(collate_fn).__name__}")
     form = batch_formatter(_form_wanted_by(collate_fn))
@@ -95,7 +97,13 @@ def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.
         values = _joined(values, batch, index)
     if values.dtype.kind not in "biuf":
         raise _no_tensor(batch, index)
-    if dtype is not None and not dtype.is_floating_point and not dtype.is_complex and values.dtype.kind == "f" and batch.null_count(index):
+    if (
+        dtype is not None
+        and not dtype.is_floating_point
+        and not dtype.is_complex
+        and values.dtype.kind == "f"
+        and batch.null_count(index)
+    ):
         raise TypeError(
             f"column {batch.names[index]!r} has {batch.null_count(index)} nulls in a batch, which {dtype} cannot hold; "
             f"fill them or filter them out before, or ask for a floating dtype"
@@ -108,7 +116,11 @@ def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.
 def _matrix_of_lists(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any] | None:
     """Rows of equal length without copying them one by one; None where the column is not that."""
     kind = batch.column_kind(index)
-    if not kind.startswith(("fixed_size_list<", "list<", "large_list<")) or batch.null_count(index) or batch.num_rows == 0:
+    if (
+        not kind.startswith(("fixed_size_list<", "list<", "large_list<"))
+        or batch.null_count(index)
+        or batch.num_rows == 0
+    ):
         return None
     array = pyarrow_column(batch, index)
     if array is None:
@@ -142,7 +154,8 @@ def _joined(values: numpy.ndarray[Any, Any], batch: _core.Batch, index: int) -> 
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
         raise TypeError(
-            f"column {batch.names[index]!r} of type {batch.column_kind(index)} has rows of different lengths, as {sorted(shapes)[:3]}; "
+            f"column {batch.names[index]!r} of type {batch.column_kind(index)} has rows of different lengths, as "
+            f"{sorted(shapes)[:3]}; "
             f"pad them in a collate_fn"
         )
     if rows[0].dtype == object:
@@ -155,9 +168,12 @@ def _joined(values: numpy.ndarray[Any, Any], batch: _core.Batch, index: int) -> 
 def _no_tensor(batch: _core.Batch, index: int) -> TypeError:
     name, kind = batch.names[index], batch.column_kind(index)
     if kind == "bool":
-        return TypeError(f"column {name!r} of type bool has nulls, which no torch tensor holds; fill them or filter them out before")
+        return TypeError(
+            f"column {name!r} of type bool has nulls, which no torch tensor holds; fill them or filter them out before"
+        )
     return TypeError(
-        f"column {name!r} of type {kind} has no torch form; encode it as numbers before, leave it out with select_columns() or drop_columns(), "
+        f"column {name!r} of type {kind} has no torch form; encode it as numbers before, leave it out with "
+        "select_columns() or drop_columns(), "
         f"or give a collate_fn that converts it"
     )
 
@@ -179,10 +195,11 @@ def _ray_train_device() -> Any:
 
     if "ray.train" not in sys.modules:
         return None
-    from ray.train.torch import get_device
-    from ray.train.utils import _in_ray_train_worker
+    import importlib
 
-    return get_device() if _in_ray_train_worker() else None
+    if not importlib.import_module("ray.train.utils")._in_ray_train_worker():
+        return None
+    return importlib.import_module("ray.train.torch").get_device()
 
 
 __all__ = ["is_plain", "map_tensors", "resolve_device", "torch_batch", "torch_formatter"]
