@@ -58,6 +58,9 @@ class Plan:
     def from_arrow(table: Any, *, blocks: int = 0) -> Plan:
         """An object with __arrow_c_stream__ or __arrow_c_array__."""
     @staticmethod
+    def from_batches(schema: Schema, batches: Sequence[Batch]) -> Plan:
+        """Batches of that schema, as a stream gave them; their memory is shared."""
+    @staticmethod
     def range(rows: int, blocks: int) -> Plan: ...
     def filter(self, expression: Expression) -> Plan: ...
     def project(self, columns: Sequence[tuple[str, Expression]]) -> Plan: ...

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Dataset:
     """Rows of named columns, described by a plan that runs when rows are asked for.
 
-    Made by `read_parquet`, `from_arrow` and the like. A method such as `filter` gives a new data set and leaves this one
-    as it is. Rows come in the source's order unless they are shuffled. A data set pickles as its plan.
+    Made by `read_parquet`, `from_arrow` and the like. A method such as `filter` gives a new data set and leaves this
+    one as it is. Rows come in the source's order unless they are shuffled. A data set pickles as its plan.
     """
 
     def __init__(self, plan: _core.Plan, context: DataContext | None = None, name: str | None = None) -> None:

@@ -49,28 +49,9 @@ def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) 
 
 def lower_call(op: str, args: list[_core.Expression], options: dict[str, Any]) -> _core.Expression:
     """The engine's form of a call."""
-    if op == "floor_divide":
-        return _floor_divide(args[0], args[1])
-    if op == "modulo":
-        quotient = _floor_divide(args[0], args[1])
-        return _core.call("subtract", [args[0], _core.call("multiply", [quotient, args[1]])])
-    if op == "is_in":
-        return _core.call(op, args, {"value_set": _arrow_array(options["value_set"])})
     if op == "cast":
         return _core.call(op, args, {**options, "type": _arrow_type(options["type"])})
     return _core.call(op, args, options)
-
-
-def _floor_divide(left: _core.Expression, right: _core.Expression) -> _core.Expression:
-    return _core.call("floor", [_core.call("divide", [left, right])])
-
-
-def _arrow_array(values: Any) -> Any:
-    if not isinstance(values, tuple):
-        return values
-    import pyarrow
-
-    return pyarrow.array(values)
 
 
 def _arrow_type(target: Any) -> Any:

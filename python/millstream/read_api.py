@@ -116,8 +116,8 @@ def range(
 def from_arrow(tables: Any, *, override_num_blocks: int | None = None) -> MaterializedDataset:
     """Rows of an Arrow table, or of several of the same schema one after the other.
 
-    A table is any object with __arrow_c_stream__ or __arrow_c_array__: of pyarrow, polars, DuckDB and others. Its memory
-    is shared, not copied.
+    A table is any object with __arrow_c_stream__ or __arrow_c_array__: of pyarrow, polars, DuckDB and others. Its
+    memory is shared, not copied.
     """
     if isinstance(tables, list | tuple):
         tables = _joined(tables)
@@ -127,11 +127,15 @@ def from_arrow(tables: Any, *, override_num_blocks: int | None = None) -> Materi
 def from_pandas(
     dfs: pandas.DataFrame | list[pandas.DataFrame], *, override_num_blocks: int | None = None
 ) -> MaterializedDataset:
-    """Rows of a pandas.DataFrame, or of several one after the other. An index with a name becomes a column."""
+    """Rows of a pandas.DataFrame, or of several one after the other.
+
+    The index is left out; frame.reset_index() makes it a column.
+    """
     import pyarrow
 
     frames = dfs if isinstance(dfs, list) else [dfs]
-    return from_arrow([pyarrow.Table.from_pandas(frame) for frame in frames], override_num_blocks=override_num_blocks)
+    tables = [pyarrow.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+    return from_arrow(tables, override_num_blocks=override_num_blocks)
 
 
 def from_items(

@@ -13,7 +13,7 @@ class RandomSeedConfig:
     """A seed, and whether each execution is shuffled anew.
 
     Args:
-        seed: From 0 to 2**64 - 1. None draws one when the data set is made.
+        seed: From 0 to 2**64 - 1. None draws one when the data set is made, and gives every epoch a new order.
         reseed_after_execution: True gives every epoch an order of its own, a function of (seed, epoch); False gives
             the same order at every execution.
     """
@@ -49,10 +49,9 @@ def seed_state(seed: int | RandomSeedConfig | None) -> SeedState:
         return SeedState("unset", _core.random_seed())
     if not isinstance(seed, RandomSeedConfig):
         return SeedState("fixed", check_seed(seed))
-    kind: SeedKind = "per_execution" if seed.reseed_after_execution else "fixed"
     if seed.seed is None:
-        return SeedState("unset" if seed.reseed_after_execution else "fixed", _core.random_seed())
-    return SeedState(kind, seed.seed)
+        return SeedState("unset", _core.random_seed())
+    return SeedState("per_execution" if seed.reseed_after_execution else "fixed", check_seed(seed.seed))
 
 
 def check_seed(seed: int) -> int:
