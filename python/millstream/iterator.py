@@ -15,6 +15,8 @@ from millstream.resume_state import Position, ResumeState, check_same_plan, pars
 
 if TYPE_CHECKING:
     import torch
+
+    from millstream.seeds import SeedState
     from millstream.torch_batch import TorchDtypes
 
 ROWS_AT_A_TIME = 256
@@ -28,8 +30,9 @@ class IteratedDataset(Protocol):
 
     _plan: _core.Plan
     _context: Any  # a DataContext
-    _seed_state: Any  # a SeedState: kind and seed of the uppermost shuffle
 
+    @property
+    def _seed_state(self) -> SeedState: ...
     def _engine(self) -> _core.Engine: ...
     def schema(self) -> Any: ...
     def materialize(self) -> Any: ...
@@ -236,7 +239,7 @@ class DataIterator:
             return None
         if seed.kind == "unset" and self._loaded_seed is not None:
             return self._loaded_seed
-        return int(seed.seed)
+        return seed.seed
 
     # The beginning of a pass
 

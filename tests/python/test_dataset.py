@@ -1,9 +1,8 @@
 """What a data set gives: columns, rows, whole results."""
 
+import millstream as ms
 import pyarrow as pa
 import pytest
-
-import millstream as ms
 from millstream import col
 
 
@@ -45,7 +44,10 @@ def test_drop_columns_keeps_the_others(rows):
 def test_rename_columns_takes_a_dict_or_all_names(rows):
     assert rows.rename_columns({"half": "h"}).columns() == ["key", "h", "name", "tags"]
     assert rows.rename_columns({"key": "half", "half": "key"}).take(2)[1] == {
-        "half": 1, "key": 0.5, "name": "row 1", "tags": [1],
+        "half": 1,
+        "key": 0.5,
+        "name": "row 1",
+        "tags": [1],
     }
     assert rows.rename_columns(list("abcd")).columns() == list("abcd")
 
@@ -62,7 +64,9 @@ def test_with_column_adds_at_the_end_or_replaces_in_place(rows):
 
 def test_filter_keeps_rows_for_which_the_expression_is_true(rows, expected):
     kept = rows.filter(expr=(col("half") > 100) & ~col("name").is_null())
-    assert kept.take_all() == [r for r in expected if r["half"] is not None and r["half"] > 100 and r["name"] is not None]
+    assert kept.take_all() == [
+        r for r in expected if r["half"] is not None and r["half"] > 100 and r["name"] is not None
+    ]
 
 
 def test_a_filter_may_be_text(rows, expected):

@@ -1,14 +1,15 @@
 """What importing and a first look cost."""
 
-import pytest
-
 import millstream as ms
+import pytest
 
 HEAVY = "('numpy', 'pyarrow', 'pandas', 'torch', 'rich', 'cloudpickle')"
 
 
 def test_importing_loads_nothing_else(run_python):
-    source = f"import sys, millstream\nprint([m for m in {HEAVY} if m in sys.modules], 'millstream._core' in sys.modules)"
+    source = (
+        f"import sys, millstream\nprint([m for m in {HEAVY} if m in sys.modules], 'millstream._core' in sys.modules)"
+    )
     assert run_python(source) == "[] False\n"
 
 

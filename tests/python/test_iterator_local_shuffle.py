@@ -1,8 +1,7 @@
 """The local shuffle buffer, from Python."""
 
-import pytest
-
 import millstream as ms
+import pytest
 
 
 def numbers(dataset, **options):
@@ -26,8 +25,10 @@ def test_a_seed_gives_one_order_whatever_the_prefetching(files):
 
 
 def test_batches_have_the_size_asked_for(files):
-    batches = ms.read_parquet(str(files)).iterator().iter_batches(
-        batch_size=300, local_shuffle_buffer_size=10, drop_last=True
+    batches = (
+        ms.read_parquet(str(files))
+        .iterator()
+        .iter_batches(batch_size=300, local_shuffle_buffer_size=10, drop_last=True)
     )
     assert [len(batch["number"]) for batch in batches] == [300, 300, 300]
 
@@ -38,7 +39,8 @@ def test_a_pass_under_way_has_no_state_and_says_what_to_do(files):
         with pytest.raises(RuntimeError, match=r"local shuffle buffer .* use random_shuffle\(\)"):
             iterator.state_dict()
     state = iterator.state_dict()
-    assert state["finished"] and state["epoch"] == 0
+    assert state["finished"]
+    assert state["epoch"] == 0
 
 
 def test_it_shows_as_a_stage_of_its_own(files):

@@ -3,15 +3,15 @@
 import gc
 import os
 import pickle
+import re
 import signal
 import threading
 import time
 import warnings
 
+import millstream as ms
 import numpy as np
 import pytest
-
-import millstream as ms
 from millstream.process_engine import PROCESS_ENGINE
 
 ROWS = 1000
@@ -53,7 +53,7 @@ def test_drop_last_leaves_out_the_short_batch(files):
 
 
 def test_batch_size_none_takes_whole_blocks(files):
-    dataset = ms.read_parquet(str(files), override_num_blocks=10)
+    dataset = ms.read_parquet(str(files))
     batches = list(dataset.iterator().iter_batches(batch_size=None))
     assert numbers(batches) == list(range(ROWS))
     assert len(batches) == -(-ROWS // -(-ROWS // dataset.num_blocks()))
@@ -130,7 +130,7 @@ def test_an_int_seed_repeats_its_order_and_warns_once_of_it(files):
 def test_the_warning_points_at_the_loop(files):
     iterator = ms.read_parquet(str(files)).random_shuffle(seed=3).iterator()
     list(iterator.iter_batches())
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="same order") as caught:
         for _ in iterator.iter_batches():
             pass
     assert caught[0].filename == __file__
@@ -165,7 +165,7 @@ def test_a_pass_that_is_broken_out_of_gives_back_what_it_held(files):
     iterator = shuffled(files).iterator()
     before = memory_used()
     for _ in iterator.iter_batches(batch_size=10, prefetch_batches=8):
-        assert memory_used() >= before
+        assert memory_used() > before
         break
     assert memory_used() == before
     assert not open_spill_files()
@@ -174,9 +174,13 @@ def test_a_pass_that_is_broken_out_of_gives_back_what_it_held(files):
 def test_a_pass_whose_loop_raises_gives_back_what_it_held(files):
     iterator = shuffled(files).iterator()
     before = memory_used()
-    with pytest.raises(ZeroDivisionError):
+
+    def loop():
         for _ in iterator.iter_batches(batch_size=10, prefetch_batches=8):
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
     assert memory_used() == before
     assert iterator.state_dict()["position"]["rows"] == 10
 
@@ -232,16 +236,16 @@ def test_ctrl_c_while_waiting_is_a_keyboard_interrupt_and_closes_the_pass():
 
 
 def test_an_exception_of_another_signal_handler_comes_through_as_it_is():
-    class Alarm(Exception):
+    class AlarmError(Exception):
         pass
 
     def ring(*_):
-        raise Alarm
+        raise AlarmError
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(Alarm):
+        with pytest.raises(AlarmError):
             for _ in ms.range(300_000_000).random_shuffle(seed=1).iterator().iter_batches(batch_size=10):
                 pass
     finally:
@@ -273,7 +277,7 @@ def test_an_inherited_pass_raises_in_a_forked_child_and_goes_on_in_the_parent(fi
     batches = iter(iterator.iter_batches(batch_size=100))
     first = next(batches)["number"].tolist()
     said = in_forked_child(lambda: next(batches))
-    assert said.startswith("RuntimeError") and "dataset.iterator()" in said
+    assert re.match(r"RuntimeError: .*dataset\.iterator\(\)", said)
     assert first + numbers(batches) == expected
 
 
@@ -282,7 +286,7 @@ def test_an_inherited_iterator_raises_in_a_forked_child_and_a_fresh_one_works(fi
     iterator = dataset.iterator()
     expected = numbers(iterator.iter_batches())
     said = in_forked_child(lambda: list(iterator.iter_batches()))
-    assert said.startswith("RuntimeError") and "dataset.iterator()" in said
+    assert re.match(r"RuntimeError: .*dataset\.iterator\(\)", said)
     assert in_forked_child(lambda: numbers(dataset.iterator().iter_batches()) == expected) == "True"
 
 
