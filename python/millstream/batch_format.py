@@ -1,9 +1,9 @@
 """Batches of the engine as numpy, pandas and pyarrow see them.
 
-Columns become numpy arrays as in ray.data: plain numbers are views of the batch's own memory, nullable integers
-become float64 with NaN, nullable booleans, text, binary, decimals, dates of days, lists, maps and structs become
-object arrays, timestamps and durations datetime64 and timedelta64 of their unit, dictionaries their values,
-fixed-shape tensors arrays of that shape, all-null columns of the null type float32 NaN.
+Columns become numpy arrays as in ray.data: plain numbers are views of the batch's own memory, nullable numbers are
+float with NaN (float64 for integers), text, binary, decimals, times of day, nullable booleans, lists, maps and structs
+are object arrays, dates and timestamps datetime64 of their unit (in UTC), durations timedelta64, dictionaries are their
+values, fixed-shape tensors arrays of that shape, columns of the null type float32 NaN.
 """
 
 from __future__ import annotations
@@ -147,6 +147,8 @@ def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
         if isinstance(array.type, pyarrow.FixedShapeTensorType):  # pyarrow's to_numpy flattens it
             tensor: numpy.ndarray[Any, Any] = array.to_numpy_ndarray()
             return tensor
+        if pyarrow.types.is_struct(array.type) and array.null_count:
+            return _with_gaps(array)
         values: numpy.ndarray[Any, Any] = array.to_numpy(zero_copy_only=False)
         return values
     except (ValueError, NotImplementedError, TypeError) as error:
@@ -155,6 +157,15 @@ def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
             "with select_columns(), "
             f"or ask for batch_format='pyarrow'"
         ) from error
+
+
+def _with_gaps(array: Any) -> numpy.ndarray[Any, Any]:
+    """None where the array is null. What lies under a null would else make floats of the integers beside it."""
+    import numpy
+
+    values = numpy.full(len(array), None, dtype=object)
+    values[array.is_valid().to_numpy(zero_copy_only=False)] = array.drop_null().to_numpy(zero_copy_only=False)
+    return values
 
 
 def _numpy_without_pyarrow(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:

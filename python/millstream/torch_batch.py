@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
-from millstream.batch_format import batch_formatter, is_plain, numpy_column, pyarrow_column
-from millstream.collate_fn import ArrowBatchCollateFn, NumpyBatchCollateFn, PandasBatchCollateFn
+from millstream.batch_format import batch_formatter, numpy_column, pyarrow_column
+from millstream.collate_fn import ArrowBatchCollateFn, PandasBatchCollateFn
 
 if TYPE_CHECKING:
     import numpy
@@ -83,7 +83,6 @@ def _form_wanted_by(collate_fn: Callable[[Any], Any]) -> str:
         return "pyarrow"
     if isinstance(collate_fn, PandasBatchCollateFn):
         return "pandas"
-    assert isinstance(collate_fn, NumpyBatchCollateFn) or callable(collate_fn)
     return "numpy"
 
 
@@ -150,6 +149,8 @@ def _joined(values: numpy.ndarray[Any, Any], batch: _core.Batch, index: int) -> 
     if not rows:
         return numpy.empty((0,), dtype=numpy.float32)
     if not all(isinstance(row, numpy.ndarray) for row in rows):
+        if any(isinstance(row, numpy.ndarray) for row in rows):
+            raise TypeError(f"column {batch.names[index]!r} has rows without a list; fill them in a collate_fn")
         raise _no_tensor(batch, index)
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
@@ -200,6 +201,3 @@ def _ray_train_device() -> Any:
     if not importlib.import_module("ray.train.utils")._in_ray_train_worker():
         return None
     return importlib.import_module("ray.train.torch").get_device()
-
-
-__all__ = ["is_plain", "map_tensors", "resolve_device", "torch_batch", "torch_formatter"]
