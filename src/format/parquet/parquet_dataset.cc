@@ -96,7 +96,7 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
     int64_t first_row = 0;
     for (int group = 0; group < source.metadata->num_row_groups(); ++group) {
       const auto metadata = source.metadata->RowGroup(group);
-      groups.push_back({metadata->num_rows(), metadata->total_byte_size()});
+      groups.push_back({metadata->num_rows(), metadata->total_byte_size(), SizesOf(*metadata)});
       if (metadata->num_rows() > 0) dataset->tasks_.push_back({static_cast<uint32_t>(ordinal), group, first_row, metadata->num_rows()});
       first_row += metadata->num_rows();
     }
@@ -112,6 +112,17 @@ Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, 
     return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read");
   }
   return OpenRowGroup(source, task.unit, pool);
+}
+
+ScanSizes ParquetDataset::sizes() const {
+  ScanSizes sizes;
+  for (const auto& file : row_groups_) {
+    for (const RowGroupSummary& group : file) {
+      sizes.decode_bytes_max = std::max(sizes.decode_bytes_max, group.sizes.decode_bytes_max);
+      sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, group.sizes.column_row_bytes_max);
+    }
+  }
+  return sizes;
 }
 
 int64_t ParquetDataset::num_rows() const {
