@@ -36,6 +36,13 @@ PartitionPiece ResidentPart(const GroupedPiece& piece, uint32_t partition) {
   return part;
 }
 
+/// Partitions from it on have no rows of this piece in memory.
+uint32_t ResidentEnd(const GroupedPiece& piece) {
+  uint32_t end = piece.rows_resident;
+  for (const ColumnRun& run : piece.columns) end = std::max(end, run.resident);
+  return end;
+}
+
 bool AnyResident(const GroupedPiece& piece, uint32_t partition) {
   if (piece.offsets[partition + 1] == piece.offsets[partition]) return false;
   if (piece.rows_resident > partition) return true;
@@ -100,11 +107,17 @@ int64_t ShuffleStore::RowsOf(uint32_t partition) const {
   return rows;
 }
 
-void ShuffleStore::DropResident() {
+void ShuffleStore::DropResidentBelow(uint32_t partition) {
+  std::lock_guard lock(mutex_);
   for (GroupedPiece& piece : pieces_) {
+    if (piece.row_offsets == nullptr || ResidentEnd(piece) > partition) continue;
     piece.row_offsets.reset();
-    piece.rows_resident = 0;
-    for (ColumnRun& run : piece.columns) run = ColumnRun{};
+    for (ColumnRun& run : piece.columns) {
+      // `resident` stays: Load of a later partition looks at it.
+      run.flat.values.reset();
+      run.flat.valid.reset();
+      for (auto& group : run.groups) group.reset();
+    }
   }
 }
 

@@ -141,8 +141,8 @@ class ShuffleStore {
   /// Bytes of `partition` on disk, which Load reads into memory.
   int64_t SpilledBytes(uint32_t partition) const;
   int64_t RowsOf(uint32_t partition) const;
-  /// The rows in memory are not needed again.
-  void DropResident();
+  /// The rows of all partitions below `partition` are not needed again: frees the pieces that hold no others in memory. May run beside Load of other partitions.
+  void DropResidentBelow(uint32_t partition);
 
   int64_t bytes_written() const { return bytes_written_.load(std::memory_order_relaxed); }
   int64_t bytes_read() const { return bytes_read_.load(std::memory_order_relaxed); }

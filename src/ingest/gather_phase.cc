@@ -87,7 +87,6 @@ void GatherPhase::Start() {
     first_row_.push_back(std::max<int64_t>(row, 0));
     total_rows_ = first_row_.back();
     slab_count_ = (total_rows_ + plan().slab_rows - 1) / plan().slab_rows;
-    resident_left_ = store().watermark();
     started_ = true;
   }
   scatter_->shuffle_statistics().rows_expected = total_rows_;
@@ -136,6 +135,7 @@ GatherPhase::Claim GatherPhase::ClaimPartition(uint32_t* partition, const Waker&
     return Claim::kWait;
   }
   *partition = next_partition_++;
+  claimed_.insert(*partition);
   ++running_;
   return Claim::kPartition;
 }
@@ -165,15 +165,16 @@ void GatherPhase::EndWait(uint32_t partition) {
 }
 
 void GatherPhase::PartitionDone(uint32_t partition) {
-  bool drop_resident = false;
+  uint32_t all_done_below;
   {
     std::lock_guard lock(mutex_);
     --running_;
-    if (partition < store().watermark() && --resident_left_ == 0) drop_resident = true;
+    claimed_.erase(partition);
+    all_done_below = claimed_.empty() ? next_partition_ : *claimed_.begin();
   }
   if (!options_.keep_rows) {
     store().Discard(partition);
-    if (drop_resident) store().DropResident();
+    store().DropResidentBelow(all_done_below);
   }
   core().WakeAll();
 }
@@ -289,7 +290,16 @@ Status GatherPhase::FinishSlabs() {
   }
 }
 
+void GatherPhase::Release() {
+  open_slabs_.clear();
+  full_slabs_.clear();
+  ready_.clear();
+  pools_.clear();
+  slab_ledger_.reset();
+}
+
 void GatherPhase::UpdateStatistics() {
+  if (slab_ledger_ == nullptr) return;
   int64_t peak = 0;
   for (const auto& pool : pools_) peak += pool->ledger()->peak_bytes();
   auto& shuffle = scatter_->shuffle_statistics();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "exchange/partition_order.h"
@@ -34,6 +35,9 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   /// Reserves the gather lanes' and the slabs' floors.
   static Result<std::shared_ptr<GatherPhase>> Make(std::shared_ptr<ScatterPhase> scatter, const Options& options);
   ~GatherPhase();
+
+  /// Gives everything back; no task may be left.
+  void Release();
 
   /// Once the scatter phase has finished; from any thread.
   void Start();
@@ -98,7 +102,7 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   std::vector<int64_t> first_row_;  // of each partition in the output order, partitions + 1
   int64_t total_rows_ = 0;
   uint32_t next_partition_ = 0;
-  uint32_t resident_left_ = 0;      // partitions in memory that are not done
+  std::set<uint32_t> claimed_;      // and not done
   int64_t next_slab_ = 0;           // that the consumer waits for
   int64_t slab_count_ = 0;
   int running_ = 0;                 // lanes at work on a partition

@@ -117,7 +117,15 @@ void ScatterPhase::LaneFinished() {
   if (done) done();
 }
 
+void ScatterPhase::Release() {
+  core_.Stop();
+  store_.reset();
+  scan_pools_.clear();
+  scatter_pools_.clear();
+}
+
 void ScatterPhase::UpdateStatistics() {
+  if (store_ == nullptr) return;
   auto peak = [](const auto& pools) {
     int64_t bytes = 0;
     for (const auto& pool : pools) bytes += pool->ledger()->peak_bytes();

@@ -42,6 +42,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   StageStatistics& scan_statistics() { return scan_; }
   StageStatistics& shuffle_statistics() { return shuffle_; }
   void UpdateStatistics();
+  /// Stops the lanes, waits for them and gives everything back. Idempotent.
+  void Release();
 
  private:
   friend class ScatterTask;

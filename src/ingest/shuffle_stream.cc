@@ -61,11 +61,14 @@ void ShuffleStream::EndSlab() {
 Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted) {
   if (closed_) return StreamBatch{};
   if (!slab_.has_value()) ARROW_RETURN_NOT_OK(TakeSlab(interrupted));
-  if (!slab_.has_value()) return StreamBatch{};
+  if (!slab_.has_value()) {
+    Close();
+    return StreamBatch{};
+  }
   const auto rows_here = slab_->batch;
   const int64_t rows = std::min(options_.batch_rows, rows_here->num_rows() - row_);
   if (rows < options_.batch_rows && options_.drop_last) {
-    EndSlab();
+    Close();
     return StreamBatch{};
   }
   const OrderPosition position = slab_->slab->positions()[next_position_++].second;
@@ -82,6 +85,10 @@ void ShuffleStream::Close() {
   closed_ = true;
   if (slab_.has_value()) EndSlab();
   scatter_->core().Stop();
+  gather_->UpdateStatistics();
+  scatter_->UpdateStatistics();
+  gather_->Release();
+  scatter_->Release();
 }
 
 }  // namespace
