@@ -1,0 +1,7 @@
+#pragma once
+/// The whole public API. Start from dataset.h.
+
+#include "millstream/context.h"
+#include "millstream/dataset.h"
+#include "millstream/expressions.h"
+#include "millstream/iterator.h"
