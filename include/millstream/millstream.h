@@ -3,5 +3,6 @@
 
 #include "millstream/context.h"
 #include "millstream/dataset.h"
+#include "millstream/error.h"
 #include "millstream/expressions.h"
 #include "millstream/iterator.h"

@@ -218,8 +218,42 @@ TEST_F(ApiTest, AWrongColumnOrTypeIsReportedWhereItIsWritten) {
   const auto unknown = Read().Filter(Column("numbr") > Literal(3));
   ASSERT_FALSE(unknown.ok());
   EXPECT_NE(unknown.status().message().find("did you mean 'number'"), std::string::npos) << unknown.status();
-  EXPECT_TRUE(Read().Filter(Column("name") > Literal(3)).status().IsTypeError());
-  EXPECT_TRUE(Dataset::ReadParquet(*context_, {"no/such/path"}).status().IsIOError());
+  EXPECT_EQ(KindOf(unknown.status()), ErrorKind::kUnknownColumn);
+  EXPECT_EQ(KindOf(Read().Filter(Column("name") > Literal(3)).status()), ErrorKind::kType);
+  EXPECT_EQ(KindOf(Dataset::ReadParquet(*context_, {"no/such/path"}).status()), ErrorKind::kFileNotFound);
+}
+
+TEST_F(ApiTest, SettingsThatMeanNothingAreRefused) {
+  EXPECT_EQ(KindOf(Context::Make({.num_cpus = -1}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(Read().Iterator().IterateBatches({.batch_size = 0}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(Read().Limit(-1).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(Dataset::FromBatches(*context_, arrow::schema({}), {*Numbers(0, 1)->CombineChunksToBatch()}).status()), ErrorKind::kInvalidArgument);
+}
+
+TEST_F(ApiTest, AFailedStartLeavesTheIteratorWhereItStood) {
+  DataIterator iterator = Read().Iterator();
+  EXPECT_FALSE(iterator.IterateBatches({.batch_size = 0}).ok());
+  EXPECT_EQ(NextEpoch(&iterator), AllNumbers());
+  EXPECT_EQ(iterator.epoch(), 0u);
+}
+
+TEST_F(ApiTest, AnInterruptEndsTheWait) {
+  DataIterator iterator = Read().RandomShuffle().Iterator();
+  auto batches = iterator.IterateBatches();
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  const auto batch = (*batches)->Next([] { return true; });
+  // A batch that was ready already needs no wait.
+  EXPECT_TRUE(batch.ok() || KindOf(batch.status()) == ErrorKind::kCancelled) << batch.status();
+}
+
+TEST_F(ApiTest, APassWithoutOrderHasAllRowsAndNoPosition) {
+  DataIterator iterator = Read().Iterator();
+  auto numbers = NextEpoch(&iterator, {.batch_size = 50, .preserve_order = false});
+  std::sort(numbers.begin(), numbers.end());
+  EXPECT_EQ(numbers, AllNumbers());
+  EXPECT_EQ(KindOf(iterator.StateJson().status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(NextEpoch(&iterator), AllNumbers());
+  EXPECT_TRUE(iterator.StateJson().ok());
 }
 
 TEST_F(ApiTest, TheStagesTellWhatTheyDid) {
