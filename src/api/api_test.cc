@@ -176,6 +176,29 @@ TEST_F(ApiTest, AStateSavedAfterAnyBatchGivesTheRestThenTheNextEpoch) {
   }
 }
 
+TEST_F(ApiTest, AStateSavedAfterTheEndOfAnEpochBeginsTheNext) {
+  const Dataset shuffled = Read().RandomShuffle({.seed = 4, .reseed_after_execution = true});
+  DataIterator iterator = shuffled.Iterator();
+  NextEpoch(&iterator);
+  DataIterator resumed = shuffled.Iterator();
+  ASSERT_TRUE(resumed.LoadStateJson(*iterator.StateJson()).ok());
+  EXPECT_EQ(NextEpoch(&resumed), NextEpoch(&iterator));
+  EXPECT_EQ(resumed.epoch(), 1u);
+}
+
+TEST_F(ApiTest, RowsToSkipArePassedOver) {
+  DataIterator whole = Read().RandomShuffle({.seed = 4}).Iterator();
+  const auto order = NextEpoch(&whole);
+  DataIterator iterator = Read().RandomShuffle({.seed = 4}).Iterator();
+  auto batches = iterator.IterateBatches({.batch_size = 100});
+  ASSERT_TRUE((*batches)->Next().ok());
+  std::string state = *iterator.StateJson();
+  state.replace(state.find("\"skip\": 0"), 9, "\"skip\": 7");
+  DataIterator resumed = Read().RandomShuffle({.seed = 4}).Iterator();
+  ASSERT_TRUE(resumed.LoadStateJson(state).ok());
+  EXPECT_EQ(NextEpoch(&resumed), std::vector<int64_t>(order.begin() + 107, order.end()));
+}
+
 TEST_F(ApiTest, APassThatWasFollowedByAnotherMovesThePositionNoMore) {
   DataIterator iterator = Read().Iterator();
   auto first = iterator.IterateBatches({.batch_size = 10});
@@ -251,6 +274,9 @@ TEST_F(ApiTest, APassWithoutOrderHasAllRowsAndNoPosition) {
   auto numbers = NextEpoch(&iterator, {.batch_size = 50, .preserve_order = false});
   std::sort(numbers.begin(), numbers.end());
   EXPECT_EQ(numbers, AllNumbers());
+  EXPECT_TRUE(iterator.StateJson().ok());  // at its end
+  auto batches = iterator.IterateBatches({.batch_size = 50, .preserve_order = false});
+  ASSERT_TRUE((*batches)->Next().ok());
   EXPECT_EQ(KindOf(iterator.StateJson().status()), ErrorKind::kInvalidArgument);
   EXPECT_EQ(NextEpoch(&iterator), AllNumbers());
   EXPECT_TRUE(iterator.StateJson().ok());

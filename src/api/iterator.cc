@@ -1,5 +1,6 @@
 #include "millstream/iterator.h"
 
+#include <optional>
 #include <random>
 
 #include "api/resume_state.h"
@@ -10,13 +11,13 @@ namespace millstream {
 
 /// Where an iterator stands. The pass under way moves it; a pass that another one has followed no longer may.
 struct IteratorState {
-  uint64_t seed = 0;
+  std::optional<uint64_t> seed;
   uint64_t epoch = 0;
-  uint64_t pass = 0;           // passes begun
-  bool resumed = false;        // the next pass is the rest of `epoch`
-  bool ordered = true;         // the pass under way keeps order
-  int64_t rows_delivered = 0;  // of `epoch`
-  StreamPosition position;
+  uint64_t pass = 0;      // passes begun, and states loaded
+  bool begun = false;     // a pass of `epoch`
+  bool ordered = true;    // the pass under way keeps order
+  bool finished = false;  // its end was seen
+  std::optional<ResumePosition> position;
 };
 
 namespace {
@@ -26,9 +27,9 @@ uint64_t DrawSeed() {
   return (uint64_t{device()} << 31) ^ device();
 }
 
-uint64_t SeedFor(const PlanNode& plan) {
+std::optional<uint64_t> SeedFor(const PlanNode& plan) {
   const PlanNode* shuffle = ShuffleOf(plan);
-  if (shuffle == nullptr) return 0;
+  if (shuffle == nullptr) return std::nullopt;
   return shuffle->seed_kind == SeedKind::kUnset ? DrawSeed() : shuffle->seed;
 }
 
@@ -49,27 +50,40 @@ StageReport ReportOf(const StageStatistics& stage) {
 
 /// Moves on to the epoch whose pass now begins.
 void BeginEpoch(IteratorState* state) {
-  if (!state->resumed && state->pass > 0) {
+  if (state->begun || state->finished) {
     ++state->epoch;
-    state->rows_delivered = 0;
-    state->position = {};
+    state->position.reset();
   }
-  state->resumed = false;
+  state->begun = true;
+  state->finished = false;
   ++state->pass;
 }
 
 ExecuteOptions OptionsFor(const IteratorState& state, const IterationOptions& options) {
   ExecuteOptions execute;
-  execute.seed = state.seed;
+  execute.seed = state.seed.value_or(0);
   execute.epoch = state.epoch;
   execute.batch_rows = options.batch_size;
   execute.drop_last = options.drop_last;
   execute.prefetch_batches = options.prefetch_batches;
   execute.preserve_order = options.preserve_order;
-  execute.has_resume = state.rows_delivered > 0;
-  execute.resume = state.position;
-  execute.rows_delivered = state.rows_delivered;
+  if (state.position.has_value() && state.position->rows > 0) {
+    execute.has_resume = true;
+    execute.resume = state.position->stream;
+    execute.rows_delivered = state.position->rows;
+  }
   return execute;
+}
+
+/// Moves the position over the rows that it says to skip.
+Status PassSkippedRows(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, IteratorState* state) {
+  if (!state->position.has_value() || state->position->skip == 0) return Status::OK();
+  IterationOptions options;
+  options.batch_size = state->position->skip;
+  ARROW_ASSIGN_OR_RAISE(auto stream, Execute(engine, plan, OptionsFor(*state, options)));
+  ARROW_ASSIGN_OR_RAISE(const auto batch, stream->Next(nullptr));
+  if (batch.data != nullptr) state->position = {batch.position, state->position->rows + batch.data->num_rows(), 0};
+  return Status::OK();
 }
 
 }  // namespace
@@ -83,9 +97,12 @@ const std::shared_ptr<arrow::Schema>& BatchIterator::schema() const { return str
 
 Result<std::shared_ptr<arrow::RecordBatch>> BatchIterator::Next(const std::function<bool()>& interrupted) {
   ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
-  if (batch.data != nullptr && state_->pass == pass_) {
-    state_->position = batch.position;
-    state_->rows_delivered += batch.data->num_rows();
+  if (state_->pass != pass_) return std::move(batch.data);
+  if (batch.data == nullptr) {
+    state_->finished = !closed_;
+  } else {
+    const int64_t rows = state_->position.has_value() ? state_->position->rows : 0;
+    state_->position = {batch.position, rows + batch.data->num_rows(), 0};
   }
   return std::move(batch.data);
 }
@@ -96,7 +113,10 @@ std::vector<StageReport> BatchIterator::Statistics() const {
   return reports;
 }
 
-void BatchIterator::Close() { stream_->Close(); }
+void BatchIterator::Close() {
+  closed_ = true;
+  stream_->Close();
+}
 
 DataIterator::DataIterator(Context context, std::shared_ptr<const PlanNode> plan)
     : context_(std::move(context)), plan_(std::move(plan)), state_(std::make_shared<IteratorState>()) {
@@ -110,6 +130,7 @@ DataIterator::~DataIterator() = default;
 Result<std::unique_ptr<BatchIterator>> DataIterator::IterateBatches(const IterationOptions& options) {
   IteratorState next = *state_;
   BeginEpoch(&next);
+  ARROW_RETURN_NOT_OK(PassSkippedRows(context_.engine_, plan_, &next));
   next.ordered = options.preserve_order || ShuffleOf(*plan_) != nullptr;
   ARROW_ASSIGN_OR_RAISE(auto stream, Execute(context_.engine_, plan_, OptionsFor(next, options)));
   *state_ = next;
@@ -119,26 +140,23 @@ Result<std::unique_ptr<BatchIterator>> DataIterator::IterateBatches(const Iterat
 uint64_t DataIterator::epoch() const { return state_->epoch; }
 
 Result<std::string> DataIterator::StateJson() const {
-  if (!state_->ordered) return MakeError(ErrorKind::kInvalidArgument, "a pass with preserve_order = false has no position to save");
-  ResumeState saved;
-  ARROW_ASSIGN_OR_RAISE(saved.fingerprint, FingerprintOf(*plan_));
-  saved.seed = state_->seed;
-  saved.epoch = state_->epoch;
-  saved.rows_delivered = state_->rows_delivered;
-  saved.position = state_->position;
-  return FormatResumeState(saved);
+  if (!state_->ordered && !state_->finished) {
+    return MakeError(ErrorKind::kInvalidArgument, "a pass with preserve_order = false has no position to save before its end");
+  }
+  ARROW_ASSIGN_OR_RAISE(auto plan, FingerprintOf(*plan_));
+  return FormatResumeState({std::move(plan), state_->seed, state_->epoch, state_->ordered ? state_->position : std::nullopt, state_->finished});
 }
 
 Status DataIterator::LoadStateJson(std::string_view json) {
-  ARROW_ASSIGN_OR_RAISE(const auto saved, ParseResumeState(json));
+  ARROW_ASSIGN_OR_RAISE(auto saved, ParseResumeState(json));
   ARROW_ASSIGN_OR_RAISE(const auto current, FingerprintOf(*plan_));
-  ARROW_RETURN_NOT_OK(CheckSamePlan(saved.fingerprint, current));
+  ARROW_RETURN_NOT_OK(CheckSamePlan(saved.plan, current));
+  if (saved.seed.has_value() != state_->seed.has_value()) return MakeError(ErrorKind::kInvalidArgument, "the saved seed does not go with this plan's shuffle");
   IteratorState loaded;
   loaded.seed = saved.seed;
   loaded.epoch = saved.epoch;
   loaded.pass = state_->pass + 1;  // a pass under way no longer moves the position
-  loaded.resumed = true;
-  loaded.rows_delivered = saved.rows_delivered;
+  loaded.finished = saved.finished;
   loaded.position = saved.position;
   *state_ = loaded;
   return Status::OK();

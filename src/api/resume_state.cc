@@ -12,14 +12,14 @@ namespace {
 constexpr size_t kTextBytesMax = 64 << 10;
 
 std::shared_ptr<arrow::Schema> StateSchema() {
-  const auto fingerprint = arrow::struct_({arrow::field("files", arrow::utf8()), arrow::field("file_count", arrow::int64()),
+  const auto plan = arrow::struct_({arrow::field("files", arrow::utf8()), arrow::field("file_count", arrow::int64()),
                                            arrow::field("rows", arrow::int64()), arrow::field("schema", arrow::utf8()),
                                            arrow::field("stages", arrow::utf8()), arrow::field("seed", arrow::utf8()),
                                            arrow::field("order_version", arrow::int64())});
-  const auto position =
-      arrow::struct_({arrow::field("key", arrow::uint64()), arrow::field("ties", arrow::int64()), arrow::field("rows", arrow::int64())});
-  return arrow::schema({arrow::field("version", arrow::int64()), arrow::field("fingerprint", fingerprint), arrow::field("seed", arrow::uint64()),
-                        arrow::field("epoch", arrow::uint64()), arrow::field("position", position)});
+  const auto position = arrow::struct_({arrow::field("key", arrow::uint64()), arrow::field("ties", arrow::int64()), arrow::field("rows", arrow::int64()),
+                                        arrow::field("skip", arrow::int64())});
+  return arrow::schema({arrow::field("version", arrow::int64()), arrow::field("plan", plan), arrow::field("seed", arrow::uint64()),
+                        arrow::field("epoch", arrow::uint64()), arrow::field("position", position), arrow::field("finished", arrow::boolean())});
 }
 
 Status NotAState(const std::string& why) { return MakeError(ErrorKind::kInvalidArgument, "this is not the saved state of an iterator: " + why); }
@@ -42,15 +42,12 @@ class Fields {
     return fields;
   }
 
+  bool Has(const arrow::FieldRef& name) const { return Find(name) != nullptr; }
+
   template <typename Scalar, typename Value>
   void Take(const arrow::FieldRef& name, Value* out) {
-    const auto found = name.FindOne(*row_->type);
-    std::shared_ptr<arrow::Scalar> scalar = row_;
-    for (const int index : found.ok() ? found->indices() : std::vector<int>{}) {
-      const auto& parent = static_cast<const arrow::StructScalar&>(*scalar);
-      scalar = parent.is_valid ? parent.value[index] : nullptr;
-      if (scalar == nullptr || !scalar->is_valid) return Miss(name);
-    }
+    const auto scalar = Find(name);
+    if (scalar == nullptr) return Miss(name);
     if constexpr (std::is_same_v<Value, std::string>) {
       *out = static_cast<const Scalar&>(*scalar).view();
     } else {
@@ -61,6 +58,17 @@ class Fields {
   const Status& status() const { return status_; }
 
  private:
+  /// Null where it is missing or null.
+  std::shared_ptr<arrow::Scalar> Find(const arrow::FieldRef& name) const {
+    const auto path = name.FindOne(*row_->type);
+    if (!path.ok()) return nullptr;
+    std::shared_ptr<arrow::Scalar> scalar = row_;
+    for (const int index : path->indices()) {
+      scalar = static_cast<const arrow::StructScalar&>(*scalar).value[index];
+      if (!scalar->is_valid) return nullptr;
+    }
+    return scalar;
+  }
   void Miss(const arrow::FieldRef& name) {
     if (status_.ok()) status_ = NotAState("it lacks " + name.ToString());
   }
@@ -82,26 +90,44 @@ Status Differs(const char* part, const Value& saved, const Value& current) {
                                                     " and is " + now + "; load it into the iterator of the data set it was saved from");
 }
 
-void TakeFingerprint(Fields* fields, Fingerprint* out) {
-  fields->Take<arrow::StringScalar>({"fingerprint", "files"}, &out->files);
-  fields->Take<arrow::Int64Scalar>({"fingerprint", "file_count"}, &out->file_count);
-  fields->Take<arrow::Int64Scalar>({"fingerprint", "rows"}, &out->rows);
-  fields->Take<arrow::StringScalar>({"fingerprint", "schema"}, &out->schema);
-  fields->Take<arrow::StringScalar>({"fingerprint", "stages"}, &out->stages);
-  fields->Take<arrow::StringScalar>({"fingerprint", "seed"}, &out->seed);
-  fields->Take<arrow::Int64Scalar>({"fingerprint", "order_version"}, &out->order_version);
+void TakePlan(Fields* fields, Fingerprint* out) {
+  fields->Take<arrow::StringScalar>({"plan", "files"}, &out->files);
+  fields->Take<arrow::Int64Scalar>({"plan", "file_count"}, &out->file_count);
+  fields->Take<arrow::Int64Scalar>({"plan", "rows"}, &out->rows);
+  fields->Take<arrow::StringScalar>({"plan", "schema"}, &out->schema);
+  fields->Take<arrow::StringScalar>({"plan", "stages"}, &out->stages);
+  fields->Take<arrow::StringScalar>({"plan", "seed"}, &out->seed);
+  fields->Take<arrow::Int64Scalar>({"plan", "order_version"}, &out->order_version);
+}
+
+void TakePosition(Fields* fields, std::optional<ResumePosition>* out) {
+  if (!fields->Has("position")) return;
+  ResumePosition& position = out->emplace();
+  fields->Take<arrow::UInt64Scalar>({"position", "key"}, &position.stream.key);
+  fields->Take<arrow::Int64Scalar>({"position", "ties"}, &position.stream.ties);
+  fields->Take<arrow::Int64Scalar>({"position", "rows"}, &position.rows);
+  fields->Take<arrow::Int64Scalar>({"position", "skip"}, &position.skip);
+}
+
+/// Hashes and descriptions of seeds need no escapes.
+std::string FormatPlan(const Fingerprint& plan) {
+  return "{\"files\": \"" + plan.files + "\", \"file_count\": " + std::to_string(plan.file_count) + ", \"rows\": " + std::to_string(plan.rows) +
+         ", \"schema\": \"" + plan.schema + "\", \"stages\": \"" + plan.stages + "\", \"seed\": \"" + plan.seed +
+         "\", \"order_version\": " + std::to_string(plan.order_version) + "}";
+}
+
+std::string FormatPosition(const ResumePosition& position) {
+  return "{\"key\": " + std::to_string(position.stream.key) + ", \"ties\": " + std::to_string(position.stream.ties) +
+         ", \"rows\": " + std::to_string(position.rows) + ", \"skip\": " + std::to_string(position.skip) + "}";
 }
 
 }  // namespace
 
 std::string FormatResumeState(const ResumeState& state) {
-  const Fingerprint& print = state.fingerprint;
-  return "{\"version\": " + std::to_string(kResumeStateVersion) + ", \"fingerprint\": {\"files\": \"" + print.files +
-         "\", \"file_count\": " + std::to_string(print.file_count) + ", \"rows\": " + std::to_string(print.rows) + ", \"schema\": \"" + print.schema +
-         "\", \"stages\": \"" + print.stages + "\", \"seed\": \"" + print.seed + "\", \"order_version\": " + std::to_string(print.order_version) +
-         "}, \"seed\": " + std::to_string(state.seed) + ", \"epoch\": " + std::to_string(state.epoch) +
-         ", \"position\": {\"key\": " + std::to_string(state.position.key) + ", \"ties\": " + std::to_string(state.position.ties) +
-         ", \"rows\": " + std::to_string(state.rows_delivered) + "}}";
+  return "{\"version\": " + std::to_string(kResumeStateVersion) + ", \"plan\": " + FormatPlan(state.plan) +
+         ", \"seed\": " + (state.seed.has_value() ? std::to_string(*state.seed) : "null") + ", \"epoch\": " + std::to_string(state.epoch) +
+         ", \"position\": " + (state.position.has_value() ? FormatPosition(*state.position) : "null") +
+         ", \"finished\": " + (state.finished ? "true" : "false") + "}";
 }
 
 Result<ResumeState> ParseResumeState(std::string_view json) {
@@ -114,14 +140,14 @@ Result<ResumeState> ParseResumeState(std::string_view json) {
                                                       std::to_string(kResumeStateVersion) + "; use the same Millstream on both sides");
   }
   ResumeState state;
-  TakeFingerprint(&fields, &state.fingerprint);
-  fields.Take<arrow::UInt64Scalar>("seed", &state.seed);
+  TakePlan(&fields, &state.plan);
+  if (fields.Has("seed")) fields.Take<arrow::UInt64Scalar>("seed", &state.seed.emplace());
   fields.Take<arrow::UInt64Scalar>("epoch", &state.epoch);
-  fields.Take<arrow::UInt64Scalar>({"position", "key"}, &state.position.key);
-  fields.Take<arrow::Int64Scalar>({"position", "ties"}, &state.position.ties);
-  fields.Take<arrow::Int64Scalar>({"position", "rows"}, &state.rows_delivered);
+  TakePosition(&fields, &state.position);
+  fields.Take<arrow::BooleanScalar>("finished", &state.finished);
   ARROW_RETURN_NOT_OK(fields.status());
-  if (state.rows_delivered < 0 || state.position.ties < 0) return NotAState("its position is negative");
+  const auto negative = [](const ResumePosition& position) { return position.stream.ties < 0 || position.rows < 0 || position.skip < 0; };
+  if (state.position.has_value() && negative(*state.position)) return NotAState("its position is negative");
   return state;
 }
 

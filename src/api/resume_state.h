@@ -1,6 +1,8 @@
 #pragma once
-/// What a DataIterator saves: its position, and the fingerprint of the plan it belongs to. docs/order.md gives the JSON form.
+/// What a DataIterator saves: its position, and the fingerprint of the plan it belongs to. docs/order.md gives the JSON form, which is the Python
+/// package's too: either takes up what the other saved.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,12 +13,18 @@ namespace millstream {
 
 constexpr int kResumeStateVersion = 1;
 
+struct ResumePosition {
+  StreamPosition stream;
+  int64_t rows = 0;  // delivered in the epoch
+  int64_t skip = 0;  // delivered after those, of a batch that was not used up; always 0 in what C++ saves
+};
+
 struct ResumeState {
-  Fingerprint fingerprint;
-  uint64_t seed = 0;           // of the iterator; where the plan fixes one, that one
+  Fingerprint plan;
+  std::optional<uint64_t> seed;  // of the iterator, where the plan fixes one that one; none without a shuffle
   uint64_t epoch = 0;
-  int64_t rows_delivered = 0;  // 0: before the first batch, and `position` means nothing
-  StreamPosition position;
+  std::optional<ResumePosition> position;  // none before the first batch
+  bool finished = false;                   // the epoch's end was seen: the next pass is the next epoch
 };
 
 std::string FormatResumeState(const ResumeState& state);
