@@ -9,6 +9,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterEngine(module);
   millstream::RegisterExpression(module);
   millstream::RegisterPlan(module);
+  millstream::RegisterS3(module);
   millstream::RegisterStream(module);
   module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
   module.def("random_seed", [] {
