@@ -8,7 +8,7 @@ install(EXPORT millstreamTargets NAMESPACE millstream:: DESTINATION ${CONFIG_DIR
 install(DIRECTORY include/millstream DESTINATION include COMPONENT cpp FILES_MATCHING PATTERN "*.h")
 
 if(NOT MILLSTREAM_SYSTEM_ARROW)
-  install(FILES ${MILLSTREAM_ARROW_LIBRARIES} DESTINATION lib COMPONENT cpp)
+  install(FILES ${MILLSTREAM_ARROW_LIBRARIES} ${MILLSTREAM_ARROW_STUBS} DESTINATION lib COMPONENT cpp)
   install(FILES ${PYARROW_LICENSES} DESTINATION share/doc/millstream/arrow_licenses COMPONENT cpp)
   # In a folder of their own, so that an Arrow installed under the same prefix keeps its headers.
   install(DIRECTORY ${PYARROW_DIR}/include/arrow ${PYARROW_DIR}/include/parquet DESTINATION include/millstream-arrow COMPONENT cpp

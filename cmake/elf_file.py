@@ -11,7 +11,8 @@ PT_LOAD, PT_NOTE = 1, 4
 SHT_SYMTAB, SHT_DYNSYM, SHT_VERDEF, SHT_VERNEED, SHT_VERSYM = 2, 11, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME, DT_SYMBOLIC = 0, 1, 5, 14, 16
 DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
-STB_GLOBAL, STB_GNU_UNIQUE = 1, 10
+STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 1, 2, 10
+STT_OBJECT, STT_TLS = 1, 6
 HIDDEN = 0x8000  # of a version index: nothing but this very version will do
 
 _SEGMENT = struct.Struct("<IIQQQQQQ")
@@ -54,6 +55,8 @@ class Section:
 class Symbol:
     name: str
     binding: int
+    type: int
+    bytes: int
     defined: bool
     at: int  # its entry's offset in the file
 
@@ -115,8 +118,8 @@ class ElfFile:
         strings = self.sections[table.link].offset
         found = []
         for at in range(table.offset, table.offset + table.bytes, _SYMBOL.size):
-            name, info, _, section_index, _, _ = _SYMBOL.unpack_from(self.data, at)
-            found.append(Symbol(self.text(strings, name), info >> 4, section_index != 0, at))
+            name, info, _, section_index, _, size = _SYMBOL.unpack_from(self.data, at)
+            found.append(Symbol(self.text(strings, name), info >> 4, info & 15, size, section_index != 0, at))
         return found
 
     def set_binding(self, symbol: Symbol, binding: int) -> None:

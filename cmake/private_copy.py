@@ -1,7 +1,10 @@
 """Makes private copies of shared libraries, which share nothing with other copies in the same process.
 
-    private_copy.py copy OUT_DIR PREFIX LIBRARY...   copies lib<x>.so.<n> to OUT_DIR/lib<PREFIX>_<x>.so.<n>
-    private_copy.py bind PREFIX MODULE               after linking MODULE against the copies
+    private_copy.py copy OUT_DIR PREFIX 'LINKED;...' 'LOADED;...'
+        copies each lib<x>.so.<n> to OUT_DIR/lib<PREFIX>_<x>.so.<n>; those that modules are linked with, rather than load by
+        hand, get a stub for that, lib<PREFIX>_<x>.so
+    private_copy.py bind PREFIX MODULE
+        after linking MODULE with the stubs
 
 A second name alone is not enough. The dynamic linker would still merge
 
@@ -9,7 +12,8 @@ A second name alone is not enough. The dynamic linker would still merge
 * what a library refers to in itself, if somebody else's copy is in the global scope (loaded with RTLD_GLOBAL, or linked by
   the program): DT_SYMBOLIC looks at home first;
 * what the copies refer to in each other, for the same reason: all their symbols get a version named like the copy, and
-  the references insist on it.
+  the references insist on it;
+* what other people's libraries refer to, if the copies are in the global scope: without the version they do not see us.
 """
 
 import os
@@ -20,7 +24,8 @@ import sys
 from pathlib import Path
 
 import elf_file
-from elf_file import ElfFile, Section
+from elf_file import ElfFile, Section, Symbol
+from link_stub import write_stub
 
 
 def private_name(prefix: str, library: str) -> str:
@@ -44,20 +49,26 @@ def make_unique_global(elf: ElfFile) -> None:
                 elf.set_binding(symbol, elf_file.STB_GLOBAL)
 
 
-def add_versions(elf: ElfFile, definitions: dict[str, set[str]]) -> None:
-    """Versions what the library defines, and what it refers to in the other copies (`definitions`: symbols by name of copy)."""
+def add_versions(elf: ElfFile, definitions: dict[str, set[str]], hidden: bool) -> list[Symbol]:
+    """Versions what the library defines, and what it refers to in the other copies (`definitions`: symbols by name of copy).
+
+    Where `hidden`, only references with the version find the definitions. Returns these.
+    """
     at, indices = elf.version_indices()
     own = max(index & ~elf_file.HIDDEN for index in [1, *indices]) + 1
     others = {name: own + 1 + i for i, (name, _) in enumerate(pair for pair in elf.needed() if pair[0] in definitions)}
+    versioned = []
     for i, symbol in enumerate(elf.symbols()):
         if indices[i] != 1:
             continue
         if symbol.defined:
-            indices[i] = own
+            indices[i] = own | (elf_file.HIDDEN if hidden else 0)
+            versioned.append(symbol)
         else:
             indices[i] = next((index for name, index in others.items() if symbol.name in definitions[name]), 1)
     struct.pack_into(f"<{len(indices)}H", elf.data, at, *indices)
     store_versions(elf, own, [(name, string, others[name]) for name, string in elf.needed() if name in others])
+    return versioned
 
 
 def store_versions(elf: ElfFile, own: int, others: list[tuple[str, int, int]]) -> None:
@@ -77,24 +88,30 @@ def store_versions(elf: ElfFile, own: int, others: list[tuple[str, int, int]]) -
     elf.set_dynamic(elf_file.DT_VERNEEDNUM, needed_section.info)
 
 
-def copy_libraries(directory: Path, prefix: str, libraries: list[Path]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    working = directory / "unfinished"
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir()
-    copies = {library.name: working / private_name(prefix, library.name) for library in libraries}
-    for library in libraries:
-        subprocess.run([os.environ.get("STRIP", "strip"), "--strip-unneeded", "-o", copies[library.name], library], check=True)
-    rename(copies)
-    elves = {copy.name: ElfFile(copy) for copy in copies.values()}
+def isolate(copies: list[Path], linked: set[str]) -> None:
+    """Takes from the copies what the dynamic linker would share; those in `linked` get stubs to link with."""
+    elves = {copy.name: ElfFile(copy) for copy in copies}
     definitions = {name: {s.name for s in elf.symbols() if s.defined} for name, elf in elves.items()}
-    for elf in elves.values():
+    for name, elf in elves.items():
         make_unique_global(elf)
         elf.set_dynamic(elf_file.DT_SYMBOLIC, 0)
-        add_versions(elf, definitions)
+        symbols = add_versions(elf, definitions, name in linked)
+        if name in linked:
+            write_stub(elf, symbols, elf.path.with_name(name[: name.index(".so") + 3]))
         elf.write()
-    for copy in copies.values():
-        copy.replace(directory / copy.name)
+
+
+def copy_libraries(directory: Path, prefix: str, linked: list[Path], loaded: list[Path]) -> None:
+    working = directory / "unfinished"
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    copies = {library.name: working / private_name(prefix, library.name) for library in linked + loaded}
+    for library in linked + loaded:
+        subprocess.run([os.environ.get("STRIP", "strip"), "--strip-unneeded", "-o", copies[library.name], library], check=True)
+    rename(copies)
+    isolate(list(copies.values()), {copies[library.name].name for library in linked})
+    for file in working.iterdir():
+        file.replace(directory / file.name)
     working.rmdir()
 
 
@@ -109,7 +126,8 @@ def bind(prefix: str, module: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     if arguments[0] == "copy":
-        copy_libraries(Path(arguments[1]), arguments[2], [Path(name) for name in arguments[3:]])
+        linked, loaded = (words.split(";") for words in arguments[3:])
+        copy_libraries(Path(arguments[1]), arguments[2], [Path(name) for name in linked], [Path(name) for name in loaded])
     elif arguments[0] == "bind":
         bind(arguments[1], Path(arguments[2]))
     else:
