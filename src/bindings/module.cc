@@ -6,6 +6,11 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "Millstream's engine.";
+#ifdef NDEBUG
+  // What a user's module or thread still holds at exit is not worth a complaint.
+  nanobind::set_leak_warnings(false);
+#endif
+  millstream::RegisterInterpreter(module);
   millstream::RegisterEngine(module);
   millstream::RegisterExpression(module);
   millstream::RegisterPlan(module);

@@ -1,4 +1,5 @@
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "env/s3_library.h"
 
@@ -10,7 +11,7 @@ namespace {
 void Finalize() {
   Status status;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     status = FinalizeS3();
   }
   RaiseIfFailed(status);
@@ -20,7 +21,7 @@ void EnsureInitialized() {
   const bool running = IsS3Initialized();
   Status status;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     status = EnsureS3Initialized();
   }
   RaiseIfFailed(status);
@@ -32,7 +33,7 @@ void EnsureInitialized() {
 
 void RegisterS3(nb::module_& module) {
   module.def("ensure_s3_initialized", &EnsureInitialized);
-  module.def("is_s3_initialized", &IsS3Initialized, nb::call_guard<nb::gil_scoped_release>());
+  module.def("is_s3_initialized", &IsS3Initialized, nb::call_guard<ReleaseGil>());
   module.def("finalize_s3", &Finalize);
 }
 

@@ -76,7 +76,9 @@ Status EnsureS3Initialized() {
   ARROW_RETURN_NOT_OK(library.start());
   library.started.emplace();
   // After the library's own static objects were made, so before they go.
-  std::atexit([] { FinalizeS3().Warn(); });
+  std::atexit([] {
+    if (const auto status = FinalizeS3(); !status.ok()) status.Warn();
+  });
   return Status::OK();
 }
 
