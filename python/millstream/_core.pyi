@@ -157,6 +157,13 @@ def write_parquet(
 ) -> list[dict[str, Any]]:
     """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""
 
+def ensure_s3_initialized() -> None:
+    """Loads and starts the S3 client of our Arrow unless it runs; it ends at exit. OSError where its library is missing, RuntimeError once it was ended."""
+
+def is_s3_initialized() -> bool: ...
+def finalize_s3() -> None:
+    """Ends the S3 client if it runs, for good."""
+
 def arrow_version() -> str: ...
 def random_seed() -> int:
     """63 bits of entropy from the system."""

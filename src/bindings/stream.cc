@@ -8,6 +8,7 @@
 
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/python_values.h"
 #include "bindings/register.h"
 #include "ingest/execute.h"
@@ -83,11 +84,12 @@ class PyStream {
       : stream_(std::move(stream)), position_(options.resume), rows_(options.rows_delivered) {}
 
   std::optional<PyBatch> Next() {
+    CheckNotLeaving();
     Result<StreamBatch> batch = StreamBatch{};
     {
-      nb::gil_scoped_release release;
+      const ReleaseGil release;
       batch = stream_->Next([] {
-        nb::gil_scoped_acquire acquire;
+        const AcquireGil acquire;
         if (PyErr_CheckSignals() == 0) return false;
         // Raised again by the caller, once the lanes have been told to stop.
         PyErr_Clear();
@@ -115,7 +117,7 @@ class PyStream {
   }
 
   void Close() {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     stream_->Close();
   }
 
@@ -140,9 +142,10 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
     options.rows_delivered = nb::cast<int64_t>(state["rows"]);
     options.has_resume = options.rows_delivered > 0;
   }
+  CheckNotLeaving();
   Result<std::unique_ptr<BatchStream>> stream = nullptr;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     stream = Execute(engine, plan, options);
   }
   return std::make_unique<PyStream>(ValueOrRaise(std::move(stream)), options);
