@@ -40,7 +40,9 @@ void HandOverPool::EndCharge() {
 
 arrow::Status HandOverPool::Allocate(int64_t size, int64_t, uint8_t** out) {
   if (size == 0) {
+    // Counted like the others: a buffer of no bytes calls Free too.
     *out = kEmpty;
+    ++references_;
     return arrow::Status::OK();
   }
   const int64_t bytes = Rounded(size);
@@ -76,7 +78,7 @@ arrow::Status HandOverPool::Reallocate(int64_t old_size, int64_t new_size, int64
 }
 
 void HandOverPool::Free(uint8_t* buffer, int64_t size, int64_t) {
-  if (size == 0) return;
+  if (size == 0) return DropReference();
   const int64_t bytes = Rounded(size);
   if (bytes >= kArenaBytesMin) arena_->Free(buffer, bytes);
   else std::free(buffer);

@@ -18,8 +18,9 @@ Result<ParquetSource> OpenFile(Env& env, const ListedFile& file, arrow::MemoryPo
   ARROW_ASSIGN_OR_RAISE(source.file, env.OpenForRead(file.path, pool));
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(source.file); });
   if (!read.ok()) {
-    const bool io = KindOf(read.status()) == ErrorKind::kIo;
-    return MakeError(io ? ErrorKind::kIo : ErrorKind::kCorruptData, "file " + file.path + " is not a readable Parquet file: " + read.status().message());
+    const ErrorKind kind = KindOf(read.status());
+    if (kind == ErrorKind::kIo || kind == ErrorKind::kBudget) return WithContext(read.status(), "reading the footer of file " + file.path);
+    return MakeError(ErrorKind::kCorruptData, "file " + file.path + " is not a readable Parquet file: " + read.status().message());
   }
   source.metadata = *read;
   return source;
