@@ -10,6 +10,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterExpression(module);
   millstream::RegisterPlan(module);
   millstream::RegisterStream(module);
+  millstream::RegisterWrite(module);
   module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
   module.def("random_seed", [] {
     std::random_device device;

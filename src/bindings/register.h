@@ -9,5 +9,6 @@ void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
+void RegisterWrite(nanobind::module_& module);
 
 }  // namespace millstream

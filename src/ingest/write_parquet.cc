@@ -103,7 +103,7 @@ bool ParquetJob::Tick() {
   auto stages = stream_ == nullptr ? std::vector<const StageStatistics*>{} : stream_->stages();
   stages.push_back(&tasks_->statistics());
   options_.progress(stages);
-  return false;
+  return options_.interrupted && options_.interrupted();
 }
 
 Status ParquetJob::BeginFile(OutputCommit* commit) {

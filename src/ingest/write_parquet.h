@@ -29,7 +29,7 @@ struct WriteParquetOptions {
   int64_t file_rows_min = 0;  // at least so many rows a file, but for the last; 0: no bound
   int64_t file_rows_max = 0;  // at most so many; 0: no bound
   SaveMode mode = SaveMode::kAppend;
-  /// Looked at every 50 ms on the calling thread; true ends the job with kCancelled.
+  /// Looked at every 50 ms, and after each call of `progress`, on the calling thread; true ends the job with kCancelled.
   std::function<bool()> interrupted;
   /// Called on the calling thread, at most four times a second, with the stages of the stream and of the writing; no lock is held.
   std::function<void(const std::vector<const StageStatistics*>&)> progress;
