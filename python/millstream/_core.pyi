@@ -149,11 +149,11 @@ def write_parquet(
     seed: int = 0,
     epoch: int = 0,
     compression: str = "snappy",
-    row_group_rows: int = 0,  # 0: Arrow's default
-    file_rows_min: int = 0,
+    row_group_rows: int = 0,  # 0: about 32 MiB of rows, by the schema
+    file_rows_min: int = 0,  # 0: a file has as many rows as a block on average
     file_rows_max: int = 0,
     mode: str = "append",  # append, overwrite, ignore, error
-    progress: Any = None,  # called with the stream's stages() now and then
+    progress: Any = None,  # called with what stages() gives, the writing last, at most four times a second; what it raises ends the job
 ) -> list[dict[str, Any]]:
     """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""
 

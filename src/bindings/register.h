@@ -11,5 +11,6 @@ void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
+void RegisterWrite(nanobind::module_& module);
 
 }  // namespace millstream

@@ -11,6 +11,7 @@
 #include "bindings/interpreter.h"
 #include "bindings/python_values.h"
 #include "bindings/register.h"
+#include "bindings/stages.h"
 #include "ingest/execute.h"
 
 namespace nb = nanobind;
@@ -61,22 +62,6 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
   return bytes;
 }
 
-nb::dict StageDict(const StageStatistics& stage) {
-  nb::dict out;
-  auto seconds = [](const std::atomic<int64_t>& nanoseconds) { return static_cast<double>(nanoseconds.load()) * 1e-9; };
-  out["name"] = stage.name;
-  out["rows_expected"] = stage.rows_expected.load();
-  out["rows"] = stage.rows.load();
-  out["bytes"] = stage.bytes.load();
-  out["cpu_seconds"] = seconds(stage.cpu_nanoseconds);
-  out["wait_in_seconds"] = seconds(stage.wait_in_nanoseconds);
-  out["wait_out_seconds"] = seconds(stage.wait_out_nanoseconds);
-  out["spilled_bytes"] = stage.spilled_bytes.load();
-  out["read_back_bytes"] = stage.read_back_bytes.load();
-  out["peak_memory_bytes"] = stage.peak_memory_bytes.load();
-  return out;
-}
-
 /// A stream, and where it stands after the batch delivered last.
 class PyStream {
  public:
@@ -121,11 +106,7 @@ class PyStream {
     stream_->Close();
   }
 
-  nb::list Stages() const {
-    nb::list out;
-    for (const auto* stage : stream_->stages()) out.append(StageDict(*stage));
-    return out;
-  }
+  nb::list Stages() const { return StageDicts(stream_->stages()); }
 
  private:
   std::unique_ptr<BatchStream> stream_;
