@@ -1,6 +1,6 @@
 """Millstream's engine, as the bindings in src/bindings register it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 class Engine:
@@ -58,6 +58,9 @@ class Plan:
     def from_arrow(table: Any, *, blocks: int = 0) -> Plan:
         """An object with __arrow_c_stream__ or __arrow_c_array__."""
     @staticmethod
+    def from_batches(schema: Schema, batches: Sequence[Batch]) -> Plan:
+        """Batches of that schema, as a stream gave them; their memory is shared."""
+    @staticmethod
     def range(rows: int, blocks: int) -> Plan: ...
     def filter(self, expression: Expression) -> Plan: ...
     def project(self, columns: Sequence[tuple[str, Expression]]) -> Plan: ...
@@ -96,13 +99,18 @@ class Batch:
         """The Arrow type's name, as "int64", "timestamp[us]", "list<item: string>"."""
     def null_count(self, index: int) -> int: ...
     def numpy(self, index: int) -> Any:
-        """View of a plain number column without nulls. TypeError for another."""
+        """View of a plain number column without nulls; read-only where the memory may be someone else's. TypeError for another."""
     def pylist(self, index: int) -> list[Any]: ...
+    def select(self, indices: Sequence[int]) -> Batch:
+        """These columns, in this order."""
     def slice(self, begin: int, count: int) -> Batch: ...
 
 class Stream:
-    def next(self) -> Batch | None:
-        """The next batch, None at the end. KeyboardInterrupt on Ctrl-C."""
+    def next(self, waiting: Callable[[], object] | None = None) -> Batch | None:
+        """The next batch, None at the end. KeyboardInterrupt on Ctrl-C, after which the stream is closed.
+
+        `waiting` is called about every 50 ms while there is no batch, on this thread; what it raises ends the stream.
+        """
     def position(self) -> dict[str, int]:
         """key, ties, rows: after the batch delivered last."""
     def close(self) -> None: ...
@@ -122,6 +130,9 @@ def execute(
     preserve_order: bool,
     resume: dict[str, int] | None = None,  # a Stream's position()
 ) -> Stream: ...
+
+def local_shuffle(engine: Engine, stream: Stream, *, buffer_rows: int, batch_size: int, drop_last: bool, seed: int) -> Stream:
+    """Batches drawn at random from a buffer of at least so many rows of `stream`, which is used up. Has no position."""
 
 class Passes:
     """The passes of one iterator over a plan: what an epoch leaves in memory or on disk serves the next one."""

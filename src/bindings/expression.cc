@@ -1,6 +1,8 @@
 #include "plan/expression.h"
 
+#include <arrow/array/builder_base.h>
 #include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
 #include <arrow/scalar.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -22,7 +24,8 @@ namespace {
 const std::unordered_map<std::string, std::string>& Functions() {
   static const std::unordered_map<std::string, std::string> functions = {
       {"add", "add_checked"},       {"subtract", "subtract_checked"},
-      {"multiply", "multiply_checked"}, {"divide", "divide_checked"},
+      {"multiply", "multiply_checked"}, {"divide", "divide"},
+      {"floor_divide", "floor_divide"}, {"modulo", "modulo"},
       {"power", "power_checked"},   {"negate", "negate_checked"},
       {"abs", "abs_checked"},       {"equal", "equal"},
       {"not_equal", "not_equal"},   {"less", "less"},
@@ -54,6 +57,34 @@ arrow::Datum ScalarOf(nb::handle value) {
   return arrow::Datum(ValueOrRaise(array->GetScalar(0)));
 }
 
+/// The type of both; whole numbers beside fractions become fractions.
+std::shared_ptr<arrow::DataType> CommonType(const std::shared_ptr<arrow::DataType>& left, const std::shared_ptr<arrow::DataType>& right) {
+  using arrow::Type;
+  if (left->id() == Type::NA || right->Equals(left)) return right;
+  if (right->id() == Type::NA) return left;
+  const bool numbers = (left->id() == Type::INT64 && right->id() == Type::DOUBLE) || (left->id() == Type::DOUBLE && right->id() == Type::INT64);
+  if (!numbers) throw nb::type_error(("is_in takes values of one type, got " + left->ToString() + " and " + right->ToString()).c_str());
+  return arrow::float64();
+}
+
+std::shared_ptr<arrow::Scalar> CastScalar(const std::shared_ptr<arrow::Scalar>& value, const std::shared_ptr<arrow::DataType>& type) {
+  if (!value->is_valid) return arrow::MakeNullScalar(type);
+  return value->type->Equals(type) ? value : ValueOrRaise(arrow::compute::Cast(value, type)).scalar();
+}
+
+/// An Arrow array, or a sequence of plain values of one type.
+std::shared_ptr<arrow::Array> ArrayOf(nb::handle values) {
+  if (nb::hasattr(values, "__arrow_c_array__")) return ImportArray(values);
+  std::vector<std::shared_ptr<arrow::Scalar>> scalars;
+  for (nb::handle value : values) scalars.push_back(ScalarOf(value).scalar());
+  std::shared_ptr<arrow::DataType> type = arrow::null();
+  for (const auto& scalar : scalars) type = CommonType(type, scalar->type);
+  RaiseIfFailed(arrow::compute::Initialize());
+  std::unique_ptr<arrow::ArrayBuilder> builder = ValueOrRaise(arrow::MakeBuilder(type));
+  for (const auto& scalar : scalars) RaiseIfFailed(builder->AppendScalar(*CastScalar(scalar, type)));
+  return ValueOrRaise(builder->Finish());
+}
+
 ExpressionPtr Wrap(arrow::compute::Expression tree) { return std::make_shared<Expression>(std::move(tree)); }
 
 ExpressionPtr Call(const std::string& op, const std::vector<ExpressionPtr>& arguments, const nb::dict& options) {
@@ -61,7 +92,7 @@ ExpressionPtr Call(const std::string& op, const std::vector<ExpressionPtr>& argu
   for (const auto& argument : arguments) trees.push_back(argument->tree());
   auto text = [&](const char* key) { return nb::cast<std::string>(options[key]); };
   if (op == "is_in") {
-    return Wrap(arrow::compute::call("is_in", std::move(trees), arrow::compute::SetLookupOptions(ImportArray(options["value_set"]))));
+    return Wrap(arrow::compute::call("is_in", std::move(trees), arrow::compute::SetLookupOptions(ArrayOf(options["value_set"]))));
   }
   if (op == "cast") {
     const bool safe = !options.contains("safe") || nb::cast<bool>(options["safe"]);

@@ -28,7 +28,24 @@ struct PySchema {
   std::shared_ptr<arrow::Schema> schema;
 };
 
-Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths) {
+Plan Project(const Plan& plan, const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
+  NamedExpressions named;
+  for (const auto& [name, expression] : columns) named.emplace_back(name, expression);
+  return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
+}
+
+Plan Select(const Plan& plan, const std::vector<std::string>& names) {
+  NamedExpressions named;
+  for (const auto& name : names) named.emplace_back(name, ColumnExpression(name));
+  return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
+}
+
+void RefuseBlocks(int64_t blocks) {
+  if (blocks != 0) throw nb::value_error("a number of blocks cannot be chosen yet");
+}
+
+Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
+  RefuseBlocks(blocks);
   Result<std::shared_ptr<const ParquetDataset>> dataset = nullptr;
   {
     const ReleaseGil release;
@@ -36,13 +53,8 @@ Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths) {
     dataset = files.ok() ? ParquetDataset::Make(engine.env(), std::move(*files)) : Result<std::shared_ptr<const ParquetDataset>>(files.status());
   }
   const auto parquet = ValueOrRaise(std::move(dataset));
-  return Mutable(SourcePlan("ReadParquet", parquet, parquet));
-}
-
-Plan Project(const Plan& plan, const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
-  NamedExpressions named;
-  for (const auto& [name, expression] : columns) named.emplace_back(name, expression);
-  return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
+  const Plan plan = Mutable(SourcePlan("ReadParquet", parquet, parquet));
+  return columns.has_value() ? Select(plan, *columns) : plan;
 }
 
 SeedKind SeedKindOf(const std::string& name) {
@@ -53,6 +65,15 @@ SeedKind SeedKindOf(const std::string& name) {
 
 const char* NameOf(SeedKind kind) {
   return kind == SeedKind::kFixed ? "fixed" : kind == SeedKind::kPerExecution ? "per_execution" : "unset";
+}
+
+/// Batches that came from a stream, as a source; their memory is shared.
+Plan FromBatches(const PySchema& schema, const nb::sequence& batches) {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> imported;
+  for (nb::handle batch : batches) {
+    for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
+  }
+  return Mutable(SourcePlan("Materialized", ValueOrRaise(MakeTableSource(schema.schema, std::move(imported)))));
 }
 
 std::vector<std::string> InputFiles(const Plan& plan) {
@@ -107,11 +128,13 @@ void RegisterPlan(nb::module_& module) {
       })
       .def("__arrow_c_schema__", [](const PySchema& self) { return ExportSchema(*self.schema); });
   nb::class_<PlanNode>(module, "Plan")
-      .def_static("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("paths"))
-      .def_static("from_arrow", [](nb::handle object) {
+      .def_static("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("paths"), nb::kw_only(), nb::arg("columns") = nb::none(), nb::arg("blocks") = 0)
+      .def_static("from_arrow", [](nb::handle object, int64_t blocks) {
+        RefuseBlocks(blocks);
         auto table = ImportTable(object);
         return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches)))));
-      })
+      }, nb::arg("table"), nb::kw_only(), nb::arg("blocks") = 0)
+      .def_static("from_batches", &FromBatches, nb::arg("schema"), nb::arg("batches"))
       .def_static("range", [](int64_t rows, int64_t tasks) { return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows, tasks)))); })
       .def("filter", [](const Plan& plan, const std::shared_ptr<Expression>& filter) { return Mutable(ValueOrRaise(FilterPlan(plan, filter))); })
       .def("project", &Project)
@@ -125,7 +148,8 @@ void RegisterPlan(nb::module_& module) {
       .def_static("deserialize", &Deserialize)
       .def("fingerprint", &FingerprintDict)
       .def("schema", [](const Plan& plan) { return PySchema{plan->schema}; })
-      .def("explain", [](const Plan& plan) { return DescribePlan(*plan); })
+      .def("explain", [](const Plan& plan, const Engine*, int64_t) { return DescribePlan(*plan); }, nb::arg("engine").none() = nb::none(),
+           nb::arg("batch_size") = 1024)
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
       .def("size_bytes", &SizeBytes)
       .def("num_blocks", [](const Plan& plan) { return SourceOf(*plan).source->tasks().size(); })

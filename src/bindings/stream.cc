@@ -6,6 +6,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include "base/fork.h"
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
@@ -13,6 +14,7 @@
 #include "bindings/register.h"
 #include "bindings/stages.h"
 #include "ingest/execute.h"
+#include "ingest/local_shuffle.h"
 
 namespace nb = nanobind;
 
@@ -49,10 +51,15 @@ nb::object NumpyColumn(const PyBatch& self, int index) {
   }
   auto* owner = new std::shared_ptr<arrow::ArrayData>(column->data());
   nb::capsule capsule(owner, [](void* held) noexcept { delete static_cast<std::shared_ptr<arrow::ArrayData>*>(held); });
-  const auto* values = column->data()->buffers[1]->data() + column->offset() * (dtype.bits / 8);
+  const auto& buffer = column->data()->buffers[1];
+  const auto* values = buffer->data() + column->offset() * (dtype.bits / 8);
   const size_t shape[1] = {static_cast<size_t>(column->length())};
+  // What the engine did not allocate for this batch may be someone else's table.
+  if (!buffer->is_mutable()) return nb::cast(nb::ndarray<nb::numpy, nb::ro>(values, 1, shape, capsule, nullptr, dtype));
   return nb::cast(nb::ndarray<nb::numpy>(const_cast<uint8_t*>(values), 1, shape, capsule, nullptr, dtype));
 }
+
+PyBatch Select(const PyBatch& self, const std::vector<int>& indices) { return PyBatch{ValueOrRaise(self.batch->SelectColumns(indices))}; }
 
 int64_t BytesOf(const arrow::RecordBatch& batch) {
   int64_t bytes = 0;
@@ -65,32 +72,38 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
 /// A stream, and where it stands after the batch delivered last.
 class PyStream {
  public:
-  PyStream(std::unique_ptr<BatchStream> stream, const ExecuteOptions& options)
-      : stream_(std::move(stream)), position_(options.resume), rows_(options.rows_delivered) {}
+  PyStream(std::unique_ptr<BatchStream> stream, StreamPosition position, int64_t rows)
+      : stream_(std::move(stream)), position_(position), rows_(rows) {}
+  ~PyStream() {
+    // In a forked child the lanes are gone and a lock may be held for ever.
+    if (fork_.inherited()) static_cast<void>(stream_.release());
+  }
 
-  std::optional<PyBatch> Next() {
+  /// `waiting` is called about every 50 ms while there is no batch, on this thread.
+  std::optional<PyBatch> Next(const nb::object& waiting) {
+    CheckOwned();
     CheckNotLeaving();
+    std::optional<nb::python_error> raised;
     Result<StreamBatch> batch = StreamBatch{};
     {
       const ReleaseGil release;
-      batch = stream_->Next([] {
-        const AcquireGil acquire;
-        if (PyErr_CheckSignals() == 0) return false;
-        // Raised again by the caller, once the lanes have been told to stop.
-        PyErr_Clear();
-        return true;
-      });
+      batch = stream_->Next([&] { return Interrupted(waiting, &raised); });
     }
-    if (!batch.ok() && KindOf(batch.status()) == ErrorKind::kCancelled) {
+    if (raised.has_value()) {
       Close();
-      PyErr_SetNone(PyExc_KeyboardInterrupt);
-      throw nb::python_error();
+      throw std::move(*raised);
     }
     auto taken = ValueOrRaise(std::move(batch));
     if (taken.data == nullptr) return std::nullopt;
     position_ = taken.position;
     rows_ += taken.data->num_rows();
     return PyBatch{std::move(taken.data)};
+  }
+
+  /// Its stream, for another one to wrap; this one gives no more batches.
+  std::unique_ptr<BatchStream> Take() {
+    CheckOwned();
+    return std::move(stream_);
   }
 
   nb::dict Position() const {
@@ -102,16 +115,47 @@ class PyStream {
   }
 
   void Close() {
+    if (stream_ == nullptr || fork_.inherited()) return;
     const ReleaseGil release;
     stream_->Close();
   }
 
-  nb::list Stages() const { return StageDicts(stream_->stages()); }
+  nb::list Stages() const {
+    CheckOwned();
+    return StageDicts(stream_->stages());
+  }
 
  private:
+  /// Looks for signals and calls `waiting`; keeps what they raise, for the caller to raise once the lanes have been told to stop.
+  static bool Interrupted(const nb::object& waiting, std::optional<nb::python_error>* raised) {
+    const AcquireGil acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      if (!waiting.is_none()) waiting();
+      return false;
+    } catch (nb::python_error& error) {
+      raised->emplace(std::move(error));
+      return true;
+    }
+  }
+
+  void CheckOwned() const {
+    if (fork_.inherited()) {
+      RaiseIfFailed(MakeError(ErrorKind::kStale, "this stream belongs to the process that forked this one; begin a new pass here, on a fresh iterator"));
+    }
+    if (stream_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "this stream was given to another one that wraps it"));
+  }
+
+  ForkGuard fork_;
   std::unique_ptr<BatchStream> stream_;
   StreamPosition position_;
   int64_t rows_;
+};
+
+/// The passes of one iterator.
+struct PyPasses {
+  std::shared_ptr<Engine> engine;
+  std::shared_ptr<PlanNode> plan;
 };
 
 std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, uint64_t seed, uint64_t epoch,
@@ -129,7 +173,18 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
     const ReleaseGil release;
     stream = Execute(engine, plan, options);
   }
-  return std::make_unique<PyStream>(ValueOrRaise(std::move(stream)), options);
+  return std::make_unique<PyStream>(ValueOrRaise(std::move(stream)), options.resume, options.rows_delivered);
+}
+
+std::unique_ptr<PyStream> LocalShuffle(const Engine& engine, PyStream& stream, int64_t buffer_rows, int64_t batch_size, bool drop_last, uint64_t seed) {
+  auto shuffled = ValueOrRaise(OpenLocalShuffle(engine, stream.Take(), {buffer_rows, batch_size, drop_last, seed}));
+  return std::make_unique<PyStream>(std::move(shuffled), StreamPosition{}, 0);
+}
+
+std::unique_ptr<PyStream> OpenPass(const PyPasses& passes, uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches,
+                                   bool preserve_order, const nb::object& resume, bool /*next_pass_expected*/) {
+  if (passes.engine == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
+  return ExecutePlan(passes.engine, passes.plan, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume);
 }
 
 }  // namespace
@@ -146,14 +201,26 @@ void RegisterStream(nb::module_& module) {
       .def("null_count", [](const PyBatch& self, int index) { return self.batch->column(index)->null_count(); })
       .def("numpy", &NumpyColumn)
       .def("pylist", [](const PyBatch& self, int index) { return PythonValues(*self.batch->column(index)); })
+      .def("select", &Select, nb::arg("indices"))
       .def("slice", [](const PyBatch& self, int64_t begin, int64_t count) { return PyBatch{self.batch->Slice(begin, count)}; });
   nb::class_<PyStream>(module, "Stream")
-      .def("next", &PyStream::Next)
+      .def("next", &PyStream::Next, nb::arg("waiting") = nb::none())
       .def("position", &PyStream::Position)
       .def("close", &PyStream::Close)
       .def("stages", &PyStream::Stages);
   module.def("execute", &ExecutePlan, nb::arg("engine"), nb::arg("plan"), nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"),
              nb::arg("drop_last"), nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none());
+  module.def("local_shuffle", &LocalShuffle, nb::arg("engine"), nb::arg("stream"), nb::kw_only(), nb::arg("buffer_rows"), nb::arg("batch_size"),
+             nb::arg("drop_last"), nb::arg("seed"));
+  nb::class_<PyPasses>(module, "Passes")
+      .def(nb::new_([](const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan) { return PyPasses{engine, plan}; }), nb::arg("engine"),
+           nb::arg("plan"))
+      .def("open", &OpenPass, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"), nb::arg("prefetch_batches"),
+           nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("next_pass_expected") = false)
+      .def("close", [](PyPasses& passes) {
+        passes.engine.reset();
+        passes.plan.reset();
+      });
 }
 
 }  // namespace millstream

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "plan/near_names.h"
+#include "plan/resolve_calls.h"
 
 namespace millstream {
 namespace {
@@ -43,9 +44,10 @@ Result<ExpressionPtr> Bind(const Expression& expression, const arrow::Schema& sc
   for (const std::string& name : expression.columns()) {
     if (schema.GetFieldIndex(name) < 0) return UnknownColumn(name, schema);
   }
-  auto bound = expression.tree().Bind(schema);
+  const auto resolved = ResolveCalls(expression.tree(), schema);
+  const auto bound = resolved.ok() ? resolved->Bind(schema) : resolved;
   if (!bound.ok()) return MakeError(ErrorKind::kType, "cannot evaluate " + expression.ToString() + ": " + bound.status().message());
-  return std::make_shared<Expression>(std::move(*bound));
+  return std::make_shared<Expression>(*bound);
 }
 
 std::shared_ptr<arrow::DataType> TypeOf(const Expression& bound) { return bound.tree().type()->GetSharedPtr(); }

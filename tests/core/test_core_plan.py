@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import _core
+from millstream import _core
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import _core
+from millstream import _core
 
 ROWS = 10_000
 

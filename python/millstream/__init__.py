@@ -1,0 +1,86 @@
+"""Loads data, preprocesses it, shuffles it globally each epoch and feeds training and batch inference.
+
+    import millstream as ms
+
+    rows = ms.read_parquet("flights/").filter(expr="dep_delay is not None").random_shuffle(seed=7)
+    for batch in rows.iter_torch_batches(batch_size=1024):
+        ...
+
+The names, arguments and results are ray.data's where it has them. Importing this module imports nothing else: the
+engine loads at the first use, and pyarrow, numpy, pandas, torch and rich when a result needs them.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from millstream.context import DataContext, ExecutionOptions, ExecutionResources
+    from millstream.dataset import Dataset
+    from millstream.expressions import Expr, col, lit
+    from millstream.initialize import init, shutdown
+    from millstream.iterator import DataIterator
+    from millstream.materialized_dataset import MaterializedDataset
+    from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet
+    from millstream.save_mode import SaveMode
+    from millstream.schema import Schema
+    from millstream.seeds import RandomSeedConfig
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DataContext",
+    "DataIterator",
+    "Dataset",
+    "ExecutionOptions",
+    "ExecutionResources",
+    "Expr",
+    "MaterializedDataset",
+    "RandomSeedConfig",
+    "SaveMode",
+    "Schema",
+    "col",
+    "from_arrow",
+    "from_items",
+    "from_numpy",
+    "from_pandas",
+    "init",
+    "lit",
+    "range",
+    "read_parquet",
+    "shutdown",
+]
+
+_MODULES = {
+    "DataContext": "context",
+    "DataIterator": "iterator",
+    "Dataset": "dataset",
+    "ExecutionOptions": "context",
+    "ExecutionResources": "context",
+    "Expr": "expressions",
+    "MaterializedDataset": "materialized_dataset",
+    "RandomSeedConfig": "seeds",
+    "SaveMode": "save_mode",
+    "Schema": "schema",
+    "col": "expressions",
+    "from_arrow": "read_api",
+    "from_items": "read_api",
+    "from_numpy": "read_api",
+    "from_pandas": "read_api",
+    "init": "initialize",
+    "lit": "expressions",
+    "range": "read_api",
+    "read_parquet": "read_api",
+    "shutdown": "initialize",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"millstream.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

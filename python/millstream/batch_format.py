@@ -1,0 +1,180 @@
+"""Batches of the engine as numpy, pandas and pyarrow see them.
+
+Columns become numpy arrays as in ray.data: plain numbers are views of the batch's own memory, nullable integers
+become float64 with NaN, nullable booleans, text, binary, decimals, dates of days, lists, maps and structs become
+object arrays, timestamps and durations datetime64 and timedelta64 of their unit, dictionaries their values,
+fixed-shape tensors arrays of that shape, all-null columns of the null type float32 NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from millstream import _core
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+    import pyarrow
+
+# The Arrow types whose values are numpy's, as Batch.column_kind names them.
+PLAIN_KINDS = frozenset(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double"))
+
+BATCH_FORMATS = ("default", "numpy", "pandas", "pyarrow", None)
+
+
+def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
+    """The function that turns a batch into `batch_format`: "default" and "numpy" a dict of arrays, "pandas" a
+    DataFrame, "pyarrow" and None a Table.
+
+    ValueError for another name.
+    """
+    if batch_format in ("default", "numpy"):
+        return numpy_batch
+    if batch_format == "pandas":
+        return pandas_batch
+    if batch_format in ("pyarrow", None):
+        return pyarrow_batch
+    raise ValueError(
+        f"batch_format must be one of 'default', 'numpy', 'pandas', 'pyarrow' or None, got {batch_format!r}"
+    )
+
+
+def is_plain(batch: _core.Batch, index: int) -> bool:
+    """Whether Batch.numpy gives a view of this column."""
+    return batch.column_kind(index) in PLAIN_KINDS and batch.null_count(index) == 0
+
+
+def numpy_batch(batch: _core.Batch) -> dict[str, numpy.ndarray[Any, Any]]:
+    """One array a column, of the batch's number of rows. TypeError, naming the column, for what numpy cannot hold."""
+    return {name: numpy_column(batch, index) for index, name in enumerate(batch.names)}
+
+
+def numpy_column(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:
+    """The column as ray.data gives it; see the top of this module."""
+    if is_plain(batch, index):
+        view: numpy.ndarray[Any, Any] = batch.numpy(index)
+        return view
+    array = pyarrow_column(batch, index)
+    if array is None:
+        return _numpy_without_pyarrow(batch, index)
+    return _numpy_of(array, batch.names[index])
+
+
+def pyarrow_column(batch: _core.Batch, index: int) -> pyarrow.Array | None:
+    """The column in the user's pyarrow; None where that is not installed."""
+    try:
+        import pyarrow
+    except ImportError:
+        return None
+    return _import_batch(pyarrow, batch.select([index])).column(0)
+
+
+def pyarrow_batch(batch: _core.Batch) -> pyarrow.Table:
+    """A table of one chunk over the batch's own memory. TypeError, naming column and type, for a type that the
+    installed pyarrow does not know.
+    """
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise _missing("pyarrow", "batch_format='pyarrow'") from error
+    return pyarrow.Table.from_batches([_import_batch(pyarrow, batch)])
+
+
+def pandas_batch(batch: _core.Batch) -> pandas.DataFrame:
+    """A DataFrame of Arrow-backed columns, as in ray.data; dictionaries become categoricals."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise _missing("pandas", "batch_format='pandas'") from error
+    table = pyarrow_batch(batch)
+    import pyarrow
+
+    def mapped(kind: Any) -> Any:
+        if (
+            isinstance(kind, pyarrow.BaseExtensionType)
+            or pyarrow.types.is_dictionary(kind)
+            or pyarrow.types.is_null(kind)
+        ):
+            return None
+        return pandas.ArrowDtype(kind)
+
+    frame: pandas.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=mapped)
+    return _with_tensors(frame, table)
+
+
+def _with_tensors(frame: pandas.DataFrame, table: pyarrow.Table) -> pandas.DataFrame:
+    """pyarrow flattens fixed-shape tensors on their way to pandas; gives them their shape back."""
+    import pyarrow
+
+    for index, field in enumerate(table.schema):
+        if isinstance(field.type, pyarrow.FixedShapeTensorType):
+            frame[field.name] = list(_numpy_of(table.column(index).chunk(0), field.name))
+    return frame
+
+
+def _import_batch(pyarrow: Any, batch: _core.Batch) -> Any:
+    try:
+        return pyarrow.record_batch(batch)
+    except (ValueError, NotImplementedError, TypeError, KeyError) as error:
+        raise _refused(pyarrow, batch, error) from error
+
+
+def _refused(pyarrow: Any, batch: _core.Batch, error: Exception) -> TypeError:
+    """Finds the column that the installed pyarrow does not take."""
+    for index, name in enumerate(batch.names):
+        try:
+            pyarrow.record_batch(batch.select([index]))
+        except (ValueError, NotImplementedError, TypeError, KeyError) as reason:
+            return TypeError(
+                f"column {name!r} of type {batch.column_kind(index)} cannot be taken by the installed pyarrow "
+                f"{pyarrow.__version__} ({reason}); "
+                f"install a newer pyarrow, cast the column, or leave it out with select_columns()"
+            )
+    return TypeError(
+        f"the installed pyarrow {pyarrow.__version__} cannot take the batch ({error}); pyarrow 17 or newer can"
+    )
+
+
+def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
+    import numpy
+    import pyarrow
+
+    if pyarrow.types.is_null(array.type):
+        return numpy.full(len(array), numpy.nan, dtype=numpy.float32)
+    try:
+        if isinstance(array.type, pyarrow.FixedShapeTensorType):  # pyarrow's to_numpy flattens it
+            tensor: numpy.ndarray[Any, Any] = array.to_numpy_ndarray()
+            return tensor
+        values: numpy.ndarray[Any, Any] = array.to_numpy(zero_copy_only=False)
+        return values
+    except (ValueError, NotImplementedError, TypeError) as error:
+        raise TypeError(
+            f"column {name!r} of type {array.type} cannot become a numpy array ({error}); cast it, leave it out "
+            "with select_columns(), "
+            f"or ask for batch_format='pyarrow'"
+        ) from error
+
+
+def _numpy_without_pyarrow(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:
+    import numpy
+
+    kind = batch.column_kind(index)
+    if kind in PLAIN_KINDS:
+        # Nulls become NaN in the width that holds the values as well as pyarrow's conversion does.
+        values = [numpy.nan if value is None else value for value in batch.pylist(index)]
+        return numpy.array(values, dtype=numpy.float32 if kind == "float" else numpy.float64)
+    if kind == "null":
+        return numpy.full(batch.num_rows, numpy.nan, dtype=numpy.float32)
+    if kind == "bool" and batch.null_count(index) == 0:
+        return numpy.array(batch.pylist(index), dtype=numpy.bool_)
+    if kind in ("bool", "string", "large_string", "string_view", "binary", "large_binary", "binary_view"):
+        objects = numpy.empty(batch.num_rows, dtype=object)
+        objects[:] = batch.pylist(index)
+        return objects
+    raise _missing("pyarrow", f"column {batch.names[index]!r} of type {kind} as a numpy array")
+
+
+def _missing(package: str, wanted: str) -> ImportError:
+    return ImportError(f"{wanted} needs {package}, which is not installed; pip install {package}")

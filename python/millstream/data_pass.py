@@ -1,0 +1,206 @@
+"""One pass over a data set: batches of the engine, in the form the consumer asked for."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from millstream import _core
+from millstream.pass_record import PassRecord
+from millstream.resume_state import Position
+
+if TYPE_CHECKING:
+    from millstream.progress import PassProgress
+
+
+@dataclass(frozen=True)
+class PassOptions:
+    """What a pass delivers."""
+
+    batch_size: int
+    drop_last: bool = False
+    prefetch_batches: int = 1
+    local_shuffle_buffer_size: int | None = None
+    local_shuffle_seed: int | None = None
+
+
+@dataclass
+class OpenPass:
+    """A pass that has begun."""
+
+    stream: _core.Stream
+    record: PassRecord
+    progress: PassProgress | None
+
+
+class Transfer(Protocol):
+    """Moves converted batches somewhere, `ahead` of them before the first is handed on."""
+
+    ahead: int
+
+    def begin(self, value: Any) -> Any: ...
+    def finish(self, begun: Any) -> Any: ...
+
+
+class DataPass(Iterator[Any]):
+    """Begins at the first `next`; ends at the last batch, at an error, on Ctrl-C, when closed and when dropped:
+    threads, memory and files go at once.
+
+    One thread at a time. In a forked child RuntimeError.
+    """
+
+    def __init__(
+        self, begin: Callable[[], OpenPass], convert: Callable[[_core.Batch], Any], transfer: Transfer | None = None
+    ) -> None:
+        self._begin = begin
+        self._convert = convert
+        self._transfer = transfer
+        self._open: OpenPass | None = None
+        self._ended = False
+        self._at_end = False
+        self._begun: deque[tuple[Any, Position, int]] = deque()
+        self._handed_over_at = 0.0
+        self._process_id = os.getpid()
+
+    def begin(self) -> PassRecord:
+        """Begins now instead of at the first batch."""
+        self._check_process()
+        if self._open is None:
+            self._open = self._begin()
+        return self._open.record
+
+    def __next__(self) -> Any:
+        self._check_process()
+        if self._ended:
+            raise StopIteration
+        if self._open is not None and self._handed_over_at:
+            self._open.record.times.step += perf_counter() - self._handed_over_at
+        try:
+            record = self.begin()
+            delivered = self._deliver()
+        except BaseException:
+            self.close()
+            raise
+        if delivered is None:
+            record.finished = True
+            self.close()
+            raise StopIteration
+        value, record.position, rows = delivered
+        record.batches += 1
+        record.rows += rows
+        self._handed_over_at = perf_counter()
+        return value
+
+    def close(self) -> None:
+        """Stops the pass where it is. Idempotent."""
+        if self._ended or self._process_id != os.getpid():
+            return
+        self._ended = True
+        self._begun.clear()
+        if self._open is None:
+            return
+        opened, self._open = self._open, None
+        opened.stream.close()
+        opened.record.end()
+        if opened.progress is not None:
+            opened.progress.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ended"):
+            self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a pass under way cannot be pickled; pickle its DataIterator, which goes on from the same place"
+        )
+
+    def _check_process(self) -> None:
+        if self._process_id != os.getpid():
+            raise RuntimeError(
+                f"this pass belongs to process {self._process_id}, which forked this one; make a fresh iterator here "
+                "with dataset.iterator()"
+            )
+
+    def _deliver(self) -> tuple[Any, Position, int] | None:
+        """The next batch in its final form, and where the pass stands after it. None at the end."""
+        if self._transfer is None:
+            return self._pull()
+        while not self._at_end and len(self._begun) <= self._transfer.ahead:
+            pulled = self._pull()
+            if pulled is None:
+                self._at_end = True
+            else:
+                self._begun.append((self._transfer.begin(pulled[0]), *pulled[1:]))
+        if not self._begun:
+            return None
+        begun, position, rows = self._begun.popleft()
+        return self._transfer.finish(begun), position, rows
+
+    def _pull(self) -> tuple[Any, Position, int] | None:
+        assert self._open is not None
+        stream, times, progress = self._open.stream, self._open.record.times, self._open.progress
+        asked = perf_counter()
+        batch = stream.next(None if progress is None else progress.show)
+        arrived = perf_counter()
+        if times.wait == 0.0:
+            times.first_wait = arrived - asked
+        times.wait += arrived - asked
+        if progress is not None:
+            progress.show()
+        if batch is None:
+            return None
+        value = self._convert(batch)
+        times.convert += perf_counter() - arrived
+        return value, Position(**stream.position()), batch.num_rows
+
+
+class RowPass(Iterator[dict[str, Any]]):
+    """The rows of a pass whose batches are lists of rows; its record stands after the row handed out last."""
+
+    def __init__(self, batches: DataPass) -> None:
+        self._batches = batches
+        self._record: PassRecord | None = None
+        self._base: Position | None = None  # before the rows in hand
+        self._end: Position | None = None  # after them
+        self._rows: list[dict[str, Any]] = []
+        self._next = 0
+
+    def __next__(self) -> dict[str, Any]:
+        if self._record is None:
+            self._begin()
+        while self._next >= len(self._rows):
+            self._take_batch()
+        row = self._rows[self._next]
+        self._next += 1
+        self._tell_position()
+        return row
+
+    def close(self) -> None:
+        """Stops the pass where it is."""
+        self._batches.close()
+
+    def _begin(self) -> None:
+        self._record = self._batches.begin()
+        start = self._record.position
+        if start is not None:
+            self._next = start.skip
+            self._end = replace(start, skip=0)
+
+    def _take_batch(self) -> None:
+        assert self._record is not None
+        stands, self._base = self._record.position, self._end
+        self._next -= len(self._rows)
+        self._rows = next(self._batches)
+        self._end = self._record.position
+        self._record.position = stands  # until a row of it is handed out
+
+    def _tell_position(self) -> None:
+        assert self._record is not None
+        if self._next == len(self._rows):
+            self._record.position = self._end
+        else:
+            self._record.position = replace(self._base or Position(0, 0, 0), skip=self._next)

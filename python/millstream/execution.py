@@ -1,0 +1,40 @@
+"""One execution of a plan: batches and rows of its first epoch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from millstream import _core
+
+BATCH_ROWS = 4096
+
+
+def batches_once(
+    engine: _core.Engine, plan: _core.Plan, *, batch_size: int = BATCH_ROWS, preserve_order: bool = True
+) -> Iterator[_core.Batch]:
+    """Batches of epoch 0. Touches no iterator's epoch; ends the execution when dropped."""
+    stream = _core.execute(
+        engine,
+        plan,
+        seed=plan.shuffle_seed() or 0,
+        epoch=0,
+        batch_size=batch_size,
+        drop_last=False,
+        prefetch_batches=1,
+        preserve_order=preserve_order,
+    )
+    try:
+        while (batch := stream.next()) is not None:
+            yield batch
+    finally:
+        stream.close()
+
+
+def rows_of(batch: _core.Batch) -> Iterator[dict[str, Any]]:
+    """The batch's rows as dicts of Python values."""
+    names = batch.names
+    if not names:
+        yield from ({} for _ in range(batch.num_rows))
+        return
+    columns = [batch.pylist(index) for index in range(batch.num_columns)]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))

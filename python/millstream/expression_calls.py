@@ -1,0 +1,70 @@
+"""How an expression's functions reach the engine, and how they read as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from millstream import _core
+
+_SYMBOLS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "floor_divide": "//",
+    "modulo": "%",
+    "power": "**",
+    "equal": "==",
+    "not_equal": "!=",
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "and": "&",
+    "or": "|",
+}
+_PREFIXES = {"negate": "-", "not": "~"}
+_METHODS = {
+    "upper": "str.upper",
+    "lower": "str.lower",
+    "length": "str.len",
+    "starts_with": "str.starts_with",
+    "ends_with": "str.ends_with",
+    "contains": "str.contains",
+}
+
+
+def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) -> str:
+    """The call as Python source that makes it again."""
+    if op in _SYMBOLS:
+        return f"({args[0]!r} {_SYMBOLS[op]} {args[1]!r})"
+    if op in _PREFIXES:
+        return f"{_PREFIXES[op]}{args[0]!r}"
+    rest = [repr(arg) for arg in args[1:]]
+    for name, value in options:
+        text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+        if (name, value) != ("safe", True):
+            rest.append(f"safe={text}" if name == "safe" else text)
+    return f"{args[0]!r}.{_METHODS.get(op, op)}({', '.join(rest)})"
+
+
+def lower_call(op: str, args: list[_core.Expression], options: dict[str, Any]) -> _core.Expression:
+    """The engine's form of a call."""
+    if op == "cast":
+        return _core.call(op, args, {**options, "type": _arrow_type(options["type"])})
+    return _core.call(op, args, options)
+
+
+def _arrow_type(target: Any) -> Any:
+    if hasattr(target, "__arrow_c_schema__"):
+        return target
+    import pyarrow
+
+    if target in (bool, int, float, str, bytes):
+        return (
+            pyarrow.from_numpy_dtype(target)
+            if target in (bool, int, float)
+            else pyarrow.type_for_alias(target.__name__)
+        )
+    if isinstance(target, str):
+        return pyarrow.type_for_alias(target)
+    raise TypeError(f'cast takes a pyarrow type or its name, such as pyarrow.int32() or "int32", not {target!r}')

@@ -1,0 +1,207 @@
+"""Where data sets come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from millstream import _core
+from millstream.arguments import check_count, refuse, refuse_placement
+from millstream.dataset import Dataset
+from millstream.expressions import Expr
+from millstream.materialized_dataset import MaterializedDataset
+from millstream.process_engine import PROCESS_ENGINE
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+_RANGE_BLOCK_ROWS = 1 << 20
+
+_READ_PARQUET_REMEDIES = {
+    "catalog": "give the paths of the files",
+    "filesystem": "paths are local files in this version",
+    "ignore_missing_paths": "leave missing paths out of the list",
+    "include_paths": "input_files() names the files",
+    "partition_filter": "select files by their paths",
+    "partitioning": "partition values in paths are not columns in this version",
+    "shuffle": "use random_shuffle(), which shuffles rows over all files",
+    "skip_paths": "leave those paths out of the list",
+    "tensor_column_schema": "write tensors as Arrow's fixed-shape tensor type",
+}
+
+
+def read_parquet(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    filesystem: Any = None,
+    catalog: Any = None,
+    columns: Sequence[str] | None = None,
+    filter: Expr | str | None = None,
+    parallelism: int = -1,
+    tensor_column_schema: Any = None,
+    partition_filter: Any = None,
+    partitioning: Any = None,
+    shuffle: Any = None,
+    include_paths: bool = False,
+    include_row_hash: bool = False,
+    file_extensions: Sequence[str] | None = ("parquet",),
+    ignore_missing_paths: bool = False,
+    skip_paths: Any = None,
+    override_num_blocks: int | None = None,
+    **ray_remote_args: Any,
+) -> Dataset:
+    """Rows of Parquet files, in the order of the paths; within a directory in the order of the file names.
+
+    Reads the footers now and rows when they are asked for.
+
+    Args:
+        paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
+            of them.
+        columns: Names of the columns to read, in that order. All by default.
+        filter: Keeps the rows for which it is true: an expression, or its text as in `Dataset.filter`. It may use
+            columns that are not read.
+        parallelism: As override_num_blocks; -1 lets the files decide.
+        override_num_blocks: Blocks that the rows are read in, where there are as many rows. By default one a row group.
+
+    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+
+    Raises:
+        FileNotFoundError: a path matches nothing.
+        ValueError: a directory without Parquet files, a file that is not Parquet, files whose columns do not fit.
+        KeyError: an unknown column, naming the near ones.
+    """
+    refuse_placement("read_parquet", ray_remote_args)
+    refuse(
+        "read_parquet",
+        {
+            "filesystem": filesystem,
+            "catalog": catalog,
+            "tensor_column_schema": tensor_column_schema,
+            "partition_filter": partition_filter,
+            "partitioning": partitioning,
+            "shuffle": shuffle,
+            "include_paths": include_paths,
+            "include_row_hash": include_row_hash,
+            "ignore_missing_paths": ignore_missing_paths,
+            "skip_paths": skip_paths,
+        },
+        _READ_PARQUET_REMEDIES,
+    )
+    if file_extensions is not None and list(file_extensions) != ["parquet"]:
+        raise NotImplementedError("read_parquet(file_extensions=...) is not supported by this version; use a glob")
+    blocks = _blocks(parallelism, override_num_blocks)
+    names = None if columns is None else _column_names(columns)
+    plan = _core.Plan.read_parquet(
+        PROCESS_ENGINE.get(), _path_list(paths), columns=None if filter is not None else names, blocks=blocks
+    )
+    dataset = Dataset(plan)
+    if filter is None:
+        return dataset
+    filtered = dataset.filter(expr=filter)
+    return filtered if names is None else filtered.select_columns(names)
+
+
+def range(
+    n: int, *, parallelism: int = -1, concurrency: int | None = None, override_num_blocks: int | None = None
+) -> Dataset:
+    """One column "id" of the whole numbers from 0 to n - 1."""
+    refuse_placement("range", {"concurrency": concurrency})
+    rows = check_count(n, "n")
+    blocks = _blocks(parallelism, override_num_blocks) or max(1, -(-rows // _RANGE_BLOCK_ROWS))
+    return Dataset(_core.Plan.range(rows, blocks))
+
+
+def from_arrow(tables: Any, *, override_num_blocks: int | None = None) -> MaterializedDataset:
+    """Rows of an Arrow table, or of several of the same schema one after the other.
+
+    A table is any object with __arrow_c_stream__ or __arrow_c_array__: of pyarrow, polars, DuckDB and others. Its
+    memory is shared, not copied.
+    """
+    if isinstance(tables, list | tuple):
+        tables = _joined(tables)
+    return MaterializedDataset(_core.Plan.from_arrow(tables, blocks=_blocks(-1, override_num_blocks)))
+
+
+def from_pandas(
+    dfs: pandas.DataFrame | list[pandas.DataFrame], *, override_num_blocks: int | None = None
+) -> MaterializedDataset:
+    """Rows of a pandas.DataFrame, or of several one after the other.
+
+    The index is left out; frame.reset_index() makes it a column.
+    """
+    import pyarrow
+
+    frames = dfs if isinstance(dfs, list) else [dfs]
+    tables = [pyarrow.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+    return from_arrow(tables, override_num_blocks=override_num_blocks)
+
+
+def from_items(
+    items: list[Any], *, parallelism: int = -1, override_num_blocks: int | None = None
+) -> MaterializedDataset:
+    """One row an item: a dict gives its keys as columns, anything else the column "item".
+
+    A key that an item lacks is null there. Types are found by pyarrow; TypeError or ValueError where they do not fit.
+    """
+    import pyarrow
+
+    rows = [item if isinstance(item, dict) else {"item": item} for item in items]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = pyarrow.table({name: pyarrow.array([row.get(name) for row in rows]) for name in names})
+    return MaterializedDataset(_core.Plan.from_arrow(table, blocks=_blocks(parallelism, override_num_blocks)))
+
+
+def from_numpy(ndarrays: numpy.ndarray[Any, Any] | list[numpy.ndarray[Any, Any]]) -> MaterializedDataset:
+    """One row an entry along the first axis, in the column "data"; further axes become fixed-shape tensors."""
+    import pyarrow
+
+    arrays = ndarrays if isinstance(ndarrays, list) else [ndarrays]
+    return from_arrow([pyarrow.table({"data": _arrow_column(array)}) for array in arrays])
+
+
+def _arrow_column(array: Any) -> Any:
+    import pyarrow
+
+    if array.ndim == 1:
+        return pyarrow.array(array)
+    return pyarrow.FixedShapeTensorArray.from_numpy_ndarray(array)
+
+
+def _joined(tables: Sequence[Any]) -> Any:
+    if len(tables) == 1:
+        return tables[0]
+    import pyarrow
+
+    if not tables:
+        return pyarrow.table({})
+    return pyarrow.concat_tables([pyarrow.table(table) for table in tables])
+
+
+def _path_list(paths: Any) -> list[str]:
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if isinstance(given, bytes) or not isinstance(given, Sequence):
+        raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
+    if not given:
+        raise ValueError("paths is empty: name at least one file, directory or glob")
+    for path in given:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"a path must be a text or os.PathLike, not {type(path).__name__}")
+    return [os.fspath(path) for path in given]
+
+
+def _column_names(columns: Any) -> list[str]:
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if any(not isinstance(name, str) for name in names):
+        raise TypeError("columns must be a list of names")
+    return names
+
+
+def _blocks(parallelism: int, override_num_blocks: int | None) -> int:
+    """What the engine takes: 0 lets the source decide."""
+    if override_num_blocks is not None:
+        return check_count(override_num_blocks, "override_num_blocks", least=1)
+    if parallelism == -1:
+        return 0
+    return check_count(parallelism, "parallelism", least=1)

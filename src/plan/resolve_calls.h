@@ -1,0 +1,19 @@
+#pragma once
+/// Gives calls the meaning that their arguments' types decide, before Arrow binds them.
+///
+/// - add of texts joins them.
+/// - floor_divide and modulo, which Arrow lacks, round towards minus infinity and take the divisor's sign, as Python's do; whole numbers stay whole.
+/// - Arithmetic, and comparisons of whole numbers with fractions, use the types of the arguments as they are. Arrow alone would narrow a literal
+///   first, so that int64 - 5.0 would be computed in 32-bit floats.
+
+#include <arrow/compute/expression.h>
+#include <arrow/type.h>
+
+#include "base/status.h"
+
+namespace millstream {
+
+/// `expression` with such calls replaced; its columns must be in `schema`. An error is Arrow's own for arguments that no kernel takes.
+Result<arrow::compute::Expression> ResolveCalls(const arrow::compute::Expression& expression, const arrow::Schema& schema);
+
+}  // namespace millstream

@@ -1,0 +1,78 @@
+"""Small Parquet files that the tests read."""
+
+import pathlib
+
+import millstream as ms
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from number_files import make_files
+
+FILES = 4
+ROWS = 1_000
+
+
+def expected_row(key):
+    return {
+        "key": key,
+        "half": None if key % 7 == 0 else key / 2,
+        "name": None if key % 11 == 0 else f"row {key}",
+        "tags": [key] * (key % 4),
+    }
+
+
+@pytest.fixture(scope="session")
+def expected():
+    """All rows of `data`, in order."""
+    return [expected_row(key) for key in range(ROWS)]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> pathlib.Path:
+    """A directory of four files of 250 rows, in row groups of 70."""
+    root = tmp_path_factory.mktemp("data")
+    schema = pa.schema(
+        [("key", pa.int64()), ("half", pa.float64()), ("name", pa.string()), ("tags", pa.list_(pa.int32()))]
+    )
+    for index in range(FILES):
+        keys = range(index * ROWS // FILES, (index + 1) * ROWS // FILES)
+        table = pa.Table.from_pylist([expected_row(key) for key in keys], schema=schema)
+        pq.write_table(table, root / f"part-{index}.parquet", row_group_size=70)
+    return root
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory) -> pathlib.Path:
+    """A directory of the files of number_files.py."""
+    return make_files(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture
+def rows(data) -> ms.Dataset:
+    """The data set of `data`."""
+    return ms.read_parquet(data)
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Runs Python source in a fresh process; its output, or the failure with what it printed."""
+    import subprocess
+    import sys
+
+    def run(source: str, *arguments: str, **environment: str) -> str:
+        import os
+
+        script = tmp_path / "script.py"
+        script.write_text(source)
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
