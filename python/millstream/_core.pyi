@@ -160,13 +160,20 @@ def write_parquet(
     seed: int = 0,
     epoch: int = 0,
     compression: str = "snappy",
-    row_group_rows: int = 0,  # 0: Arrow's default
-    file_rows_min: int = 0,
+    row_group_rows: int = 0,  # 0: about 32 MiB of rows, by the schema
+    file_rows_min: int = 0,  # 0: a file has as many rows as a block on average
     file_rows_max: int = 0,
     mode: str = "append",  # append, overwrite, ignore, error
-    progress: Any = None,  # called with the stream's stages() now and then
+    progress: Any = None,  # called with what stages() gives, the writing last, at most four times a second; what it raises ends the job
 ) -> list[dict[str, Any]]:
     """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""
+
+def ensure_s3_initialized() -> None:
+    """Loads and starts the S3 client of our Arrow unless it runs; it ends at exit. OSError where its library is missing, RuntimeError once it was ended."""
+
+def is_s3_initialized() -> bool: ...
+def finalize_s3() -> None:
+    """Ends the S3 client if it runs, for good."""
 
 def arrow_version() -> str: ...
 def random_seed() -> int:

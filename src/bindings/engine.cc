@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/register.h"
 
 namespace nb = nanobind;
@@ -14,7 +15,10 @@ void RegisterEngine(nb::module_& module) {
   nb::class_<Engine>(module, "Engine")
       .def(nb::new_([](int num_cpus, int64_t memory_limit, std::string spill_directory, bool always_spill) {
              EngineOptions options{num_cpus, memory_limit, std::move(spill_directory), always_spill};
-             return ValueOrRaise(Engine::Make(std::move(options)));
+             CheckNotLeaving();
+             auto engine = ValueOrRaise(Engine::Make(std::move(options)));
+             StopAtExit(engine);
+             return engine;
            }),
            nb::arg("num_cpus") = 0, nb::arg("memory_limit") = 0, nb::arg("spill_directory") = "", nb::arg("always_spill") = false)
       .def_prop_ro("num_cpus", [](const Engine& engine) { return engine.options().num_cpus; })
@@ -23,7 +27,7 @@ void RegisterEngine(nb::module_& module) {
       .def("memory_used", [](const Engine& engine) { return engine.budget()->reserved_bytes(); })
       .def("memory_peak", [](const Engine& engine) { return engine.budget()->peak_bytes(); })
       .def("close", [](Engine& engine) {
-        nb::gil_scoped_release release;
+        const ReleaseGil release;
         if (engine.CheckAlive().ok()) engine.scheduler()->Shutdown();
       });
 }

@@ -6,10 +6,17 @@
 
 NB_MODULE(_core, module) {
   module.doc() = "Millstream's engine.";
+#ifdef NDEBUG
+  // What a user's module or thread still holds at exit is not worth a complaint.
+  nanobind::set_leak_warnings(false);
+#endif
+  millstream::RegisterInterpreter(module);
   millstream::RegisterEngine(module);
   millstream::RegisterExpression(module);
   millstream::RegisterPlan(module);
+  millstream::RegisterS3(module);
   millstream::RegisterStream(module);
+  millstream::RegisterWrite(module);
   module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
   module.def("random_seed", [] {
     std::random_device device;

@@ -8,6 +8,7 @@
 
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "exec/engine.h"
 #include "ops/table_source.h"
@@ -47,7 +48,7 @@ Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, co
   RefuseBlocks(blocks);
   Result<std::shared_ptr<const ParquetDataset>> dataset = nullptr;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     auto files = ListFiles(*engine.env(), paths, ".parquet");
     dataset = files.ok() ? ParquetDataset::Make(engine.env(), std::move(*files)) : Result<std::shared_ptr<const ParquetDataset>>(files.status());
   }
@@ -109,7 +110,7 @@ nb::dict FingerprintDict(const Plan& plan) {
 Plan Deserialize(const nb::bytes& data) {
   Result<PlanPtr> plan = nullptr;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     plan = DeserializePlan(std::string_view(data.c_str(), data.size()), RealEnv());
   }
   return Mutable(ValueOrRaise(std::move(plan)));

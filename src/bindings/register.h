@@ -7,7 +7,10 @@ namespace millstream {
 
 void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
+void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
+void RegisterS3(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
+void RegisterWrite(nanobind::module_& module);
 
 }  // namespace millstream

@@ -9,8 +9,10 @@
 #include "base/fork.h"
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/python_values.h"
 #include "bindings/register.h"
+#include "bindings/stages.h"
 #include "ingest/execute.h"
 #include "ingest/local_shuffle.h"
 
@@ -67,22 +69,6 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
   return bytes;
 }
 
-nb::dict StageDict(const StageStatistics& stage) {
-  nb::dict out;
-  auto seconds = [](const std::atomic<int64_t>& nanoseconds) { return static_cast<double>(nanoseconds.load()) * 1e-9; };
-  out["name"] = stage.name;
-  out["rows_expected"] = stage.rows_expected.load();
-  out["rows"] = stage.rows.load();
-  out["bytes"] = stage.bytes.load();
-  out["cpu_seconds"] = seconds(stage.cpu_nanoseconds);
-  out["wait_in_seconds"] = seconds(stage.wait_in_nanoseconds);
-  out["wait_out_seconds"] = seconds(stage.wait_out_nanoseconds);
-  out["spilled_bytes"] = stage.spilled_bytes.load();
-  out["read_back_bytes"] = stage.read_back_bytes.load();
-  out["peak_memory_bytes"] = stage.peak_memory_bytes.load();
-  return out;
-}
-
 /// A stream, and where it stands after the batch delivered last.
 class PyStream {
  public:
@@ -96,10 +82,11 @@ class PyStream {
   /// `waiting` is called about every 50 ms while there is no batch, on this thread.
   std::optional<PyBatch> Next(const nb::object& waiting) {
     CheckOwned();
+    CheckNotLeaving();
     std::optional<nb::python_error> raised;
     Result<StreamBatch> batch = StreamBatch{};
     {
-      nb::gil_scoped_release release;
+      const ReleaseGil release;
       batch = stream_->Next([&] { return Interrupted(waiting, &raised); });
     }
     if (raised.has_value()) {
@@ -129,21 +116,19 @@ class PyStream {
 
   void Close() {
     if (stream_ == nullptr || fork_.inherited()) return;
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     stream_->Close();
   }
 
   nb::list Stages() const {
     CheckOwned();
-    nb::list out;
-    for (const auto* stage : stream_->stages()) out.append(StageDict(*stage));
-    return out;
+    return StageDicts(stream_->stages());
   }
 
  private:
   /// Looks for signals and calls `waiting`; keeps what they raise, for the caller to raise once the lanes have been told to stop.
   static bool Interrupted(const nb::object& waiting, std::optional<nb::python_error>* raised) {
-    nb::gil_scoped_acquire acquire;
+    const AcquireGil acquire;
     try {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       if (!waiting.is_none()) waiting();
@@ -182,9 +167,10 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
     options.rows_delivered = nb::cast<int64_t>(state["rows"]);
     options.has_resume = options.rows_delivered > 0;
   }
+  CheckNotLeaving();
   Result<std::unique_ptr<BatchStream>> stream = nullptr;
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     stream = Execute(engine, plan, options);
   }
   return std::make_unique<PyStream>(ValueOrRaise(std::move(stream)), options.resume, options.rows_delivered);

@@ -37,6 +37,12 @@ class ScratchFile {
   static constexpr int64_t kAlignmentBytes = 4096;
 };
 
+/// Ends with the object, or with the process however that ends.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class Env {
  public:
   virtual ~Env() = default;
@@ -63,12 +69,17 @@ class Env {
   virtual Status RemoveTree(const std::string& path) = 0;
   /// Makes a file's contents, or a directory's entries, last over a power cut.
   virtual Status Sync(const std::string& path) = 0;
+  /// Locks a file, made where it is missing, against every other holder, in this process or another; null where somebody else holds it or
+  /// has just removed it. Does not wait.
+  virtual Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) = 0;
   /// Bytes free for this user, and whether the file system lives in memory (tmpfs).
   struct Space { int64_t free_bytes; bool in_memory; };
   virtual Result<Space> SpaceOf(const std::string& directory) = 0;
   /// Starts a thread; the seam where tests let thread starts fail.
   virtual Status BeforeThreadStart() = 0;
   virtual std::chrono::steady_clock::time_point Now() = 0;
+  /// The time of day, which may jump: only for names that should sort by age.
+  virtual std::chrono::system_clock::time_point WallClock() = 0;
   virtual uint64_t RandomSeed() = 0;
 };
 

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -45,10 +46,21 @@ class Posix : public Env {
   Status Remove(const std::string& path) override;
   Status RemoveTree(const std::string& path) override;
   Status Sync(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) override;
   Result<Space> SpaceOf(const std::string& directory) override;
   Status BeforeThreadStart() override { return Status::OK(); }
   std::chrono::steady_clock::time_point Now() override { return std::chrono::steady_clock::now(); }
+  std::chrono::system_clock::time_point WallClock() override { return std::chrono::system_clock::now(); }
   uint64_t RandomSeed() override;
+};
+
+/// flock(2) belongs to the open file, so that two holders in one process shut each other out as well.
+class PosixLock : public FileLock {
+ public:
+  explicit PosixLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+ private:
+  Descriptor descriptor_;
 };
 
 Result<FileEntry> Posix::Stat(const std::string& path) {
@@ -99,6 +111,19 @@ Status Posix::RemoveTree(const std::string& path) {
 Status Posix::Sync(const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(const auto descriptor, OpenPosix(path, O_RDONLY, 0, "open"));
   return fsync(descriptor.get()) == 0 ? Status::OK() : PosixError(errno, "sync", path);
+}
+
+Result<std::unique_ptr<FileLock>> Posix::TryLock(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto descriptor, OpenPosix(path, O_RDWR | O_CREAT, 0666, "open lock file"));
+  if (flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return nullptr;
+    return PosixError(errno, "lock file", path);
+  }
+  struct stat info;
+  if (fstat(descriptor.get(), &info) != 0) return PosixError(errno, "lock file", path);
+  // Whoever held it before may have removed it between the opening and the lock.
+  if (info.st_nlink == 0) return nullptr;
+  return std::make_unique<PosixLock>(std::move(descriptor));
 }
 
 Result<Env::Space> Posix::SpaceOf(const std::string& directory) {

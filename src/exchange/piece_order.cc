@@ -8,10 +8,10 @@ namespace {
 /// Writes each row's partition, dropped rows getting `partitions`, and counts them.
 void AssignPartitions(const ShuffleKeys& keys, const PieceRows& rows, uint32_t* partition_of_row, std::vector<uint32_t>* counts) {
   const SourceKey source = MakeSourceKey(keys.epoch, rows.source);
-  const uint32_t partitions = keys.partitions;
+  const uint32_t partitions = keys.count;
   for (int64_t row = 0; row < rows.count; ++row) {
     const uint64_t key = source.KeyOfRow(static_cast<uint64_t>(rows.first_row + row));
-    partition_of_row[row] = key < keys.lowest_key ? partitions : PartitionOfKey(key, partitions);
+    partition_of_row[row] = key < keys.lowest_key ? partitions : keys.PartitionOf(key);
   }
   if (rows.selected != nullptr) {
     const uint8_t* selected = rows.selected->data();
@@ -28,11 +28,11 @@ arrow::Result<PieceOrder> PieceOrder::Make(const ShuffleKeys& keys, const PieceR
   ARROW_ASSIGN_OR_RAISE(order.places_, pool->AllocateOwned(std::max<int64_t>(rows.count, 1) * sizeof(uint32_t)));
   auto* places = reinterpret_cast<uint32_t*>(order.places_->mutable_data());
 
-  std::vector<uint32_t> cursors(keys.partitions + 1, 0);
+  std::vector<uint32_t> cursors(keys.count + 1, 0);
   AssignPartitions(keys, rows, places, &cursors);
-  order.offsets_.resize(keys.partitions + 1);
+  order.offsets_.resize(keys.count + 1);
   uint32_t next = 0;
-  for (uint32_t partition = 0; partition <= keys.partitions; ++partition) {
+  for (uint32_t partition = 0; partition <= keys.count; ++partition) {
     order.offsets_[partition] = next;
     next += std::exchange(cursors[partition], next);
   }

@@ -14,10 +14,17 @@
 namespace millstream {
 
 /// What fixes an order: the key of the epoch, and for a resume the lowest key still wanted.
+/// `partitions` are all there are; an exchange may hold only `count` of them, from `first` on: the second pass of a two-pass shuffle does.
 struct ShuffleKeys {
   EpochKey epoch;
   uint32_t partitions = 1;
   uint64_t lowest_key = 0;
+  uint32_t first = 0;
+  uint32_t count = 1;
+
+  static ShuffleKeys All(const EpochKey& epoch, uint32_t partitions, uint64_t lowest_key) { return {epoch, partitions, lowest_key, 0, partitions}; }
+  /// Counted from `first`.
+  uint32_t PartitionOf(uint64_t key) const { return PartitionOfKey(key, partitions) - first; }
 };
 
 /// Rows [first_row, first_row + count) of a source; `selected` (one byte a row, nonzero = kept) may be null.

@@ -36,6 +36,13 @@ PartitionPiece ResidentPart(const GroupedPiece& piece, uint32_t partition) {
   return part;
 }
 
+/// Partitions from it on have no rows of this piece in memory.
+uint32_t ResidentEnd(const GroupedPiece& piece) {
+  uint32_t end = piece.rows_resident;
+  for (const ColumnRun& run : piece.columns) end = std::max(end, run.resident);
+  return end;
+}
+
 bool AnyResident(const GroupedPiece& piece, uint32_t partition) {
   if (piece.offsets[partition + 1] == piece.offsets[partition]) return false;
   if (piece.rows_resident > partition) return true;
@@ -45,7 +52,7 @@ bool AnyResident(const GroupedPiece& piece, uint32_t partition) {
 }  // namespace
 
 ShuffleStore::ShuffleStore(ShuffleOptions options)
-    : options_(std::move(options)), flat_widths_(FlatWidths(*options_.schema)), watermark_(options_.keys.partitions) {
+    : options_(std::move(options)), flat_widths_(FlatWidths(*options_.schema)), watermark_(options_.keys.count) {
   for (const auto& field : options_.schema->fields()) storage_types_.push_back(StorageType(field->type()));
   frames_.resize(partitions());
 }
@@ -83,6 +90,7 @@ Result<PartitionRows> ShuffleStore::Load(uint32_t partition, const std::shared_p
   }
   for (const SpilledFrame& frame : frames_[partition]) {
     ARROW_ASSIGN_OR_RAISE(auto payload, options_.spill->ReadFrame(frame.location, pool.get()));
+    bytes_read_ += frame.location.stored_bytes;
     ARROW_RETURN_NOT_OK(ReadFramePayload(payload, flat_widths_, storage_types_, pool, &piece_ids, &rows));
   }
   for (const PartitionPiece& piece : rows.pieces) rows.count += piece.count;
@@ -91,6 +99,26 @@ Result<PartitionRows> ShuffleStore::Load(uint32_t partition, const std::shared_p
 
 void ShuffleStore::Discard(uint32_t partition) {
   for (const SpilledFrame& frame : frames_[partition]) options_.spill->Discard(frame.location);
+}
+
+int64_t ShuffleStore::RowsOf(uint32_t partition) const {
+  int64_t rows = 0;
+  for (const GroupedPiece& piece : pieces_) rows += piece.offsets[partition + 1] - piece.offsets[partition];
+  return rows;
+}
+
+void ShuffleStore::DropResidentBelow(uint32_t partition) {
+  std::lock_guard lock(mutex_);
+  for (GroupedPiece& piece : pieces_) {
+    if (piece.row_offsets == nullptr || ResidentEnd(piece) > partition) continue;
+    piece.row_offsets.reset();
+    for (ColumnRun& run : piece.columns) {
+      // `resident` stays: Load of a later partition looks at it.
+      run.flat.values.reset();
+      run.flat.valid.reset();
+      for (auto& group : run.groups) group.reset();
+    }
+  }
 }
 
 int64_t ShuffleStore::SpilledBytes(uint32_t partition) const {

@@ -29,6 +29,9 @@ struct ShuffleOptions {
   bool always_spill = false;  // a hostile switch for tests: every piece goes to disk
 };
 
+/// A staging buffer that suits a memory limit.
+int64_t StagingBytes(int64_t memory_limit_bytes);
+
 class ShuffleStore;
 
 struct SpilledFrame {
@@ -56,12 +59,15 @@ class ShuffleWriter {
   /// Adds a whole array column: `values` in the declared type, one element for each of the piece's rows.
   Status AddArray(size_t piece, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values);
 
-  /// Evicts until the lane's pool could give `bytes` more; does what it can. What others take meanwhile is theirs.
-  Status EnsureRoom(int64_t bytes);
+  /// Evicts until `ledger` could take `bytes` more; does what it can. What others take meanwhile is theirs.
+  Status EnsureRoom(int64_t bytes, Ledger& ledger);
   /// Makes room: evicts at least `bytes` if there is as much. Called on a refused request, and by the executor when the budget asks.
   Status Evict(int64_t bytes);
   /// Hands the pieces over to the store.
   Status Finish();
+
+  /// What a writer that spills holds beside rows.
+  static int64_t FixedBytes(int64_t staging_bytes);
 
   /// Allocates from the exchange's ledger, evicting when refused.
   Result<std::shared_ptr<OwnedBuffer>> Allocate(int64_t bytes);
@@ -70,6 +76,7 @@ class ShuffleWriter {
   /// Runs `step`, evicting and trying again as long as the budget refuses and something is left to evict.
   template <typename Step>
   auto WithRoom(int64_t bytes, Step&& step) -> decltype(step());
+  bool MayEvict() const;
   Status OpenRun();
   Status WriteFrame(uint32_t partition);
   void DropFrom(uint32_t watermark);
@@ -117,7 +124,7 @@ class ShuffleStore {
 
   const ShuffleOptions& options() const { return options_; }
   const std::vector<int>& flat_widths() const { return flat_widths_; }
-  uint32_t partitions() const { return options_.keys.partitions; }
+  uint32_t partitions() const { return options_.keys.count; }
   const std::shared_ptr<arrow::DataType>& storage_type(int column) const { return storage_types_[column]; }
   /// Partitions below it are in memory.
   uint32_t watermark() const { return watermark_.load(std::memory_order_relaxed); }
@@ -128,8 +135,17 @@ class ShuffleStore {
   /// The partition's rows are not needed again.
   void Discard(uint32_t partition);
 
+  /// While false a refused request is an error even where there is a disk: for rows that are moved ahead of time.
+  void AllowEviction(bool allowed) { eviction_allowed_ = allowed; }
+
   /// Bytes of `partition` on disk, which Load reads into memory.
   int64_t SpilledBytes(uint32_t partition) const;
+  int64_t RowsOf(uint32_t partition) const;
+  /// The rows of all partitions below `partition` are not needed again: frees the pieces that hold no others in memory. May run beside Load of other partitions.
+  void DropResidentBelow(uint32_t partition);
+
+  int64_t bytes_written() const { return bytes_written_.load(std::memory_order_relaxed); }
+  int64_t bytes_read() const { return bytes_read_.load(std::memory_order_relaxed); }
 
  private:
   friend class ShuffleWriter;
@@ -140,6 +156,9 @@ class ShuffleStore {
   std::vector<int> flat_widths_;
   std::atomic<uint32_t> watermark_;
   std::atomic<uint32_t> next_piece_{0};
+  std::atomic<bool> eviction_allowed_{true};
+  std::atomic<int64_t> bytes_written_{0};
+  mutable std::atomic<int64_t> bytes_read_{0};
   std::vector<std::shared_ptr<arrow::DataType>> storage_types_;
   mutable std::mutex mutex_;  // guards the writers' hand-over; what it guards is constant in the read phase
   std::vector<GroupedPiece> pieces_;

@@ -29,19 +29,27 @@ const Status& StatusOf(const Result<T>& result) {
   return result.status();
 }
 
+constexpr int64_t kStagingBytesMax = 1 << 20;
+
 int64_t ArrayBytes(const arrow::ArrayData& data) { return RowBytes(data, 0, data.length); }
 
 }  // namespace
 
+int64_t StagingBytes(int64_t memory_limit_bytes) { return std::clamp<int64_t>(memory_limit_bytes / 256 / 4096 * 4096, 64 << 10, kStagingBytesMax); }
+
 ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool)
     : store_(store), task_(task), pool_(std::move(pool)) {}
+
+bool ShuffleWriter::MayEvict() const { return store_->options_.spill != nullptr && store_->eviction_allowed_ && BytesFrom(0) > 0; }
+
+int64_t ShuffleWriter::FixedBytes(int64_t staging_bytes) { return staging_bytes + kEvictionReserveBytes + (64 << 10); }
 
 template <typename Step>
 auto ShuffleWriter::WithRoom(int64_t bytes, Step&& step) -> decltype(step()) {
   for (;;) {
     auto result = step();
     const Status& status = StatusOf(result);
-    if (status.ok() || KindOf(status) != ErrorKind::kBudget || store_->options_.spill == nullptr || BytesFrom(0) == 0) return result;
+    if (status.ok() || KindOf(status) != ErrorKind::kBudget || !MayEvict()) return result;
     ARROW_RETURN_NOT_OK(Evict(bytes));
   }
 }
@@ -50,13 +58,13 @@ Result<std::shared_ptr<OwnedBuffer>> ShuffleWriter::Allocate(int64_t bytes) {
   return WithRoom(bytes, [&] { return pool_->AllocateOwned(bytes); });
 }
 
-Status ShuffleWriter::EnsureRoom(int64_t bytes) {
+Status ShuffleWriter::EnsureRoom(int64_t bytes, Ledger& ledger) {
   for (;;) {
-    if (pool_->ledger()->TryCharge(bytes)) {
-      pool_->ledger()->Release(bytes);
+    if (ledger.TryCharge(bytes)) {
+      ledger.Release(bytes);
       return Status::OK();
     }
-    if (store_->options_.spill == nullptr || BytesFrom(0) == 0) return Status::OK();
+    if (!MayEvict()) return Status::OK();
     ARROW_RETURN_NOT_OK(Evict(bytes));
   }
 }
@@ -215,6 +223,7 @@ Status ShuffleWriter::WriteFrame(uint32_t partition) {
   if (frame.empty()) return Status::OK();
   ARROW_ASSIGN_OR_RAISE(auto location, run_->Append({store_->options_.stage, task_, 0, partition}, frame.pieces()));
   frames_.push_back({partition, frame.rows(), location});
+  store_->bytes_written_ += location.stored_bytes;
   return Status::OK();
 }
 

@@ -36,8 +36,13 @@ FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width) {
 
 }  // namespace
 
-ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> pool)
-    : shared_(shared), pool_(pool), writer_(shared.store, lane, std::move(pool)) {}
+ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> scan_pool, std::shared_ptr<BudgetPool> scatter_pool)
+    : shared_(shared), pool_(std::move(scan_pool)), writer_(shared.store, lane, std::move(scatter_pool)) {}
+
+int64_t ScatterLane::NextStepBytes() const {
+  if (task_ == nullptr) return pool_->ledger()->floor_bytes();
+  return columns_ == nullptr ? 0 : StepBytes(next_column_);
+}
 
 Result<bool> ScatterLane::Step() {
   if (task_ == nullptr) {
@@ -64,8 +69,8 @@ Result<bool> ScatterLane::Step() {
 Status ScatterLane::OpenTask(const ScanTask& task) {
   CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
   if (values_scratch_ == nullptr) {
-    ARROW_ASSIGN_OR_RAISE(values_scratch_, writer_.Allocate(kDecodeRows * 8));
-    ARROW_ASSIGN_OR_RAISE(valid_scratch_, writer_.Allocate(kDecodeRows));
+    ARROW_ASSIGN_OR_RAISE(values_scratch_, pool_->AllocateOwned(kDecodeRows * 8));
+    ARROW_ASSIGN_OR_RAISE(valid_scratch_, pool_->AllocateOwned(kDecodeRows));
   }
   ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_.get()));
   auto pieces = CutIntoPieces(task, shared_.piece_rows);
@@ -101,7 +106,7 @@ Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
 Status ScatterLane::MoveColumn(int column) {
   CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
   const OutputColumn& output = shared_.program->columns[column];
-  ARROW_RETURN_NOT_OK(writer_.EnsureRoom(StepBytes(column)));
+  ARROW_RETURN_NOT_OK(writer_.EnsureRoom(StepBytes(column), *pool_->ledger()));
   if (output.passthrough >= 0) {
     const auto& input = shared_.program->input->field(output.passthrough);
     const int field = columns_->schema()->GetFieldIndex(input->name());

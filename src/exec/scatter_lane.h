@@ -39,10 +39,13 @@ class ScatterLane {
     int64_t piece_rows;
   };
 
-  ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> pool);
+  /// `scan_pool` for decoding, `scatter_pool` for what is kept; both this lane's own.
+  ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> scan_pool, std::shared_ptr<BudgetPool> scatter_pool);
 
   /// Does one step: opens a task, or moves one column of it. False when no task is left and the writer has finished.
   Result<bool> Step();
+  /// What the next step needs at one time, about.
+  int64_t NextStepBytes() const;
 
  private:
   Status OpenTask(const ScanTask& task);

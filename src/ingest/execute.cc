@@ -134,10 +134,11 @@ class Folder {
   Folded folded_;
 };
 
-/// Ends a shuffled stream after so many rows.
+/// Ends a shuffled stream after so many rows; a batch that this makes shorter than `batch_rows_min` is left out.
 class LimitStream : public BatchStream {
  public:
-  LimitStream(std::unique_ptr<BatchStream> input, int64_t rows) : input_(std::move(input)), left_(rows) {}
+  LimitStream(std::unique_ptr<BatchStream> input, int64_t rows, int64_t batch_rows_min)
+      : input_(std::move(input)), left_(rows), batch_rows_min_(batch_rows_min) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
   Result<StreamBatch> Next(const std::function<bool()>& interrupted) override {
     if (left_ == 0) {
@@ -148,6 +149,7 @@ class LimitStream : public BatchStream {
     if (batch.data == nullptr) return batch;
     if (batch.data->num_rows() > left_) batch.data = batch.data->Slice(0, left_);
     left_ -= batch.data->num_rows();
+    if (batch.data->num_rows() < batch_rows_min_) return StreamBatch{};
     return batch;
   }
   void Close() override { input_->Close(); }
@@ -156,6 +158,7 @@ class LimitStream : public BatchStream {
  private:
   std::unique_ptr<BatchStream> input_;
   int64_t left_;
+  const int64_t batch_rows_min_;
 };
 
 }  // namespace
@@ -188,7 +191,7 @@ Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, con
   shuffle.resume = options.resume;
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(std::move(engine), std::move(folded.source), std::move(program), shuffle));
   if (limit < 0) return stream;
-  return std::make_unique<LimitStream>(std::move(stream), limit);
+  return std::make_unique<LimitStream>(std::move(stream), limit, options.drop_last ? options.batch_rows : 0);
 }
 
 }  // namespace millstream

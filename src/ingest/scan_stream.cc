@@ -274,7 +274,8 @@ Result<StreamBatch> ScanStream::Next(const std::function<bool()>& interrupted) {
   ScanState& state = *state_;
   if (closed_ || rows_left_ == 0) return StreamBatch{};
   while (!at_end_ && batcher_.rows_waiting() < state.options.batch_rows) ARROW_RETURN_NOT_OK(WaitForWindows(interrupted));
-  const int64_t rows = batcher_.rows_waiting();
+  int64_t rows = batcher_.rows_waiting();
+  if (rows_left_ >= 0) rows = std::min(rows, rows_left_);
   if (rows == 0 || (rows < state.options.batch_rows && state.options.drop_last)) return StreamBatch{};
   ARROW_ASSIGN_OR_RAISE(auto batch, batcher_.Take(HandOverPool::Make(state.ledger, state.core.engine()->arena())));
   if (rows_left_ >= 0) {

@@ -1,8 +1,11 @@
 #include "ingest/shuffle_plan.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "base/bytes.h"
 #include "exchange/column_form.h"
+#include "exchange/shuffle_store.h"
 
 namespace millstream {
 namespace {
@@ -11,40 +14,115 @@ namespace {
 constexpr int64_t kPartitionRowsInCache = 32 << 10;
 constexpr int64_t kPieceRowsMax = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
+constexpr int64_t kSlabRowsShared = 64 << 10;
 constexpr int64_t kVaryingWidthGuess = 32;
-constexpr uint32_t kPartitionsMax = 4096;
-
-int64_t RowBytesOf(const arrow::Schema& schema) {
-  int64_t bytes = 0;
-  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : kVaryingWidthGuess;
-  return std::max<int64_t>(bytes, 1);
-}
+/// Keys and positions in order, the entries they are sorted in, bucket starts, and one flat column with its validity.
+constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
+/// Page rounding of the dozen allocations of a step.
+constexpr int64_t kRoundingBytes = 256 << 10;
+/// A partition's share of one eviction: below it, reading back is bound by the disk's latency.
+constexpr int64_t kFrameBytesMin = 64 << 10;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Everything that depends on the limit, for one choice of lanes and slabs ahead.
+class Sizer {
+ public:
+  Sizer(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) : scan_(source.sizes()), sizes_(sizes) {
+    base_.exact = true;
+    for (int width : FlatWidths(*program.output)) {
+      base_.row_bytes += width > 0 ? width : std::max(kVaryingWidthGuess, scan_.column_row_bytes_max);
+      base_.exact &= width > 0;
+    }
+    base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
+    for (const ScanTask& task : source.tasks()) {
+      base_.rows += task.rows;
+      task_rows_ = std::max(task_rows_, task.rows);
+    }
+  }
+
+  /// The plan that runs on most lanes and furthest ahead among those that fit.
+  std::optional<ShufflePlan> Fit(int64_t limit) const {
+    for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
+      for (const bool ahead : {true, false}) {
+        const ShufflePlan plan = Make(limit, lanes, ahead);
+        if (plan.floor_bytes() <= limit) return plan;
+      }
+    }
+    return std::nullopt;
+  }
+
+  ShufflePlan Make(int64_t limit, int lanes, bool ahead) const {
+    ShufflePlan plan = base_;
+    plan.lanes = lanes;
+    const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, 2 * scan_.column_row_bytes_max);
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
+    const int64_t column_bytes = plan.piece_rows * column_row_bytes;
+    const bool may_spill = plan.bytes() > limit / 4;
+    plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
+    plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes + (may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0);
+    SizeSlabs(limit, ahead, &plan);
+    SizePartitions(limit, &plan);
+    return plan;
+  }
+
+ private:
+  void SizeSlabs(int64_t limit, bool ahead, ShufflePlan* plan) const {
+    const int64_t bytes_wanted = std::min(kSlabBytesWanted, limit / 32);
+    const int64_t shared_most = std::max<int64_t>(1, kSlabRowsShared / sizes_.batch_rows);
+    const int64_t batches = std::clamp<int64_t>(bytes_wanted / std::max<int64_t>(sizes_.batch_rows * plan->row_bytes, 1), 1, shared_most);
+    plan->slab_rows = std::min(sizes_.batch_rows * batches, std::max<int64_t>(DivideUp(plan->rows, sizes_.batch_rows), 1) * sizes_.batch_rows);
+    plan->slabs_ahead = ahead ? std::max<int64_t>(1, DivideUp(sizes_.prefetch_batches, batches)) : 0;
+  }
+
+  void SizePartitions(int64_t limit, ShufflePlan* plan) const {
+    const int64_t wanted = std::max<int64_t>(limit / (8 * plan->lanes), 2 * kRoundingBytes);
+    const int64_t row_bytes = plan->row_bytes * 5 / 4 + kOrderRowBytes;
+    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
+    const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
+    // Once nothing is resident any more a lane evicts all it holds at a time: a frame is a partition's share of that.
+    const int64_t frames_most = std::max<int64_t>(limit / (2 * plan->lanes) / kFrameBytesMin, 2);
+    const bool two_passes = plan->bytes() > limit && partitions > frames_most;
+    plan->refined = two_passes ? static_cast<uint32_t>(DivideUp(partitions, frames_most)) : 1;
+    plan->partitions = static_cast<uint32_t>(DivideUp(partitions, plan->refined));
+    const int64_t rows = DivideUp(plan->rows, int64_t{plan->partitions} * plan->refined);
+    plan->gather_floor = GatherBytes(rows) + rows * plan->row_bytes * 5 / 4;
+    // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
+    const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));
+    const int64_t slabs = DivideUp(rows, slab_rows) + 1 + plan->slabs_ahead + 1;
+    plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_rows * plan->row_bytes * (plan->exact ? 9 : 16) / 8 + 64 * 1024);
+  }
+
+  ShufflePlan base_;
+  ScanSizes scan_;
+  ShuffleSizes sizes_;
+  int64_t task_rows_ = 1;
+};
+
+int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
+  constexpr int64_t kStep = 1 << 20;
+  int64_t high = limit;
+  while (!sizer.Fit(high).has_value()) high *= 2;
+  int64_t low = high / 2;
+  while (high - low > kStep) {
+    const int64_t middle = low + (high - low) / 2;
+    (sizer.Fit(middle).has_value() ? high : low) = middle;
+  }
+  return DivideUp(high, kStep) * kStep;
+}
+
 }  // namespace
 
-Result<ShufflePlan> PlanShuffle(const Engine& engine, const ScanSource& source, const RowProgram& program, int64_t batch_rows, int prefetch_batches) {
-  ShufflePlan plan;
-  const int64_t limit = engine.options().memory_limit_bytes;
-  const int lanes = engine.scheduler()->lanes();
-  for (const ScanTask& task : source.tasks()) plan.rows += task.rows;
-  plan.row_bytes = RowBytesOf(*program.output);
-  const int64_t bytes = plan.rows * plan.row_bytes;
+int64_t GatherBytes(int64_t rows) { return rows * kOrderRowBytes + kRoundingBytes; }
 
-  plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * 8), 1 << 10, kPieceRowsMax);
-
-  // A slab holds whole batches; small batches share one so that making them costs no allocation each.
-  const int64_t slab_bytes_wanted = std::min(kSlabBytesWanted, limit / 32);
-  const int64_t batches = std::clamp<int64_t>(slab_bytes_wanted / (batch_rows * plan.row_bytes), 1, std::max<int64_t>(1, (64 << 10) / batch_rows));
-  plan.slab_rows = batch_rows * batches;
-  plan.slabs_ahead = std::max<int64_t>(1, DivideUp(prefetch_batches, batches));
-
-  const int64_t partition_bytes_max = std::max<int64_t>(limit / (16 * lanes), 64 << 10);
-  const int64_t by_cache = DivideUp(plan.rows, kPartitionRowsInCache);
-  const int64_t by_memory = DivideUp(bytes, partition_bytes_max);
-  plan.partitions = static_cast<uint32_t>(std::clamp<int64_t>(std::max(by_cache, by_memory), 1, kPartitionsMax));
-  return plan;
+Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {
+  const Sizer sizer(source, program, sizes);
+  const auto plan = sizer.Fit(sizes.memory_limit_bytes);
+  if (plan.has_value()) return *plan;
+  const int64_t enough = LimitThatWouldDo(sizer, sizes.memory_limit_bytes);
+  return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes) + " is too small for this shuffle with batches of " +
+                                           std::to_string(sizes.batch_rows) + " rows: set memory_limit (or MILLSTREAM_MEMORY_LIMIT) to at least " +
+                                           std::to_string(enough) + " bytes (" + FormatBytes(enough) + "), or use a smaller batch_size");
 }
 
 }  // namespace millstream

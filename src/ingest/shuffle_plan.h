@@ -1,5 +1,8 @@
 #pragma once
-/// The sizes a shuffle runs with, from what is known before it starts.
+/// The sizes a shuffle runs with, and the memory it is promised, from what is known before it starts.
+///
+/// The promise, all of it reserved before a data page is read: each lane's decoder and scatter step, each lane's partition under reconstruction, and the slabs
+/// between the gatherers and the consumer. What the limit leaves beyond that holds resident rows.
 
 #include <cstdint>
 
@@ -11,17 +14,38 @@ namespace millstream {
 
 struct ShufflePlan {
   int64_t rows = 0;             // upper bound where there is a filter
-  int64_t row_bytes = 0;        // decoded, an estimate for columns of varying width
-  uint32_t partitions = 1;
+  int64_t row_bytes = 0;        // decoded; an estimate for columns of varying width
+  bool exact = false;           // row_bytes is
+  uint32_t partitions = 1;      // that the first pass makes
+  uint32_t refined = 1;         // partitions that the second pass makes of each; 1: there is only one pass
   int64_t piece_rows = 0;
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
-  int64_t lane_floor_bytes = 0;
-  int64_t gather_floor_bytes = 0;
-  int64_t slab_floor_bytes = 0;
+  int lanes = 1;
+  // Floors, in bytes; all but the last are a lane's.
+  int64_t scan_floor = 0;
+  int64_t scatter_floor = 0;
+  int64_t gather_floor = 0;
+  int64_t slab_floor = 0;
+
+  int64_t bytes() const { return rows * row_bytes; }
+  bool two_passes() const { return refined > 1; }
+  int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + gather_floor) + slab_floor; }
+  /// What may hold resident rows under this limit.
+  int64_t resident_bytes(int64_t limit) const { return limit - floor_bytes() + lanes * scatter_floor; }
+};
+
+struct ShuffleSizes {
+  int64_t batch_rows = 1024;
+  int prefetch_batches = 1;
+  int lanes = 1;
+  int64_t memory_limit_bytes = 0;
 };
 
 /// kBudget with the number that would do when the floors do not fit the limit.
-Result<ShufflePlan> PlanShuffle(const Engine& engine, const ScanSource& source, const RowProgram& program, int64_t batch_rows, int prefetch_batches);
+Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes);
+
+/// Memory for putting a partition of so many rows into order, beside the bytes that are read back of it.
+int64_t GatherBytes(int64_t rows);
 
 }  // namespace millstream

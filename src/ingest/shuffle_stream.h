@@ -1,16 +1,12 @@
 #pragma once
 /// One epoch in its global order: scan → scatter → gather → batches.
 ///
-/// Phase one: one ScatterLane a lane until the scan is used up. Phase two: lanes take partitions in order, rebuild them and write their rows straight
-/// into slabs; the consumer takes slabs in order and cuts them into batches. A lane may run ahead of the consumer by `slabs_ahead` slabs.
-
-#include <deque>
-#include <map>
+/// Phase one (ScatterPhase) runs until the scan is used up. Phase two (GatherPhase) rebuilds the partitions in order, straight into slabs; the consumer
+/// takes slabs in order and cuts them into batches. Gathering runs ahead of the consumer by the plan's `slabs_ahead`.
 
 #include "exec/batch_stream.h"
 #include "exec/engine.h"
-#include "exec/scatter_lane.h"
-#include "ingest/slab.h"
+#include "ingest/scatter_phase.h"
 
 namespace millstream {
 
@@ -22,9 +18,16 @@ struct ShuffleStreamOptions {
   int prefetch_batches = 1;
   StreamPosition resume;       // ties > 0: go on after this position
   bool has_resume = false;
+  bool keep_rows = false;      // in the store, for the next epoch
+  std::string source_name = "ReadParquet";
 };
 
 Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
+
+/// The two halves of the above: a phase that can be started ahead of time, and the stream over it.
+Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
+Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options);
 
 }  // namespace millstream

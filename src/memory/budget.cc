@@ -170,6 +170,26 @@ void Ledger::Release(int64_t bytes) {
   budget.AnnounceRelease();
 }
 
+bool Ledger::TrySetFloor(int64_t bytes) {
+  Budget::State& budget = *state_->budget->state_;
+  if (budget.fork.inherited()) return false;
+  {
+    std::lock_guard lock(budget.mutex);
+    const int64_t rise = std::max<int64_t>(bytes, state_->used) - state_->reserved();
+    if (rise > 0 && ((budget.refuse && budget.refuse(state_->name, rise)) || budget.reserved + rise > budget.limit)) {
+      budget.AskToShrink(state_.get(), budget.reserved + rise - budget.limit);
+      return false;
+    }
+    budget.floors += bytes - state_->floor;
+    budget.reserved += rise;
+    state_->floor = bytes;
+    if (rise >= 0 || !budget.anyone_waiting) return true;
+    ++budget.releases;
+  }
+  budget.AnnounceRelease();
+  return true;
+}
+
 void Ledger::TransferTo(Ledger& other, int64_t bytes) {
   Budget::State& budget = *state_->budget->state_;
   if (state_->budget != other.state_->budget) {

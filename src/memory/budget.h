@@ -48,6 +48,9 @@ class Ledger {
   /// The same, but refused like TryCharge when `other` had to take it from what is not free.
   bool TryTransferTo(Ledger& other, int64_t bytes);
 
+  /// Makes the floor `bytes`. False, with nothing changed, when what is added to it is not free; lowering always succeeds.
+  bool TrySetFloor(int64_t bytes);
+
   const std::string& name() const;
   int64_t used_bytes() const;
   int64_t floor_bytes() const;

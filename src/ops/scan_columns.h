@@ -57,6 +57,12 @@ struct ScanTask {
   int64_t rows = 0;
 };
 
+/// What sizes memory before anything is read; estimates from metadata.
+struct ScanSizes {
+  int64_t decode_bytes_max = 0;      // ScanColumns::DecodeBytes of any column of any task
+  int64_t column_row_bytes_max = 0;  // a row's share of one column, where that is largest
+};
+
 /// All tasks of a data set, in the source's order. Immutable, shared by lanes.
 class ScanSource {
  public:
@@ -65,6 +71,7 @@ class ScanSource {
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
   virtual const std::vector<ScanTask>& tasks() const = 0;
   virtual Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const = 0;
+  virtual ScanSizes sizes() const { return {}; }
   /// The data itself where the source is a table in memory, else null.
   virtual const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const { return nullptr; }
 };

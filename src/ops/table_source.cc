@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "column/gather.h"
+
 namespace millstream {
 namespace {
 
@@ -69,6 +71,16 @@ class TableSource : public ScanSource {
     return std::make_unique<BatchColumns>(batches_[task.unit]);
   }
   const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const override { return &batches_; }
+  ScanSizes sizes() const override {
+    ScanSizes sizes;
+    for (const auto& batch : batches_) {
+      if (batch->num_rows() == 0) continue;
+      for (const auto& column : batch->columns()) {
+        sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, RowBytes(*column->data(), 0, batch->num_rows()) / batch->num_rows());
+      }
+    }
+    return sizes;
+  }
 
  private:
   std::shared_ptr<arrow::Schema> schema_;

@@ -253,6 +253,10 @@ class FaultyEnv : public FaultEnv {
     ARROW_RETURN_NOT_OK(faults_->Check(EnvCall::kSync, path));
     return base_->Sync(path);
   }
+  Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(faults_->Check(EnvCall::kLock, path));
+    return base_->TryLock(path);
+  }
   Result<Space> SpaceOf(const std::string& directory) override {
     ARROW_RETURN_NOT_OK(faults_->Check(EnvCall::kSpace, directory));
     std::unique_lock lock(mutex_);
@@ -265,6 +269,7 @@ class FaultyEnv : public FaultEnv {
     return base_->BeforeThreadStart();
   }
   std::chrono::steady_clock::time_point Now() override { return base_->Now(); }
+  std::chrono::system_clock::time_point WallClock() override { return base_->WallClock(); }
   uint64_t RandomSeed() override { return base_->RandomSeed(); }
 
  private:
@@ -278,7 +283,7 @@ class FaultyEnv : public FaultEnv {
 
 const char* NameOf(EnvCall call) {
   static constexpr const char* kNames[kEnvCalls] = {"open",   "create", "read", "write", "close",       "stat",
-                                                    "list", "rename", "remove", "sync", "space", "thread start"};
+                                                    "list", "rename", "remove", "sync", "space", "thread start", "lock"};
   return kNames[static_cast<size_t>(call)];
 }
 

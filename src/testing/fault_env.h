@@ -15,8 +15,8 @@
 
 namespace millstream {
 
-enum class EnvCall : uint8_t { kOpen, kCreate, kRead, kWrite, kClose, kStat, kList, kRename, kRemove, kSync, kSpace, kThreadStart };
-inline constexpr int kEnvCalls = 12;
+enum class EnvCall : uint8_t { kOpen, kCreate, kRead, kWrite, kClose, kStat, kList, kRename, kRemove, kSync, kSpace, kThreadStart, kLock };
+inline constexpr int kEnvCalls = 13;
 const char* NameOf(EnvCall call);
 
 class FaultEnv : public Env {

@@ -18,8 +18,9 @@ Result<ParquetSource> OpenFile(Env& env, const ListedFile& file, arrow::MemoryPo
   ARROW_ASSIGN_OR_RAISE(source.file, env.OpenForRead(file.path, pool));
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(source.file); });
   if (!read.ok()) {
-    const bool io = KindOf(read.status()) == ErrorKind::kIo;
-    return MakeError(io ? ErrorKind::kIo : ErrorKind::kCorruptData, "file " + file.path + " is not a readable Parquet file: " + read.status().message());
+    const ErrorKind kind = KindOf(read.status());
+    if (kind == ErrorKind::kIo || kind == ErrorKind::kBudget) return WithContext(read.status(), "reading the footer of file " + file.path);
+    return MakeError(ErrorKind::kCorruptData, "file " + file.path + " is not a readable Parquet file: " + read.status().message());
   }
   source.metadata = *read;
   return source;
@@ -96,7 +97,7 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
     int64_t first_row = 0;
     for (int group = 0; group < source.metadata->num_row_groups(); ++group) {
       const auto metadata = source.metadata->RowGroup(group);
-      groups.push_back({metadata->num_rows(), metadata->total_byte_size()});
+      groups.push_back({metadata->num_rows(), metadata->total_byte_size(), SizesOf(*metadata)});
       if (metadata->num_rows() > 0) dataset->tasks_.push_back({static_cast<uint32_t>(ordinal), group, first_row, metadata->num_rows()});
       first_row += metadata->num_rows();
     }
@@ -112,6 +113,17 @@ Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, 
     return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read");
   }
   return OpenRowGroup(source, task.unit, pool);
+}
+
+ScanSizes ParquetDataset::sizes() const {
+  ScanSizes sizes;
+  for (const auto& file : row_groups_) {
+    for (const RowGroupSummary& group : file) {
+      sizes.decode_bytes_max = std::max(sizes.decode_bytes_max, group.sizes.decode_bytes_max);
+      sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, group.sizes.column_row_bytes_max);
+    }
+  }
+  return sizes;
 }
 
 int64_t ParquetDataset::num_rows() const {

@@ -24,6 +24,7 @@ Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::strin
 struct RowGroupSummary {
   int64_t rows;
   int64_t bytes;  // total_byte_size of the footer: uncompressed, encoded
+  ScanSizes sizes;
 };
 
 class ParquetDataset : public ScanSource {
@@ -35,6 +36,8 @@ class ParquetDataset : public ScanSource {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override;
+
+  ScanSizes sizes() const override;
 
   const std::vector<ListedFile>& files() const { return files_; }
   const std::vector<std::vector<RowGroupSummary>>& row_groups() const { return row_groups_; }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "format/parquet/parquet_guard.h"
 
@@ -117,6 +118,19 @@ bool SameUnit(const arrow::DataType& type, const parquet::ColumnDescriptor& colu
   return true;
 }
 
+int64_t LargestChunkBytes(const parquet::RowGroupMetaData& group) {
+  int64_t largest = 0;
+  for (int column = 0; column < group.num_columns(); ++column) largest = std::max(largest, group.ColumnChunk(column)->total_compressed_size());
+  return largest;
+}
+
+bool ReadsThroughWindow(const parquet::RowGroupMetaData& group) { return LargestChunkBytes(group) > kWholeChunkBytesMax; }
+
+int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, bool windowed) {
+  const int64_t stored = windowed ? kStreamBufferBytes : chunk.total_compressed_size();
+  return stored + std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
+}
+
 class RowGroupColumns : public ScanColumns {
  public:
   Status Init(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
@@ -125,7 +139,7 @@ class RowGroupColumns : public ScanColumns {
     pool_ = pool;
     parquet::ReaderProperties properties(pool);
     properties.set_page_checksum_verification(true);
-    windowed_ = LargestChunkBytes() > kWholeChunkBytesMax;
+    windowed_ = ReadsThroughWindow(*source.metadata->RowGroup(row_group));
     if (windowed_) {
       properties.enable_buffered_stream();
       properties.set_buffer_size(kStreamBufferBytes);
@@ -157,11 +171,7 @@ class RowGroupColumns : public ScanColumns {
     CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
     const auto group = source_.metadata->RowGroup(row_group_);
     int64_t bytes = 0;
-    for (int leaf : leaves) {
-      const auto chunk = group->ColumnChunk(leaf);
-      const int64_t stored = windowed_ ? kStreamBufferBytes : chunk->total_compressed_size();
-      bytes += stored + std::min<int64_t>(chunk->total_uncompressed_size(), kPageBytesGuess);
-    }
+    for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), windowed_);
     return bytes;
   }
 
@@ -212,15 +222,6 @@ class RowGroupColumns : public ScanColumns {
   }
 
  private:
-  int64_t LargestChunkBytes() const {
-    const auto group = source_.metadata->RowGroup(row_group_);
-    int64_t largest = 0;
-    for (int column = 0; column < group->num_columns(); ++column) {
-      largest = std::max(largest, group->ColumnChunk(column)->total_compressed_size());
-    }
-    return largest;
-  }
-
   static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
     if (field.is_leaf()) leaves->push_back(field.column_index);
     for (const auto& child : field.children) CollectLeaves(child, leaves);
@@ -240,6 +241,21 @@ class RowGroupColumns : public ScanColumns {
 };
 
 }  // namespace
+
+ScanSizes SizesOf(const parquet::RowGroupMetaData& group) {
+  const bool windowed = ReadsThroughWindow(group);
+  std::unordered_map<const parquet::schema::Node*, ScanSizes> fields;  // all leaves of a field are open together
+  ScanSizes largest;
+  for (int column = 0; column < group.num_columns(); ++column) {
+    const auto chunk = group.ColumnChunk(column);
+    ScanSizes& field = fields[group.schema()->GetColumnRoot(column)];
+    field.decode_bytes_max += ChunkDecodeBytes(*chunk, windowed);
+    field.column_row_bytes_max += chunk->total_uncompressed_size() / std::max<int64_t>(group.num_rows(), 1);
+    largest.decode_bytes_max = std::max(largest.decode_bytes_max, field.decode_bytes_max);
+    largest.column_row_bytes_max = std::max(largest.column_row_bytes_max, field.column_row_bytes_max);
+  }
+  return largest;
+}
 
 Result<std::unique_ptr<ScanColumns>> OpenRowGroup(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
   auto columns = std::make_unique<RowGroupColumns>();

@@ -22,6 +22,8 @@ struct ParquetSource {
   std::shared_ptr<parquet::FileMetaData> metadata;
 };
 
+ScanSizes SizesOf(const parquet::RowGroupMetaData& group);
+
 Result<std::unique_ptr<ScanColumns>> OpenRowGroup(const ParquetSource& source, int row_group, arrow::MemoryPool* pool);
 
 }  // namespace millstream

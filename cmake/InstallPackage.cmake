@@ -1,0 +1,21 @@
+# The C++ package: cmake --install build/release --prefix X --component cpp, then find_package(millstream) in another project.
+include(CMakePackageConfigHelpers)
+set(CONFIG_DIR lib/cmake/millstream)
+
+install(TARGETS millstream millstream_arrow EXPORT millstreamTargets LIBRARY DESTINATION lib COMPONENT cpp NAMELINK_COMPONENT cpp)
+set_target_properties(millstream_arrow PROPERTIES EXPORT_NAME arrow)
+install(EXPORT millstreamTargets NAMESPACE millstream:: DESTINATION ${CONFIG_DIR} COMPONENT cpp)
+install(DIRECTORY include/millstream DESTINATION include COMPONENT cpp FILES_MATCHING PATTERN "*.h")
+
+if(NOT MILLSTREAM_SYSTEM_ARROW)
+  install(FILES ${MILLSTREAM_ARROW_LIBRARIES} ${MILLSTREAM_ARROW_STUBS} DESTINATION lib COMPONENT cpp)
+  install(FILES ${PYARROW_LICENSES} DESTINATION share/doc/millstream/arrow_licenses COMPONENT cpp)
+  # In a folder of their own, so that an Arrow installed under the same prefix keeps its headers.
+  install(DIRECTORY ${PYARROW_DIR}/include/arrow ${PYARROW_DIR}/include/parquet DESTINATION include/millstream-arrow COMPONENT cpp
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp"
+    PATTERN arrow/python EXCLUDE PATTERN arrow/flight EXCLUDE PATTERN arrow/acero EXCLUDE PATTERN arrow/dataset EXCLUDE PATTERN arrow/engine EXCLUDE)
+endif()
+
+configure_package_config_file(cmake/millstreamConfig.cmake.in ${PROJECT_BINARY_DIR}/millstreamConfig.cmake INSTALL_DESTINATION ${CONFIG_DIR})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/millstreamConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/millstreamConfig.cmake ${PROJECT_BINARY_DIR}/millstreamConfigVersion.cmake DESTINATION ${CONFIG_DIR} COMPONENT cpp)

@@ -1,0 +1,123 @@
+#include "commit/staging_folder.h"
+
+#include <arrow/buffer.h>
+
+#include <sstream>
+
+#include "commit/job_name.h"
+
+namespace millstream {
+namespace {
+
+constexpr char kPrefix[] = ".millstream-staging-";
+constexpr int kAttempts = 8;
+
+std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+bool StagingFolder::IsStaging(const std::string& path) { return NameOf(path).starts_with(kPrefix); }
+
+bool StagingFolder::IsStageable(const std::string& name) {
+  return !name.empty() && name[0] != '.' && name[0] != '_' && name.find_first_of(std::string("/\n\0", 3)) == std::string::npos;
+}
+
+Result<StagingFolder> StagingFolder::Create(std::shared_ptr<Env> env, const std::string& directory) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    StagingFolder folder(env, directory, directory + "/" + kPrefix + NewJobName(*env));
+    auto made = folder.Make();
+    if (made.ok() && *made) return folder;
+    if (!made.ok()) {
+      (void)folder.Remove();
+      return made.status();
+    }
+  }
+  return MakeError(ErrorKind::kIo, "Cannot keep a staging folder in directory '" + directory + "': other jobs keep removing it");
+}
+
+Result<bool> StagingFolder::Make() {
+  ARROW_RETURN_NOT_OK(env_->CreateDirectories(path_));
+  auto lock = env_->TryLock(path_ + "/lock");
+  if (!lock.ok() && KindOf(lock.status()) != ErrorKind::kFileNotFound) return lock.status();
+  if (!lock.ok() || *lock == nullptr) return false;
+  lock_ = std::move(*lock);
+  ARROW_RETURN_NOT_OK(env_->CreateDirectories(path_ + "/new"));
+  ARROW_RETURN_NOT_OK(env_->CreateDirectories(path_ + "/old"));
+  return true;
+}
+
+Result<int> StagingFolder::RemoveLeftovers(const std::shared_ptr<Env>& env, const std::string& directory) {
+  ARROW_ASSIGN_OR_RAISE(const auto entries, env->List(directory));
+  int found = 0;
+  for (const FileEntry& entry : entries) {
+    if (!entry.is_directory || !IsStaging(entry.path)) continue;
+    ++found;
+    StagingFolder leftover(env, directory, entry.path);
+    auto lock = env->TryLock(entry.path + "/lock");
+    if (!lock.ok() || *lock == nullptr) continue;
+    leftover.lock_ = std::move(*lock);
+    if (leftover.UndoByList().ok()) (void)leftover.Remove();
+  }
+  return found;
+}
+
+Status StagingFolder::BeginPublish(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + "\n";
+  const std::string undo = path_ + "/undo";
+  ARROW_ASSIGN_OR_RAISE(auto out, env_->CreateForWrite(undo));
+  ARROW_RETURN_NOT_OK(out->Write(text.data(), static_cast<int64_t>(text.size())));
+  ARROW_RETURN_NOT_OK(out->Close());
+  ARROW_RETURN_NOT_OK(env_->Sync(undo));
+  for (const std::string& folder : {path_ + "/new", path_, directory_}) ARROW_RETURN_NOT_OK(env_->Sync(folder));
+  return Status::OK();
+}
+
+Status StagingFolder::EndPublish() {
+  ARROW_RETURN_NOT_OK(env_->Sync(directory_));
+  ARROW_RETURN_NOT_OK(env_->Remove(path_ + "/undo"));
+  return env_->Sync(path_);
+}
+
+Result<bool> StagingFolder::Exists(const std::string& path) const {
+  const auto entry = env_->Stat(path);
+  if (entry.ok()) return true;
+  if (KindOf(entry.status()) == ErrorKind::kFileNotFound) return false;
+  return entry.status();
+}
+
+Result<std::vector<std::string>> StagingFolder::ReadUndo() const {
+  ARROW_ASSIGN_OR_RAISE(auto file, env_->OpenForRead(path_ + "/undo"));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, size));
+  std::istringstream lines(bytes->ToString());
+  std::vector<std::string> names;
+  for (std::string line; std::getline(lines, line);) {
+    if (IsStageable(line)) names.push_back(line);
+  }
+  return names;
+}
+
+Status StagingFolder::UndoByList() {
+  ARROW_ASSIGN_OR_RAISE(const bool publishing, Exists(path_ + "/undo"));
+  if (!publishing) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto names, ReadUndo());
+  return Undo(names);
+}
+
+Status StagingFolder::Undo(const std::vector<std::string>& names) {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    ARROW_ASSIGN_OR_RAISE(const bool waiting, Exists(NewPath(*name)));
+    ARROW_ASSIGN_OR_RAISE(const bool published, Exists(FinalPath(*name)));
+    if (!waiting && published) ARROW_RETURN_NOT_OK(env_->Rename(FinalPath(*name), NewPath(*name)));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto moved, env_->List(path_ + "/old"));
+  for (const FileEntry& entry : moved) ARROW_RETURN_NOT_OK(env_->Rename(entry.path, FinalPath(NameOf(entry.path))));
+  ARROW_RETURN_NOT_OK(env_->Sync(directory_));
+  const Status removed = env_->Remove(path_ + "/undo");
+  return KindOf(removed) == ErrorKind::kFileNotFound ? Status::OK() : removed;
+}
+
+Status StagingFolder::Remove() { return env_->RemoveTree(path_); }
+
+}  // namespace millstream

@@ -1,0 +1,234 @@
+/// Scans against the rows themselves, on generated tables of every type and on Parquet files of every type that they can hold.
+
+#include <arrow/io/file.h>
+#include <arrow/table.h>
+#include <gtest/gtest.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+
+#include "column/gather.h"
+#include "format/parquet/parquet_dataset.h"
+#include "testing/batch_generator.h"
+#include "testing/oracle_tables.h"
+#include "testing/type_catalog.h"
+
+namespace millstream {
+namespace {
+
+using namespace testing_support;  // NOLINT
+
+void ExpectScanned(const PlanPtr& plan, const std::vector<std::string>& expected, const Setting& setting, int64_t batch_rows) {
+  SCOPED_TRACE(setting.ToString() + ", batches of " + std::to_string(batch_rows));
+  TestEngine host(setting.EngineOptions(TestSeed()));
+  {
+    ExecuteOptions options;
+    options.batch_rows = batch_rows;
+    auto run = RunPlan(host.engine(), plan, options);
+    ASSERT_TRUE(run.ok()) << run.status();
+    ExpectSameRows(run->rows, expected);
+    for (size_t batch = 0; batch + 1 < run->batch_rows.size(); ++batch) EXPECT_EQ(run->batch_rows[batch], run->batch_rows[0]);
+  }
+  EXPECT_EQ(host.Leftovers(), "");
+}
+
+TEST(ScanOracle, TablesOfEveryTypeAreReadAsTheyAre) {
+  SCOPED_TRACE(ReplayNote());
+  std::mt19937_64 random(TestSeed());
+  const auto settings = Settings();
+  for (const auto& type : EveryType()) {
+    SCOPED_TRACE(type->ToString());
+    const auto schema = arrow::schema({arrow::field("value", type)});
+    const auto batches = RandomBatches(schema, &random, 200);
+    ExpectScanned(TablePlan(schema, batches), TextsOf(Identify(batches)), settings[random() % settings.size()], 1 + static_cast<int64_t>(random() % 300));
+  }
+}
+
+TEST(ScanOracle, AllTypesTogetherAreReadAsTheyAreUnderEverySetting) {
+  SCOPED_TRACE(ReplayNote());
+  std::mt19937_64 random(TestSeed());
+  const auto schema = EverySchema();
+  const auto batches = RandomBatches(schema, &random, 150);
+  for (const Setting& setting : Settings()) {
+    ExpectScanned(TablePlan(schema, batches), TextsOf(Identify(batches)), setting, 1 + static_cast<int64_t>(random() % 200));
+  }
+}
+
+TEST(ScanOracle, RowsWithoutColumnsAreCounted) {
+  const auto schema = arrow::schema({});
+  const Batches batches = {RandomBatch(schema, {.rows = 77}), RandomBatch(schema, {.rows = 0}), RandomBatch(schema, {.rows = 1001})};
+  for (const Setting& setting : Settings()) ExpectScanned(TablePlan(schema, batches), std::vector<std::string>(1078), setting, 100);
+}
+
+TEST(ScanOracle, TablesWithoutRowsGiveNoBatch) {
+  const auto schema = EverySchema();
+  for (const Setting& setting : Settings()) ExpectScanned(TablePlan(schema, {RandomBatch(schema, {.rows = 0})}), {}, setting, 100);
+}
+
+TEST(ScanOracle, AResumeAtAnyBatchGivesTheRest) {
+  SCOPED_TRACE(ReplayNote());
+  std::mt19937_64 random(TestSeed());
+  const auto schema = arrow::schema({arrow::field("a", arrow::int32()), arrow::field("s", arrow::utf8())});
+  const auto batches = RandomBatches(schema, &random, 300);
+  const auto filter = std::make_shared<Expression>(arrow::compute::call("greater", {arrow::compute::field_ref("a"), arrow::compute::literal(0)}));
+  for (const auto& plan : {TablePlan(schema, batches), *FilterPlan(TablePlan(schema, batches), filter)}) {
+    TestEngine host;
+    ExecuteOptions options;
+    options.batch_rows = 1 + static_cast<int64_t>(random() % 40);
+    const auto whole = *RunPlan(host.engine(), plan, options);
+    size_t consumed = 0;
+    for (size_t step = 0; step < whole.batch_rows.size(); ++step) {
+      SCOPED_TRACE("after batch " + std::to_string(step) + ", batches of " + std::to_string(options.batch_rows));
+      consumed += static_cast<size_t>(whole.batch_rows[step]);
+      TestEngine other(Settings()[random() % Settings().size()].EngineOptions(TestSeed()));
+      ExecuteOptions rest = options;
+      rest.batch_rows = 1 + static_cast<int64_t>(random() % 60);
+      rest.has_resume = true;
+      rest.resume = whole.positions[step];
+      auto run = RunPlan(other.engine(), plan, rest);
+      ASSERT_TRUE(run.ok()) << run.status();
+      ExpectSameRows(run->rows, {whole.rows.begin() + static_cast<std::ptrdiff_t>(consumed), whole.rows.end()});
+    }
+  }
+}
+
+TEST(ScanOracle, ALimitKeepsTheFirstRowsAndDropLastTheWholeBatches) {
+  SCOPED_TRACE(ReplayNote());
+  std::mt19937_64 random(TestSeed());
+  const auto schema = arrow::schema({arrow::field("a", arrow::int32()), arrow::field("s", arrow::utf8())});
+  const auto batches = Batches{RandomBatch(schema, {.rows = 500, .seed = TestSeed()}), RandomBatch(schema, {.rows = 300, .seed = TestSeed() + 1})};
+  const auto filter = std::make_shared<Expression>(arrow::compute::call("greater", {arrow::compute::field_ref("a"), arrow::compute::literal(0)}));
+  const auto source = TablePlan(schema, batches);
+  const auto shuffled = ShufflePlanNode(source, SeedKind::kFixed, 5);
+  for (const auto& plan : {source, *FilterPlan(source, filter), shuffled, *FilterPlan(shuffled, filter)}) {
+    TestEngine host;
+    const auto whole = *RunPlan(host.engine(), plan, {});
+    for (const int64_t limit : {int64_t{0}, int64_t{1}, int64_t{99}, int64_t{100}, int64_t{130}, int64_t{5000}}) {
+      for (const bool drop_last : {false, true}) {
+        SCOPED_TRACE(DescribePlan(*plan) + " limit " + std::to_string(limit) + (drop_last ? ", drop_last" : ""));
+        ExecuteOptions options;
+        options.batch_rows = 50;
+        options.drop_last = drop_last;
+        auto run = RunPlan(host.engine(), *LimitPlan(plan, limit), options);
+        ASSERT_TRUE(run.ok()) << run.status();
+        int64_t rows = std::min(limit, static_cast<int64_t>(whole.rows.size()));
+        const int64_t batch_rows = HostileSwitches::FromEnvironment().one_row ? 1 : 50;
+        if (drop_last) rows -= rows % batch_rows;
+        ExpectSameRows(run->rows, {whole.rows.begin(), whole.rows.begin() + rows});
+      }
+    }
+  }
+}
+
+/// The same rows in the form that Arrow's Parquet writer takes: no nulls among dictionary values, no slices.
+Result<std::shared_ptr<arrow::RecordBatch>> Writable(const arrow::RecordBatch& batch) {
+  auto* pool = arrow::default_memory_pool();
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  for (int column = 0; column < batch.num_columns(); ++column) {
+    const auto& type = batch.schema()->field(column)->type();
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, FromStorage(stored, type, pool));
+    columns.push_back(std::move(stored));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
+}
+
+/// Parquet files of one schema, read back by Arrow's own reader as the oracle's rows.
+class Files {
+ public:
+  /// NotImplemented or Invalid where Parquet cannot hold the type.
+  Status Write(const Batches& batches, const std::shared_ptr<arrow::Schema>& schema, int64_t row_group_rows) {
+    const std::string path = directory_ / ("part-" + std::to_string(listed_.size()) + ".parquet");
+    Batches writable;
+    for (const auto& batch : batches) {
+      ARROW_ASSIGN_OR_RAISE(auto made, Writable(*batch));
+      writable.push_back(std::move(made));
+    }
+    const auto table = *arrow::Table::FromRecordBatches(schema, writable);
+    auto file = *arrow::io::FileOutputStream::Open(path);
+    const auto properties = parquet::WriterProperties::Builder().enable_page_checksum()->build();
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    ARROW_RETURN_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), file, row_group_rows, properties, arrow_properties));
+    ARROW_RETURN_NOT_OK(file->Close());
+    listed_.push_back({path, path.substr(path.rfind('/') + 1), (*RealEnv()->Stat(path)).size_bytes});
+    return Status::OK();
+  }
+
+  Result<std::vector<IdentifiedRow>> Rows() const {
+    std::vector<IdentifiedRow> rows;
+    for (size_t source = 0; source < listed_.size(); ++source) {
+      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(listed_[source].path));
+      ARROW_ASSIGN_OR_RAISE(auto reader, parquet::arrow::OpenFile(file, arrow::default_memory_pool()));
+      Batches read;
+      for (int group = 0; group < reader->num_row_groups(); ++group) {
+        ARROW_ASSIGN_OR_RAISE(auto table, reader->ReadRowGroup(group));
+        arrow::TableBatchReader batches(*table);
+        ARROW_ASSIGN_OR_RAISE(const auto more, batches.ToRecordBatches());
+        read.insert(read.end(), more.begin(), more.end());
+      }
+      for (auto& row : Identify(read, static_cast<uint32_t>(source))) rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  Result<PlanPtr> Plan(const std::shared_ptr<Env>& env) const {
+    ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, listed_));
+    return SourcePlan("ReadParquet", dataset, dataset);
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  std::vector<ListedFile> listed_;
+};
+
+/// Reads and shuffles the files under a setting; both must give what Arrow's own reader gives.
+void ExpectFilesLikeTheOracle(const Files& files, const Setting& setting, int64_t batch_rows) {
+  auto rows = files.Rows();
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  TestEngine host(setting.EngineOptions(TestSeed()));
+  SCOPED_TRACE(setting.ToString() + ", batches of " + std::to_string(batch_rows));
+  {
+    auto plan = files.Plan(host.engine()->env());
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    ExecuteOptions options;
+    options.batch_rows = batch_rows;
+    auto read = RunPlan(host.engine(), *plan, options);
+    ASSERT_TRUE(read.ok()) << read.status();
+    ExpectSameRows(read->rows, TextsOf(*rows));
+    auto shuffled = RunPlan(host.engine(), ShufflePlanNode(*plan, SeedKind::kFixed, 8), options);
+    ASSERT_TRUE(shuffled.ok()) << shuffled.status();
+    ExpectSameRows(shuffled->rows, PlainShuffle(*rows, 8, 0));
+  }
+  EXPECT_EQ(host.Leftovers(), "");
+}
+
+TEST(ScanOracle, ParquetFilesOfEveryTypeAreReadAndShuffledLikeArrowReadsThem) {
+  SCOPED_TRACE(ReplayNote());
+  std::mt19937_64 random(TestSeed());
+  const auto settings = Settings();
+  int held = 0;
+  arrow::FieldVector all;
+  for (const auto& type : EveryType()) {
+    SCOPED_TRACE(type->ToString());
+    const auto schema = arrow::schema({arrow::field("value", type)});
+    Files files;
+    Status written;
+    for (uint64_t file = 1 + random() % 3; file > 0 && written.ok(); --file) {
+      written = files.Write(RandomBatches(schema, &random, 200), schema, 1 + static_cast<int64_t>(random() % 250));
+    }
+    if (!written.ok() || !files.Rows().ok()) continue;
+    if (!Files().Write({RandomBatch(schema, {.rows = 120, .seed = TestSeed()})}, schema, 50).ok()) continue;
+    ++held;
+    all.push_back(arrow::field("c" + std::to_string(held), type));
+    ExpectFilesLikeTheOracle(files, settings[random() % settings.size()], 1 + static_cast<int64_t>(random() % 300));
+  }
+  EXPECT_GE(held, 80) << "types that Parquet can hold";
+  Files together;
+  const Status written = together.Write({RandomBatch(arrow::schema(all), {.rows = 120, .seed = TestSeed()})}, arrow::schema(all), 50);
+  ASSERT_TRUE(written.ok()) << written;
+  ASSERT_TRUE(together.Rows().ok()) << together.Rows().status();
+  for (const Setting& setting : settings) ExpectFilesLikeTheOracle(together, setting, 33);
+}
+
+}  // namespace
+}  // namespace millstream

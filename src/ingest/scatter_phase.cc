@@ -1,0 +1,140 @@
+#include "ingest/scatter_phase.h"
+
+namespace millstream {
+
+/// One lane's share, a step at a time.
+class ScatterTask : public Task {
+ public:
+  ScatterTask(std::shared_ptr<ScatterPhase> phase, std::unique_ptr<ScatterLane> lane, Priority priority)
+      : count_(phase->core()), phase_(std::move(phase)), lane_(std::move(lane)), priority_(priority) {}
+
+  Step Run(const Waker& waker) override {
+    ScatterPhase& phase = *phase_;
+    if (phase.core_.cancellation().cancelled()) return Step::kDone;
+    if (priority_ == Priority::kLow) {
+      if (phase.urgent_) return MoveOver();
+      if (!phase.MayStep(*lane_)) {
+        phase.core_.Block(waker);
+        return phase.urgent_ || phase.MayStep(*lane_) ? Step::kAgain : Step::kBlocked;
+      }
+    }
+    const auto more = lane_->Step();
+    if (!more.ok()) {
+      phase.core_.Fail(more.status());
+      return Step::kDone;
+    }
+    if (*more) return Step::kAgain;
+    lane_.reset();
+    phase.LaneFinished();
+    return Step::kDone;
+  }
+
+ private:
+  Step MoveOver() {
+    const Status status = phase_->Submit(std::move(lane_), Priority::kNormal);
+    if (!status.ok()) phase_->core_.Fail(status);
+    return Step::kDone;
+  }
+
+  TaskCount count_;
+  std::shared_ptr<ScatterPhase> phase_;
+  std::unique_ptr<ScatterLane> lane_;
+  const Priority priority_;
+};
+
+ScatterPhase::ScatterPhase(Inputs inputs) : inputs_(std::move(inputs)), core_(inputs_.engine), scan_(inputs_.source_name) {}
+
+Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs) {
+  std::shared_ptr<ScatterPhase> phase(new ScatterPhase(std::move(inputs)));
+  const ShufflePlan& plan = phase->inputs_.plan;
+  Engine& engine = *phase->inputs_.engine;
+  ShuffleOptions options;
+  options.schema = phase->inputs_.program->output;
+  options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.partitions, phase->inputs_.lowest_key);
+  options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
+  options.always_spill = engine.options().always_spill;
+  if (options.always_spill || plan.bytes() > engine.options().memory_limit_bytes / 4) {
+    ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
+    ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
+  }
+  phase->store_ = std::make_unique<ShuffleStore>(std::move(options));
+  phase->cursor_ = std::make_unique<ScanCursor>(&phase->inputs_.source->tasks());
+  for (int lane = 0; lane < plan.lanes; ++lane) {
+    const std::string number = std::to_string(lane);
+    ARROW_ASSIGN_OR_RAISE(auto scan, engine.OpenPool("scan lane " + number, plan.scan_floor));
+    ARROW_ASSIGN_OR_RAISE(auto scatter, engine.OpenPool("shuffle lane " + number, plan.scatter_floor));
+    phase->scan_pools_.push_back(std::move(scan));
+    phase->scatter_pools_.push_back(std::move(scatter));
+  }
+  phase->scan_.rows_expected = plan.rows;
+  phase->lanes_running_ = plan.lanes;
+  return phase;
+}
+
+Status ScatterPhase::Start(Priority priority) {
+  urgent_ = priority == Priority::kNormal;
+  store_->AllowEviction(urgent_);
+  const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
+  for (int lane = 0; lane < inputs_.plan.lanes; ++lane) {
+    ARROW_RETURN_NOT_OK(Submit(std::make_unique<ScatterLane>(shared, static_cast<uint32_t>(lane), scan_pools_[lane], scatter_pools_[lane]), priority));
+  }
+  return Status::OK();
+}
+
+Status ScatterPhase::Submit(std::unique_ptr<ScatterLane> lane, Priority priority) {
+  return inputs_.engine->scheduler()->Submit(std::make_unique<ScatterTask>(shared_from_this(), std::move(lane), priority), priority);
+}
+
+void ScatterPhase::Promote() {
+  store_->AllowEviction(true);
+  urgent_ = true;
+  core_.WakeAll();
+}
+
+bool ScatterPhase::MayStep(const ScatterLane& lane) const {
+  const Budget& budget = *inputs_.engine->budget();
+  return budget.free_bytes() > budget.limit_bytes() / 16 + inputs_.plan.lanes * lane.NextStepBytes();
+}
+
+void ScatterPhase::WhenFinished(std::function<void()> done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (lanes_running_ > 0) {
+      done_ = std::move(done);
+      return;
+    }
+  }
+  done();
+}
+
+void ScatterPhase::LaneFinished() {
+  std::function<void()> done;
+  {
+    std::lock_guard lock(mutex_);
+    if (--lanes_running_ > 0) return;
+    done = std::move(done_);
+  }
+  if (done) done();
+}
+
+void ScatterPhase::Release() {
+  core_.Stop();
+  store_.reset();
+  scan_pools_.clear();
+  scatter_pools_.clear();
+}
+
+void ScatterPhase::UpdateStatistics() {
+  if (store_ == nullptr) return;
+  auto peak = [](const auto& pools) {
+    int64_t bytes = 0;
+    for (const auto& pool : pools) bytes += pool->ledger()->peak_bytes();
+    return bytes;
+  };
+  scan_.peak_memory_bytes = peak(scan_pools_);
+  shuffle_.peak_memory_bytes = peak(scatter_pools_);
+  shuffle_.spilled_bytes = store_->bytes_written();
+  shuffle_.read_back_bytes = store_->bytes_read();
+}
+
+}  // namespace millstream

@@ -1,0 +1,188 @@
+#include "ingest/write_parquet.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "commit/directory_commit.h"
+#include "commit/job_name.h"
+#include "format/parquet/parquet_form.h"
+#include "ingest/execute.h"
+#include "ingest/file_tasks.h"
+
+namespace millstream {
+namespace {
+
+constexpr int64_t kBatchBytesGuess = 1 << 20;
+constexpr int64_t kBatchRowsMax = 64 << 10;
+constexpr int64_t kQueueBytesMax = 8 << 20;
+constexpr int64_t kFilesMax = 1'000'000;  // beyond, names of six digits would not sort
+constexpr auto kTickEvery = std::chrono::milliseconds(50);
+constexpr auto kProgressEvery = std::chrono::milliseconds(250);
+
+int64_t SourceRows(const PlanNode& plan) {
+  int64_t rows = 0;
+  for (const ScanTask& task : SourceOf(plan).source->tasks()) rows += task.rows;
+  return rows;
+}
+
+/// A function of the schema alone: pages are cut at batches, and so files are the same whatever the budget.
+int64_t BatchRows(const arrow::Schema& schema) { return std::clamp<int64_t>(kBatchBytesGuess / RowBytesGuess(schema), 1, kBatchRowsMax); }
+
+class ParquetJob {
+ public:
+  ParquetJob(std::shared_ptr<Engine> engine, PlanPtr plan, const WriteParquetOptions& options)
+      : engine_(std::move(engine)), plan_(std::move(plan)), options_(options), job_name_(NewJobName(*engine_->env())) {}
+
+  /// Makes all that can be refused before anything is on disk.
+  Status Prepare();
+  Result<std::vector<WrittenFile>> Run(OutputCommit* commit);
+
+ private:
+  Status OpenTasks();
+  Status OpenStream();
+  Status WriteRows(OutputCommit* commit);
+  Status AddRows(OutputCommit* commit, const std::shared_ptr<arrow::RecordBatch>& batch);
+  Status BeginFile(OutputCommit* commit);
+  /// Looks at the caller's signals and shows progress, both at their own pace; true when interrupted.
+  bool Tick();
+
+  const std::shared_ptr<Engine> engine_;
+  const PlanPtr plan_;
+  const WriteParquetOptions& options_;
+  const std::string job_name_;
+  int64_t file_rows_ = 0;
+  int64_t rows_left_ = 0;  // of the file begun last
+  std::vector<std::string> paths_;
+  std::chrono::steady_clock::time_point last_tick_{};
+  std::chrono::steady_clock::time_point last_progress_{};
+  std::unique_ptr<FileTasks> tasks_;
+  std::unique_ptr<BatchStream> stream_;
+};
+
+Status ParquetJob::Prepare() {
+  ARROW_RETURN_NOT_OK(engine_->CheckAlive());
+  ARROW_RETURN_NOT_OK(ParquetSchema(*plan_->schema).status());
+  ARROW_ASSIGN_OR_RAISE(file_rows_, FileRows(*plan_, options_));
+  ARROW_RETURN_NOT_OK(OpenTasks());
+  return Status::OK();
+}
+
+Status ParquetJob::OpenTasks() {
+  FileTasks::Options tasks;
+  tasks.schema = plan_->schema;
+  tasks.parquet = options_.parquet;
+  const int64_t limit = engine_->options().memory_limit_bytes;
+  const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)));
+  tasks.open_files_max = static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
+  // Kept aside before the stream takes what is free.
+  ARROW_ASSIGN_OR_RAISE(tasks.pool, engine_->OpenPool("parquet writer", std::min(file_bytes * tasks.open_files_max, limit / 2)));
+  ARROW_ASSIGN_OR_RAISE(tasks.queue_ledger, Budget::Open(engine_->budget(), "write queue", 0));
+  tasks.queue_bytes_max = std::min(kQueueBytesMax, limit / 32);
+  tasks.interrupted = [this] { return Tick(); };
+  tasks_ = std::make_unique<FileTasks>(engine_, std::move(tasks));
+  tasks_->mutable_statistics()->rows_expected = KnownRowCount(*plan_).value_or(0);
+  return Status::OK();
+}
+
+Status ParquetJob::OpenStream() {
+  ExecuteOptions execute;
+  execute.seed = options_.seed;
+  execute.epoch = options_.epoch;
+  execute.batch_rows = BatchRows(*plan_->schema);
+  return Execute(engine_, plan_, execute).Value(&stream_);
+}
+
+bool ParquetJob::Tick() {
+  const auto now = engine_->env()->Now();
+  if (now - last_tick_ < kTickEvery) return false;
+  last_tick_ = now;
+  if (options_.interrupted && options_.interrupted()) return true;
+  if (!options_.progress || now - last_progress_ < kProgressEvery) return false;
+  last_progress_ = now;
+  auto stages = stream_ == nullptr ? std::vector<const StageStatistics*>{} : stream_->stages();
+  stages.push_back(&tasks_->statistics());
+  options_.progress(stages);
+  return options_.interrupted && options_.interrupted();
+}
+
+Status ParquetJob::BeginFile(OutputCommit* commit) {
+  if (static_cast<int64_t>(paths_.size()) == kFilesMax) {
+    return MakeError(ErrorKind::kInvalidArgument, "A job writes at most " + std::to_string(kFilesMax) + " files, and files of " + std::to_string(file_rows_) +
+                                                      " rows need more; ask for more rows a file (min_rows_per_file)");
+  }
+  char number[16];
+  std::snprintf(number, sizeof(number), "_%06zu", paths_.size());
+  const std::string name = job_name_ + number + ".parquet";
+  ARROW_ASSIGN_OR_RAISE(const auto path, commit->Stage(name));
+  paths_.push_back(commit->FinalPath(name));
+  rows_left_ = file_rows_;
+  return tasks_->Begin(path);
+}
+
+Status ParquetJob::AddRows(OutputCommit* commit, const std::shared_ptr<arrow::RecordBatch>& batch) {
+  for (int64_t row = 0; row < batch->num_rows();) {
+    if (rows_left_ == 0) ARROW_RETURN_NOT_OK(BeginFile(commit));
+    const int64_t rows = std::min(batch->num_rows() - row, rows_left_);
+    ARROW_RETURN_NOT_OK(tasks_->Add(batch->Slice(row, rows)));
+    row += rows;
+    rows_left_ -= rows;
+    if (rows_left_ == 0) tasks_->End();
+  }
+  return Status::OK();
+}
+
+Status ParquetJob::WriteRows(OutputCommit* commit) {
+  bool stop = false;
+  const auto interrupted = [&] { return stop = Tick(); };
+  for (;;) {
+    if (interrupted()) return MakeError(ErrorKind::kCancelled, "interrupted");
+    ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
+    if (batch.data == nullptr) break;
+    ARROW_RETURN_NOT_OK(AddRows(commit, batch.data));
+  }
+  if (paths_.empty()) ARROW_RETURN_NOT_OK(BeginFile(commit));
+  if (rows_left_ > 0) tasks_->End();
+  return Status::OK();
+}
+
+Result<std::vector<WrittenFile>> ParquetJob::Run(OutputCommit* commit) {
+  ARROW_RETURN_NOT_OK(OpenStream());
+  ARROW_RETURN_NOT_OK(WriteRows(commit));
+  ARROW_ASSIGN_OR_RAISE(const auto written, tasks_->Finish());
+  stream_->Close();
+  ARROW_RETURN_NOT_OK(commit->Publish());
+  std::vector<WrittenFile> files;
+  if (commit->skipped()) return files;
+  for (size_t file = 0; file < written.size(); ++file) files.push_back({paths_[file], written[file].rows, written[file].bytes});
+  return files;
+}
+
+}  // namespace
+
+Result<int64_t> FileRows(const PlanNode& plan, const WriteParquetOptions& options) {
+  if (options.file_rows_min < 0 || options.file_rows_max < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file and max_rows_per_file must be at least 1");
+  }
+  if (options.file_rows_max > 0 && options.file_rows_min > options.file_rows_max) {
+    return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.file_rows_min) + ") is above max_rows_per_file (" +
+                                                      std::to_string(options.file_rows_max) + ")");
+  }
+  const int64_t blocks = std::max<int64_t>(static_cast<int64_t>(SourceOf(plan).source->tasks().size()), 1);
+  const int64_t rows = std::max<int64_t>((SourceRows(plan) + blocks - 1) / blocks, 1);
+  const int64_t at_least = std::max(rows, options.file_rows_min);
+  return options.file_rows_max > 0 ? std::min(at_least, options.file_rows_max) : at_least;
+}
+
+Result<std::vector<WrittenFile>> WriteParquet(std::shared_ptr<Engine> engine, const PlanPtr& plan, const std::string& directory,
+                                              const WriteParquetOptions& options) {
+  const auto env = engine->env();
+  std::unique_ptr<OutputCommit> commit;  // outlives the job, whose tasks write what it removes
+  ParquetJob job(std::move(engine), plan, options);
+  ARROW_RETURN_NOT_OK(job.Prepare());
+  ARROW_RETURN_NOT_OK(OpenDirectoryCommit(env, directory, options.mode).Value(&commit));
+  if (commit->skipped()) return std::vector<WrittenFile>{};
+  return job.Run(commit.get());
+}
+
+}  // namespace millstream

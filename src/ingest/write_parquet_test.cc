@@ -1,0 +1,222 @@
+#include "ingest/write_parquet.h"
+
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "format/parquet/parquet_dataset.h"
+#include "ingest/execute.h"
+#include "ops/table_source.h"
+#include "testing/batch_generator.h"
+#include "testing/fault_env.h"
+#include "testing/seeded_scheduler.h"
+#include "testing/temporary_directory.h"
+
+namespace millstream {
+namespace {
+
+constexpr int64_t kRows = 5000;
+
+std::shared_ptr<arrow::Schema> SmallSchema() {
+  return arrow::schema({arrow::field("n", arrow::int64()), arrow::field("x", arrow::float64()), arrow::field("s", arrow::utf8())});
+}
+
+/// kRows rows in five blocks.
+PlanPtr TablePlan() {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (uint64_t block = 0; block < 5; ++block) batches.push_back(testing_support::RandomBatch(SmallSchema(), {.rows = kRows / 5, .seed = block + 1}));
+  return SourcePlan("FromArrow", *MakeTableSource(SmallSchema(), batches));
+}
+
+std::shared_ptr<Engine> MakeEngine(std::shared_ptr<Env> env = RealEnv(), int cpus = 2, int64_t limit = 256 << 20, std::shared_ptr<Scheduler> scheduler = nullptr) {
+  EngineOptions options;
+  options.num_cpus = cpus;
+  options.memory_limit_bytes = limit;
+  options.spill_directory = "/var/tmp/millstream-test-spill";
+  return *Engine::Make(options, std::move(env), std::move(scheduler));
+}
+
+std::shared_ptr<arrow::Table> Rows(const std::shared_ptr<Engine>& engine, const PlanPtr& plan) {
+  auto stream = *Execute(engine, plan, {});
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (;;) {
+    auto batch = *stream->Next(nullptr);
+    if (batch.data == nullptr) break;
+    batches.push_back(batch.data);
+  }
+  return *(*arrow::Table::FromRecordBatches(stream->schema(), batches))->CombineChunks();
+}
+
+std::shared_ptr<arrow::Table> ReadBack(const std::string& directory) {
+  const auto env = RealEnv();
+  auto files = ListFiles(*env, {directory}, ".parquet");
+  auto dataset = *ParquetDataset::Make(env, *files);
+  return Rows(MakeEngine(), SourcePlan("ReadParquet", dataset, dataset));
+}
+
+/// Sizes and contents of the files in order of their names, without the job's own part of the name.
+std::vector<std::string> FileBytes(const std::string& directory) {
+  std::vector<std::string> out;
+  for (const auto& entry : *RealEnv()->List(directory)) {
+    out.push_back((*(*RealEnv()->OpenForRead(entry.path))->ReadAt(0, entry.size_bytes))->ToString());
+  }
+  return out;
+}
+
+TEST(WriteParquet, RowsComeBackInOrderOutOfFilesOfEqualSize) {
+  TemporaryDirectory root;
+  const auto plan = TablePlan();
+  const auto engine = MakeEngine();
+  const auto files = *WriteParquet(engine, plan, root / "out", {.parquet = {.row_group_rows = 300}, .file_rows_max = 700});
+  ASSERT_EQ(files.size(), 8u);
+  int64_t rows = 0;
+  for (size_t file = 0; file < files.size(); ++file) {
+    rows += files[file].rows;
+    EXPECT_EQ(files[file].rows, file < 7 ? 700 : 100);
+    EXPECT_EQ(files[file].bytes, RealEnv()->Stat(files[file].path)->size_bytes);
+    if (file > 0) {
+      EXPECT_LT(files[file - 1].path, files[file].path);
+    }
+  }
+  EXPECT_EQ(rows, kRows);
+  EXPECT_TRUE(ReadBack(root / "out")->Equals(*Rows(engine, plan)));
+  EXPECT_EQ(RealEnv()->List(root / "out")->size(), 8u);
+  EXPECT_EQ(engine->budget()->used_bytes(), 0);
+}
+
+TEST(WriteParquet, FilesAreCutByBlocksAndBounds) {
+  const auto plan = TablePlan();
+  EXPECT_EQ(*FileRows(*plan, {}), 1000);
+  EXPECT_EQ(*FileRows(*plan, {.file_rows_min = 1500}), 1500);
+  EXPECT_EQ(*FileRows(*plan, {.file_rows_min = 10, .file_rows_max = 20}), 20);
+  EXPECT_EQ(*FileRows(**LimitPlan(plan, 3), {}), 1000);
+  EXPECT_EQ(KindOf(FileRows(*plan, {.file_rows_min = 30, .file_rows_max = 20}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_FALSE(FileRows(*plan, {.file_rows_min = -1}).ok());
+}
+
+TEST(WriteParquet, FilesAreTheSameBytesWhateverTheLanesAndTheBudget) {
+  std::vector<std::string> first;
+  for (const auto& [cpus, limit] : {std::pair{1, int64_t{1} << 30}, {4, int64_t{1} << 30}, {2, int64_t{24} << 20}}) {
+    TemporaryDirectory root;
+    for (const auto& plan : {TablePlan(), ShufflePlanNode(TablePlan(), SeedKind::kFixed, 7)}) {
+      ASSERT_TRUE(WriteParquet(MakeEngine(RealEnv(), cpus, limit), plan, root.path(), {.file_rows_max = 900}).ok());
+    }
+    const auto bytes = FileBytes(root.path());
+    EXPECT_EQ(bytes.size(), 12u);
+    if (first.empty()) first = bytes;
+    EXPECT_TRUE(bytes == first) << cpus << " lanes, limit " << limit;
+  }
+}
+
+TEST(WriteParquet, AnyOrderOfStepsGivesTheSameFiles) {
+  std::vector<std::string> first;
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    TemporaryDirectory root;
+    const auto engine = MakeEngine(RealEnv(), 3, 256 << 20, MakeSeededScheduler({.seed = seed, .lanes = 3}));
+    ASSERT_TRUE(WriteParquet(engine, TablePlan(), root.path(), {.file_rows_max = 600}).ok()) << "seed " << seed;
+    const auto bytes = FileBytes(root.path());
+    if (first.empty()) first = bytes;
+    EXPECT_TRUE(bytes == first) << "seed " << seed;
+  }
+}
+
+TEST(WriteParquet, NoRowsAreOneFileWithTheSchema) {
+  TemporaryDirectory root;
+  const auto files = *WriteParquet(MakeEngine(), *LimitPlan(TablePlan(), 0), root.path());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].rows, 0);
+  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, ".parquet"));
+  EXPECT_TRUE(dataset->schema()->Equals(*SmallSchema(), false));
+}
+
+TEST(WriteParquet, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
+  TemporaryDirectory root;
+  const auto engine = MakeEngine();
+  const auto expected = Rows(engine, TablePlan());
+  ASSERT_TRUE(WriteParquet(engine, TablePlan(), root.path()).ok());
+  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, ".parquet"));
+  ASSERT_TRUE(WriteParquet(engine, SourcePlan("ReadParquet", dataset, dataset), root.path(), {.file_rows_min = 2500, .mode = SaveMode::kOverwrite}).ok());
+  EXPECT_EQ(RealEnv()->List(root.path())->size(), 2u);
+  EXPECT_TRUE(ReadBack(root.path())->Equals(*expected));
+}
+
+TEST(WriteParquet, AnInterruptionLeavesNothingBehind) {
+  TemporaryDirectory root;
+  const auto engine = MakeEngine();
+  int looks = 0;
+  const auto status = WriteParquet(engine, TablePlan(), root / "out", {.file_rows_max = 10, .interrupted = [&] { return ++looks > 0; }}).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kCancelled);
+  EXPECT_EQ(looks, 1);
+  EXPECT_TRUE(root.empty());
+  EXPECT_EQ(engine->budget()->used_bytes(), 0);
+}
+
+TEST(WriteParquet, ProgressNamesTheStagesOfReadingAndWriting) {
+  TemporaryDirectory root;
+  std::vector<std::string> names;
+  const auto progress = [&](const std::vector<const StageStatistics*>& stages) {
+    for (const auto* stage : stages) names.push_back(stage->name);
+  };
+  ASSERT_TRUE(WriteParquet(MakeEngine(), TablePlan(), root.path(), {.file_rows_max = 10, .progress = progress}).ok());
+  ASSERT_GE(names.size(), 3u);
+  EXPECT_EQ(names[2], "WriteParquet");
+}
+
+TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
+  TemporaryDirectory root;
+  const auto schema = arrow::schema({arrow::field("u", arrow::dense_union({arrow::field("a", arrow::int8())}))});
+  const auto plan = SourcePlan("FromArrow", *MakeTableSource(schema, {}));
+  const auto status = WriteParquet(MakeEngine(), plan, root / "out").status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kType);
+  EXPECT_NE(status.message().find("'u'"), std::string::npos);
+  EXPECT_TRUE(root.empty());
+}
+
+TEST(WriteParquet, ATooSmallBudgetIsABudgetErrorAndLeavesNothingBehind) {
+  TemporaryDirectory root;
+  const auto status = WriteParquet(MakeEngine(RealEnv(), 2, 200 << 10), TablePlan(), root / "out").status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kBudget) << status;
+  EXPECT_TRUE(root.empty());
+}
+
+constexpr EnvCall kCalls[] = {EnvCall::kOpen,   EnvCall::kCreate, EnvCall::kWrite, EnvCall::kClose, EnvCall::kStat, EnvCall::kList,
+                              EnvCall::kRename, EnvCall::kRemove, EnvCall::kSync,  EnvCall::kLock};
+
+TEST(WriteParquet, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
+  for (const SaveMode mode : {SaveMode::kAppend, SaveMode::kOverwrite}) {
+    for (const EnvCall call : kCalls) {
+      bool struck = true;
+      for (int index = 0; struck; ++index) {
+        TemporaryDirectory root;
+        ASSERT_TRUE((*RealEnv()->CreateForWrite(root / "old"))->Close().ok());
+        auto env = FaultEnv::Make(RealEnv());
+        const auto engine = MakeEngine(env);
+        env->FailCall(call, index, ErrorKind::kDiskFull);
+        const auto status = WriteParquet(engine, TablePlan(), root.path(), {.file_rows_max = 2000, .mode = mode}).status();
+        struck = env->faults() > 0;
+        SCOPED_TRACE(std::string(NameOf(call)) + " " + std::to_string(index) + ": " + status.ToString());
+        size_t seen = 0, old = 0;
+        for (const auto& entry : *RealEnv()->List(root.path())) {
+          const std::string name = entry.path.substr(root.path().size() + 1);
+          seen += name[0] != '.';
+          old += name == "old";
+          if (call != EnvCall::kRemove) {
+            EXPECT_NE(name[0], '.') << name;
+          }
+        }
+        EXPECT_EQ(seen, !status.ok() ? 1u : mode == SaveMode::kAppend ? 4u : 3u);
+        EXPECT_EQ(old, status.ok() && mode == SaveMode::kOverwrite ? 0u : 1u);
+        if (!status.ok()) {
+          EXPECT_EQ(KindOf(status), ErrorKind::kDiskFull);
+        }
+        EXPECT_EQ(env->open_files(), 0);
+        EXPECT_EQ(engine->budget()->used_bytes(), 0);
+        ASSERT_LT(index, 200);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millstream
