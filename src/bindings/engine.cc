@@ -28,7 +28,7 @@ void RegisterEngine(nb::module_& module) {
       .def("memory_peak", [](const Engine& engine) { return engine.budget()->peak_bytes(); })
       .def("close", [](Engine& engine) {
         const ReleaseGil release;
-        if (engine.CheckAlive().ok()) engine.scheduler()->Shutdown();
+        engine.Close();
       });
 }
 

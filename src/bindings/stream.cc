@@ -72,8 +72,8 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
 /// A stream, and where it stands after the batch delivered last.
 class PyStream {
  public:
-  PyStream(std::unique_ptr<BatchStream> stream, StreamPosition position, int64_t rows)
-      : stream_(std::move(stream)), position_(position), rows_(rows) {}
+  PyStream(std::weak_ptr<Engine> engine, std::unique_ptr<BatchStream> stream, StreamPosition position, int64_t rows)
+      : engine_(std::move(engine)), stream_(std::move(stream)), position_(position), rows_(rows) {}
   ~PyStream() {
     // In a forked child the lanes are gone and a lock may be held for ever.
     if (fork_.inherited()) static_cast<void>(stream_.release());
@@ -87,12 +87,13 @@ class PyStream {
     Result<StreamBatch> batch = StreamBatch{};
     {
       const ReleaseGil release;
-      batch = stream_->Next([&] { return Interrupted(waiting, &raised); });
+      batch = stream_->Next([&] { return !CheckEngine().ok() || Interrupted(waiting, &raised); });
     }
     if (raised.has_value()) {
       Close();
       throw std::move(*raised);
     }
+    if (!batch.ok()) RaiseIfFailed(CheckEngine());
     auto taken = ValueOrRaise(std::move(batch));
     if (taken.data == nullptr) return std::nullopt;
     position_ = taken.position;
@@ -105,6 +106,7 @@ class PyStream {
     CheckOwned();
     return std::move(stream_);
   }
+  const std::weak_ptr<Engine>& engine() const { return engine_; }
 
   nb::dict Position() const {
     nb::dict out;
@@ -139,6 +141,12 @@ class PyStream {
     }
   }
 
+  /// The lanes that make batches may be gone for good.
+  Status CheckEngine() const {
+    const auto engine = engine_.lock();
+    return engine == nullptr ? Status::OK() : engine->CheckAlive();
+  }
+
   void CheckOwned() const {
     if (fork_.inherited()) {
       RaiseIfFailed(MakeError(ErrorKind::kStale, "this stream belongs to the process that forked this one; begin a new pass here, on a fresh iterator"));
@@ -147,6 +155,7 @@ class PyStream {
   }
 
   ForkGuard fork_;
+  std::weak_ptr<Engine> engine_;
   std::unique_ptr<BatchStream> stream_;
   StreamPosition position_;
   int64_t rows_;
@@ -173,12 +182,12 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
     const ReleaseGil release;
     stream = Execute(engine, plan, options);
   }
-  return std::make_unique<PyStream>(ValueOrRaise(std::move(stream)), options.resume, options.rows_delivered);
+  return std::make_unique<PyStream>(engine, ValueOrRaise(std::move(stream)), options.resume, options.rows_delivered);
 }
 
 std::unique_ptr<PyStream> LocalShuffle(const Engine& engine, PyStream& stream, int64_t buffer_rows, int64_t batch_size, bool drop_last, uint64_t seed) {
   auto shuffled = ValueOrRaise(OpenLocalShuffle(engine, stream.Take(), {buffer_rows, batch_size, drop_last, seed}));
-  return std::make_unique<PyStream>(std::move(shuffled), StreamPosition{}, 0);
+  return std::make_unique<PyStream>(stream.engine(), std::move(shuffled), StreamPosition{}, 0);
 }
 
 std::unique_ptr<PyStream> OpenPass(const PyPasses& passes, uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches,

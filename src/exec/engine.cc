@@ -54,7 +54,14 @@ Result<std::shared_ptr<SpillArea>> Engine::spill() {
   return spill_;
 }
 
+void Engine::Close() {
+  if (!CheckAlive().ok()) return;
+  closed_ = true;
+  scheduler_->Shutdown();
+}
+
 Status Engine::CheckAlive() const {
+  if (closed_) return MakeError(ErrorKind::kStale, "this engine was shut down; iterate anew, which makes a fresh one");
   if (process_id_ == getpid()) return Status::OK();
   return MakeError(ErrorKind::kStale,
                    "this engine belongs to process " + std::to_string(process_id_) +

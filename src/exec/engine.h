@@ -4,6 +4,7 @@
 /// There is no global engine: Python keeps one for the process and makes a fresh one after a fork. An inherited engine must not be touched
 /// in the child; CheckAlive says so.
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,7 +40,9 @@ class Engine {
   /// The spill area, opened at the first call.
   Result<std::shared_ptr<SpillArea>> spill();
 
-  /// kStale in a child of the process that made the engine.
+  /// Joins the lanes for good. A stream left open gives no more batches; whoever waits for one must look at CheckAlive meanwhile.
+  void Close();
+  /// kStale once closed, and in a child of the process that made the engine.
   Status CheckAlive() const;
 
  private:
@@ -52,6 +55,7 @@ class Engine {
   std::mutex mutex_;
   std::shared_ptr<SpillArea> spill_;
   int64_t process_id_ = 0;
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace millstream

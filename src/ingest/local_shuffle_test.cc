@@ -2,15 +2,13 @@
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
-#include <arrow/compute/api.h>
-#include <arrow/table.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
-#include "ingest/shuffle_buffer.h"
 #include "testing/batch_generator.h"
+#include "testing/column_oracle.h"
 
 namespace millstream {
 namespace {
@@ -151,11 +149,12 @@ TEST(LocalShuffle, RefusesSizesBelowOne) {
 std::vector<std::string> RowTexts(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches) {
   std::vector<std::string> rows;
   for (const auto& batch : batches) {
-    for (int64_t row = 0; row < batch->num_rows(); ++row) {
-      std::string text;
-      for (const auto& column : batch->columns()) text += (*column->GetScalar(row))->ToString() + "|";
-      rows.push_back(std::move(text));
+    std::vector<std::string> texts(batch->num_rows());
+    for (const auto& column : batch->columns()) {
+      const auto values = RenderRows(*column);
+      for (size_t row = 0; row < values.size(); ++row) texts[row] += values[row] + "|";
     }
+    rows.insert(rows.end(), texts.begin(), texts.end());
   }
   std::sort(rows.begin(), rows.end());
   return rows;

@@ -338,3 +338,44 @@ def test_arrays_of_a_table_in_memory_cannot_change_that_table():
             values += 1
     assert table.column("number").to_pylist() == [1, 2, 3]
     assert isinstance(values, np.ndarray)
+
+
+SHUT_DOWN = """
+import millstream as ms
+
+shuffled = iter(ms.range(20_000_000).random_shuffle(seed=1).iterator().iter_batches(batch_size=1000))
+read = iter(ms.range(100_000_000).iterator().iter_batches(batch_size=1000))
+next(shuffled)
+next(read)
+ms.shutdown()
+for batches in (shuffled, read):
+    try:
+        for _ in batches:
+            pass
+        print("ended")
+    except RuntimeError as error:
+        print(error)
+print(sum(len(batch["id"]) for batch in ms.range(100).iterator().iter_batches()))
+"""
+
+
+def test_passes_open_at_a_shutdown_raise_and_new_ones_begin(run_python):
+    lines = run_python(SHUT_DOWN).splitlines()
+    assert len(lines) == 3
+    assert all("this engine was shut down" in line for line in lines[:2])
+    assert lines[2] == "100"
+
+
+LEFT_OPEN = """
+import millstream as ms
+
+shuffled = iter(ms.range(20_000_000).random_shuffle(seed=1).iterator().iter_batches(batch_size=10))
+read = iter(ms.range(100_000_000).iterator().iter_batches(batch_size=1000))
+next(shuffled)
+next(read)
+print("leaving")
+"""
+
+
+def test_the_interpreter_ends_with_passes_open(run_python):
+    assert run_python(LEFT_OPEN) == "leaving\n"
