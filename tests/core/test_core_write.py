@@ -11,8 +11,7 @@ import threading
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-import _core
+from millstream import _core
 
 ROWS = 20_000
 
