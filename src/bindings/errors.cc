@@ -39,7 +39,7 @@ void RaiseIfFailed(const Status& status) {
   const ErrorKind kind = KindOf(status);
   if (kind == ErrorKind::kCancelled && PyErr_CheckSignals() != 0) throw nb::python_error();
   if (kind == ErrorKind::kDiskFull) {
-    PyErr_SetObject(PyExc_OSError, nb::make_tuple(ENOSPC, status.message()).ptr());
+    PyErr_SetObject(PyExc_OSError, nb::make_tuple(ENOSPC, status.message().c_str()).ptr());
   } else {
     PyErr_SetString(ExceptionFor(kind), status.message().c_str());
   }
