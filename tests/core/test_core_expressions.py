@@ -1,5 +1,6 @@
 """Expressions and the text form of filters, against pyarrow and Python itself."""
 
+import contextlib
 import datetime
 import math
 import random
@@ -7,7 +8,6 @@ import random
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-
 from millstream import _core
 
 ENGINE = _core.Engine(num_cpus=1, memory_limit=64 << 20)
@@ -21,7 +21,9 @@ TABLE = pa.table(
         "s": pa.array(["JFK", "lga ", "", None, "Ünïcode", "a,b"]),
         "t": pa.array([datetime.datetime(2013, 1, day, 5, 15, 30, 250_000) for day in range(1, 7)], pa.timestamp("us")),
         "tags": pa.array([[1, 2], [3, 4], [5, 6, 7], [0], [8], [9]], pa.list_(pa.int32())),
-        "point": pa.array([{"lat": 1.5, "name": "a"}, None, {"lat": None, "name": "b"}, {"lat": 2.5, "name": None}] + [None] * 2),
+        "point": pa.array(
+            [{"lat": 1.5, "name": "a"}, None, {"lat": None, "name": "b"}, {"lat": 2.5, "name": None}] + [None] * 2
+        ),
         "user.age": pa.array([1, 2, 3, 4, 5, 6]),
     }
 )
@@ -29,7 +31,9 @@ PLAN = _core.Plan.from_arrow(TABLE)
 
 
 def column_of(plan):
-    stream = _core.execute(ENGINE, plan, seed=1, epoch=0, batch_size=4, drop_last=False, prefetch_batches=1, preserve_order=True)
+    stream = _core.execute(
+        ENGINE, plan, seed=1, epoch=0, batch_size=4, drop_last=False, prefetch_batches=1, preserve_order=True
+    )
     values = []
     while (batch := stream.next()) is not None:
         values += batch.pylist(0)
@@ -49,30 +53,32 @@ def rows_of(text):
 
 
 def same(left, right):
-    return left == right or (isinstance(left, float) and isinstance(right, float) and math.isnan(left) and math.isnan(right))
+    return left == right or (
+        isinstance(left, float) and isinstance(right, float) and math.isnan(left) and math.isnan(right)
+    )
 
 
-I, SMALL, X, S, T = (_core.column(name) for name in ("i", "small", "x", "s", "t"))
+N, SMALL, X, S, T = (_core.column(name) for name in ("i", "small", "x", "s", "t"))
 
 ORACLES = [
-    ("add", [I, SMALL], {}, pc.add(TABLE["i"], TABLE["small"])),
+    ("add", [N, SMALL], {}, pc.add(TABLE["i"], TABLE["small"])),
     ("divide", [X, SMALL], {}, pc.divide(TABLE["x"], TABLE["small"])),
-    ("modulo", [I, SMALL], {}, pa.array([1, -1, 0, None, None, 4])),
-    ("floor_divide", [I, SMALL], {}, pa.array([2, 2, 0, None, None, -1])),
+    ("modulo", [N, SMALL], {}, pa.array([1, -1, 0, None, None, 4])),
+    ("floor_divide", [N, SMALL], {}, pa.array([2, 2, 0, None, None, -1])),
     ("floor_divide", [X, _core.literal(2.0)], {}, pa.array([3.0, -4.0, 0.0, None, math.nan, 5e299])),
     ("abs", [X], {}, pc.abs(TABLE["x"])),
     ("round", [X], {"ndigits": -1}, pc.round(TABLE["x"], ndigits=-1)),
-    ("negate", [I], {}, pc.negate(TABLE["i"])),
+    ("negate", [N], {}, pc.negate(TABLE["i"])),
     ("sqrt", [_core.call("abs", [X])], {}, pc.sqrt(pc.abs(TABLE["x"]))),
     ("is_null", [X], {}, pc.is_null(TABLE["x"])),
     ("is_not_null", [X], {}, pc.is_valid(TABLE["x"])),
     ("is_nan", [X], {}, pc.is_nan(TABLE["x"])),
-    ("is_in", [I], {"value_set": pa.array([7, None])}, pc.is_in(TABLE["i"], pa.array([7, None]))),
-    ("not_in", [I], {"value_set": pa.array([7, 12])}, pc.invert(pc.is_in(TABLE["i"], pa.array([7, 12])))),
-    ("fill_null", [I, _core.literal(5)], {}, pc.fill_null(TABLE["i"], 5)),
-    ("coalesce", [I, SMALL, _core.literal(1)], {}, pc.coalesce(TABLE["i"], TABLE["small"], pa.scalar(1))),
-    ("if_else", [_core.column("flag"), I, _core.literal(0)], {}, pc.if_else(TABLE["flag"], TABLE["i"], 0)),
-    ("cast", [I], {"type": pa.field("", pa.float32())}, pc.cast(TABLE["i"], pa.float32())),
+    ("is_in", [N], {"value_set": pa.array([7, None])}, pc.is_in(TABLE["i"], pa.array([7, None]))),
+    ("not_in", [N], {"value_set": pa.array([7, 12])}, pc.invert(pc.is_in(TABLE["i"], pa.array([7, 12])))),
+    ("fill_null", [N, _core.literal(5)], {}, pc.fill_null(TABLE["i"], 5)),
+    ("coalesce", [N, SMALL, _core.literal(1)], {}, pc.coalesce(TABLE["i"], TABLE["small"], pa.scalar(1))),
+    ("if_else", [_core.column("flag"), N, _core.literal(0)], {}, pc.if_else(TABLE["flag"], TABLE["i"], 0)),
+    ("cast", [N], {"type": pa.field("", pa.float32())}, pc.cast(TABLE["i"], pa.float32())),
     ("cast", [X], {"type": pa.field("", pa.int8()), "safe": False}, pc.cast(TABLE["x"], pa.int8(), safe=False)),
     ("upper", [S], {}, pc.utf8_upper(TABLE["s"])),
     ("lower", [S], {}, pc.utf8_lower(TABLE["s"])),
@@ -99,11 +105,14 @@ ORACLES = [
 ]
 
 
-@pytest.mark.parametrize(("op", "arguments", "options", "expected"), ORACLES, ids=[f"{n}-{case[0]}" for n, case in enumerate(ORACLES)])
+@pytest.mark.parametrize(
+    ("op", "arguments", "options", "expected"), ORACLES, ids=[f"{n}-{case[0]}" for n, case in enumerate(ORACLES)]
+)
 def test_an_operator_gives_what_arrow_or_python_gives_also_from_bytes(op, arguments, options, expected):
     found = evaluate(_core.call(op, arguments, options))
     expected = expected.to_pylist()
-    assert len(found) == len(expected) and all(map(same, found, expected)), (found, expected)
+    assert len(found) == len(expected)
+    assert all(map(same, found, expected)), (found, expected)
 
 
 @pytest.mark.parametrize(
@@ -124,21 +133,30 @@ def test_a_wrong_call_says_what_is_wrong(op, arguments, options, message):
 
 
 def test_an_expression_too_deep_is_refused_where_it_is_made():
-    expression = I
+    expression = N
+    for _ in range(400):
+        expression = _core.call("add", [expression, N])
+
+    def grow(expression):
+        for _ in range(200):
+            expression = _core.call("add", [expression, N])
+
     with pytest.raises(ValueError, match="too large"):
-        for _ in range(600):
-            expression = _core.call("add", [expression, I])
+        grow(expression)
 
 
 def test_projections_that_double_each_other_are_refused_rather_than_grown():
-    plan = PLAN.project([("i", I)])
+    plan = PLAN.project([("i", N)])
     for _ in range(40):
-        plan = plan.project([("i", _core.call("add", [I, I]))])
+        plan = plan.project([("i", _core.call("add", [N, N]))])
     with pytest.raises(ValueError, match="too large"):
         column_of(plan)
 
 
-@pytest.mark.parametrize("value", [None, True, -(2**63), 2**64 - 1, 1.5, math.inf, "text", b"\x00\xff", pa.array([datetime.date(2020, 2, 29)])])
+@pytest.mark.parametrize(
+    "value",
+    [None, True, -(2**63), 2**64 - 1, 1.5, math.inf, "text", b"\x00\xff", pa.array([datetime.date(2020, 2, 29)])],
+)
 def test_a_literal_survives_its_bytes(value):
     expected = value[0].as_py() if isinstance(value, pa.Array) else value
     assert evaluate(_core.literal(value)) == [expected] * len(TABLE)
@@ -165,7 +183,7 @@ FILTERS = [
     ("is_valid(i) and is_not_null(x)", [0, 1, 2, 4, 5]),
     ("is_nan(x)", [4]),
     ("s == 'JF' 'K'", [0]),
-    ("s == \"\\u00dcn\\u00efcode\"", [4]),
+    ('s == "\\u00dcn\\u00efcode"', [4]),
     ("s == 'Ünïcode'", [4]),
     ("s == r'a,b'", [5]),
     ("flag", [0, 3, 5]),
@@ -222,10 +240,11 @@ def test_a_filter_keeps_the_rows_that_python_would(text, expected):
     ],
 )
 def test_a_wrong_filter_points_at_the_place(text, position, message):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="filter expression") as caught:
         _core.parse_filter(text)
     lines = str(caught.value).split("\n")
-    assert f"character {position}:" in lines[0] and message in lines[0], str(caught.value)
+    assert f"character {position}:" in lines[0]
+    assert message in lines[0]
     assert lines[2].index("^") == 2 + position - 1
 
 
@@ -235,11 +254,18 @@ def test_a_text_that_is_no_time_is_a_type_error():
 
 
 def test_nesting_without_end_is_an_error_not_a_crash():
-    for text in ("(" * 100_000, "-" * 100_000, "~" * 100_000 + "i", "not " * 100_000 + "flag", "i ** " * 100_000 + "i", "is_null(" * 100_000):
+    for text in (
+        "(" * 100_000,
+        "-" * 100_000,
+        "~" * 100_000 + "i",
+        "not " * 100_000 + "flag",
+        "i ** " * 100_000 + "i",
+        "is_null(" * 100_000,
+    ):
         if text.startswith("not"):
             assert column_of(PLAN.filter(_core.parse_filter(text)).limit(1)) == [7]
             continue
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"nested too deep|too large"):
             _core.parse_filter(text)
 
 
@@ -252,29 +278,36 @@ def test_random_text_is_a_filter_or_a_value_error():
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
-    words = [word for text, _ in FILTERS for word in text.split()] + list("()[],.+-*/%<>=!&|~'\"\\x0") + ["Ü", "\x00", "9" * 30, "1e", "0x"]
+    words = (
+        [word for text, _ in FILTERS for word in text.split()]
+        + list("()[],.+-*/%<>=!&|~'\"\\x0")
+        + ["Ü", "\x00", "9" * 30, "1e", "0x"]
+    )
     for _ in range(5000):
         text = rng.choice([" ", ""]).join(rng.choice(words) for _ in range(rng.randrange(1, 12)))
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             PLAN.filter(_core.parse_filter(text))
-        except (ValueError, KeyError, TypeError):
-            pass
 
 
 def test_damaged_expressions_are_an_error_not_a_crash():
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
-    goods = [PLAN.filter(_core.parse_filter(text)).serialize() for text in ("i in [7, 8] and s == 'JFK'", "x // 2 > 1.5 or flag")]
+    goods = [
+        PLAN.filter(_core.parse_filter(text)).serialize()
+        for text in ("i in [7, 8] and s == 'JFK'", "x // 2 > 1.5 or flag")
+    ]
     tiny = _core.Plan.range(3, 1)
-    goods += [tiny.project([("out", _core.call(op, [_core.literal("a")], options))]).serialize() for op, _, options, _ in ORACLES if "pattern" in options]
+    goods += [
+        tiny.project([("out", _core.call(op, [_core.literal("a")], options))]).serialize()
+        for op, _, options, _ in ORACLES
+        if "pattern" in options
+    ]
     goods += [tiny.filter(_core.call("is_in", [_core.column("id")], {"value_set": pa.array([1, 2])})).serialize()]
     for good in goods:
         for _ in range(300):
             bad = bytearray(good)
             for _ in range(rng.randrange(1, 5)):
                 bad[rng.randrange(len(bad))] = rng.choice([0, 1, 2, 127, 255, rng.randrange(256)])
-            try:
+            with contextlib.suppress(ValueError, KeyError, TypeError, OSError, RuntimeError, MemoryError):
                 _core.Plan.deserialize(bytes(bad))
-            except (ValueError, KeyError, TypeError, OSError, RuntimeError, MemoryError):
-                pass

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-
 from millstream import _core
 
 ENGINE = _core.Engine(num_cpus=2, memory_limit=256 << 20)
@@ -21,7 +20,9 @@ def read(*paths, **options):
 
 
 def open_stream(plan, batch_size=1000):
-    return _core.execute(ENGINE, plan, seed=1, epoch=0, batch_size=batch_size, drop_last=False, prefetch_batches=1, preserve_order=True)
+    return _core.execute(
+        ENGINE, plan, seed=1, epoch=0, batch_size=batch_size, drop_last=False, prefetch_batches=1, preserve_order=True
+    )
 
 
 def table_of(plan):
@@ -51,7 +52,11 @@ def assert_same_rows(plan, expected):
 
 def write(path, rows=10, begin=0, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"a": range(begin, begin + rows), "b": [f"row {n}" for n in range(begin, begin + rows)]}), path, **options)
+    pq.write_table(
+        pa.table({"a": range(begin, begin + rows), "b": [f"row {n}" for n in range(begin, begin + rows)]}),
+        path,
+        **options,
+    )
     return path
 
 
@@ -59,7 +64,14 @@ def write(path, rows=10, begin=0, **options):
 
 
 def test_directories_are_walked_sorted_and_hidden_names_left_out(tmp_path):
-    for name in ("z.parquet", "b/2.parquet", "b/10.parquet", "_temporary/x.parquet", ".hidden.parquet", "b/_SUCCESS.parquet"):
+    for name in (
+        "z.parquet",
+        "b/2.parquet",
+        "b/10.parquet",
+        "_temporary/x.parquet",
+        ".hidden.parquet",
+        "b/_SUCCESS.parquet",
+    ):
         write(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not data")
     expected = [str(tmp_path / name) for name in ("b/10.parquet", "b/2.parquet", "z.parquet")]
@@ -69,7 +81,14 @@ def test_directories_are_walked_sorted_and_hidden_names_left_out(tmp_path):
 
 
 def test_patterns_match_component_by_component(tmp_path):
-    for name in ("x1/a.parquet", "x2/a.parquet", "x2/b.parquet", "y/a.parquet", "x1/_a.parquet", "x1/deep/er/a.parquet"):
+    for name in (
+        "x1/a.parquet",
+        "x2/a.parquet",
+        "x2/b.parquet",
+        "y/a.parquet",
+        "x1/_a.parquet",
+        "x1/deep/er/a.parquet",
+    ):
         write(tmp_path / name)
 
     def names(pattern):
@@ -139,15 +158,25 @@ def test_an_unknown_column_names_the_near_one(tmp_path):
 
 def test_only_the_columns_used_are_decoded(tmp_path):
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"a": range(1000), "b": [f"row {n}" for n in range(1000)]}), path, use_dictionary=False, compression="none")
+    pq.write_table(
+        pa.table({"a": range(1000), "b": [f"row {n}" for n in range(1000)]}),
+        path,
+        use_dictionary=False,
+        compression="none",
+    )
     chunk = pq.ParquetFile(path).metadata.row_group(0).column(1)
     damaged = bytearray(path.read_bytes())
-    damaged[chunk.data_page_offset : chunk.data_page_offset + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    damaged[chunk.data_page_offset : chunk.data_page_offset + chunk.total_compressed_size] = bytes(
+        chunk.total_compressed_size
+    )
     path.write_bytes(damaged)
     a = _core.column("a")
-    for plan in (read(path, columns=["a"]), read(path).project([("a", _core.call("add", [a, a]))]).filter(_core.parse_filter("a >= 0"))):
+    for plan in (
+        read(path, columns=["a"]),
+        read(path).project([("a", _core.call("add", [a, a]))]).filter(_core.parse_filter("a >= 0")),
+    ):
         assert len(table_of(plan)) == len(table_of(plan.random_shuffle("fixed", 1))) == 1000
-    with pytest.raises((ValueError, OSError), match="a.parquet, row group 0, column b"):
+    with pytest.raises((ValueError, OSError), match=r"a\.parquet, row group 0, column b"):
         table_of(read(path))
 
 
@@ -180,7 +209,9 @@ def test_a_long_table_is_read_by_all_lanes_and_keeps_its_order():
     plan = _core.Plan.from_arrow(pa.table({"a": pa.array(range(rows))}))
     assert plan.num_blocks() == 1
     assert table_of(plan)["a"].to_pylist() == list(range(rows))
-    assert table_of(plan.limit(300_000).filter(_core.parse_filter("a >= 299_990")))["a"].to_pylist() == list(range(299_990, 300_000))
+    assert table_of(plan.limit(300_000).filter(_core.parse_filter("a >= 299_990")))["a"].to_pylist() == list(
+        range(299_990, 300_000)
+    )
 
 
 # Files that differ
@@ -205,14 +236,21 @@ WIDENED = [
     (pa.null(), [None, None], pa.string(), ["x"]),
     (pa.null(), [None], pa.list_(pa.int64()), [[1]]),
     (pa.null(), [None], pa.struct({"x": pa.int8()}), [{"x": 1}]),
-    (pa.timestamp("ms"), [datetime.datetime(2020, 1, 1)], pa.timestamp("us"), [datetime.datetime(2020, 1, 1, 0, 0, 0, 7)]),
+    (
+        pa.timestamp("ms"),
+        [datetime.datetime(2020, 1, 1)],
+        pa.timestamp("us"),
+        [datetime.datetime(2020, 1, 1, 0, 0, 0, 7)],
+    ),
     (pa.list_(pa.int32()), [[1], None, []], pa.list_(pa.int64()), [[2**40]]),
     (pa.decimal128(5, 2), [decimal.Decimal("1.25")], pa.decimal128(9, 3), [decimal.Decimal("1234.125")]),
     (pa.string(), ["a", None], pa.large_string(), ["b"]),
 ]
 
 
-@pytest.mark.parametrize(("narrow", "narrow_values", "wide", "wide_values"), WIDENED, ids=lambda value: str(value).replace("/", ""))
+@pytest.mark.parametrize(
+    ("narrow", "narrow_values", "wide", "wide_values"), WIDENED, ids=lambda value: str(value).replace("/", "")
+)
 def test_narrower_types_are_brought_to_the_wider(tmp_path, narrow, narrow_values, wide, wide_values):
     one, two = pa.table({"x": pa.array(narrow_values, narrow)}), pa.table({"x": pa.array(wide_values, wide)})
     for first, second in ((one, two), (two, one)):
@@ -261,7 +299,9 @@ def test_files_and_row_groups_without_rows_or_columns_are_read(tmp_path):
     pq.write_table(pa.table({}), tmp_path / "2.parquet")
     assert table_of(read(tmp_path))["a"].to_pylist() == [1, 2, 3, 1, 2, 3]
     only_empty = read(tmp_path / "0.parquet")
-    assert only_empty.known_row_count() == 0 and only_empty.num_blocks() == 0 and table_of(only_empty.random_shuffle("fixed", 1)).num_rows == 0
+    assert only_empty.known_row_count() == 0
+    assert only_empty.num_blocks() == 0
+    assert table_of(only_empty.random_shuffle("fixed", 1)).num_rows == 0
     assert table_of(read(tmp_path / "2.parquet")).num_columns == 0
 
 
@@ -276,7 +316,13 @@ def damage(path, change):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda content: b"", lambda content: b"PAR1", lambda content: b"not Parquet at all", lambda content: content[:-20], lambda content: content[: len(content) // 2]],
+    [
+        lambda content: b"",
+        lambda content: b"PAR1",
+        lambda content: b"not Parquet at all",
+        lambda content: content[:-20],
+        lambda content: content[: len(content) // 2],
+    ],
     ids=["empty", "magic only", "text", "footer cut", "half"],
 )
 def test_a_file_that_is_not_parquet_or_cut_short_is_named_with_a_remedy(tmp_path, change):
@@ -284,7 +330,9 @@ def test_a_file_that_is_not_parquet_or_cut_short_is_named_with_a_remedy(tmp_path
     damage(write(tmp_path / "1.parquet"), change)
     damage(write(tmp_path / "2.parquet"), change)
     for _ in range(5):
-        with pytest.raises(ValueError, match=r"1\.parquet is not a readable Parquet file: .*write it again or leave it out"):
+        with pytest.raises(
+            ValueError, match=r"1\.parquet is not a readable Parquet file: .*write it again or leave it out"
+        ):
             read(tmp_path)
 
 
@@ -302,7 +350,9 @@ def test_a_page_that_fails_its_checksum_is_named(tmp_path, column, shuffled):
         return content
 
     plan = read(damage(path, flip))
-    with pytest.raises(ValueError, match=rf"a\.parquet, row group 1, column {column} cannot be decoded: .*write it again"):
+    with pytest.raises(
+        ValueError, match=rf"a\.parquet, row group 1, column {column} cannot be decoded: .*write it again"
+    ):
         table_of(plan.random_shuffle("fixed", 1) if shuffled else plan)
     assert len(table_of(read(path, columns=[name for name in ("a", "b", "s") if name != column]))) == 1000
 
@@ -321,14 +371,17 @@ def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path):
         table_of(plan)
 
 
-def test_random_damage_is_the_right_rows_or_a_named_error(tmp_path):
+def test_random_damage_is_never_a_crash_and_errors_name_their_place(tmp_path):
     seed = random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
     path = tmp_path / "a.parquet"
-    table = pa.table({"a": range(200), "b": [f"row {n % 7}" for n in range(200)], "l": [[n] * (n % 3) for n in range(200)]})
+    table = pa.table(
+        {"a": range(200), "b": [f"row {n % 7}" for n in range(200)], "l": [[n] * (n % 3) for n in range(200)]}
+    )
     pq.write_table(table, path, row_group_size=100, write_page_checksum=True)
     good = path.read_bytes()
+    errors = []
     for _ in range(150):
         bad = bytearray(good)
         for _ in range(rng.randrange(1, 4)):
@@ -336,8 +389,10 @@ def test_random_damage_is_the_right_rows_or_a_named_error(tmp_path):
         path.write_bytes(bad)
         try:
             table_of(read(path).filter(_core.parse_filter("a >= 50")))
-        except (ValueError, OSError, TypeError, KeyError, RuntimeError, MemoryError, NotImplementedError) as error:
-            assert "a.parquet" in str(error) or "column" in str(error), error
+        except (ValueError, OSError, TypeError, KeyError, RuntimeError, MemoryError) as error:
+            errors.append(str(error))
+    assert errors
+    assert [error for error in errors if "a.parquet" not in error and "column" not in error] == []
 
 
 def test_many_small_files_keep_their_order(tmp_path):
@@ -359,7 +414,9 @@ def pruned_and_right(path, text):
     both = [repr(row) for row in table_of(shuffled).to_pylist()]
     # The rows' keys are those of the whole set, so what is left keeps its order.
     kept = set(both)
-    assert both == [repr(row) for row in table_of(read(path).random_shuffle("fixed", 9)).to_pylist() if repr(row) in kept]
+    assert both == [
+        repr(row) for row in table_of(read(path).random_shuffle("fixed", 9)).to_pylist() if repr(row) in kept
+    ]
     return rows_scanned(plan)
 
 
@@ -375,7 +432,10 @@ def statistics(tmp_path_factory):
             "x": pa.array([math.nan if row == 50 else row / 2 for row in range(rows)], pa.float64()),
             "f": pa.array([row / 10 for row in range(rows)], pa.float32()),
             "s": [f"{row:04} {'long' * 40}" for row in range(rows)],
-            "t": pa.array([datetime.datetime(2020, 1, 1) + datetime.timedelta(hours=row) for row in range(rows)], pa.timestamp("us")),
+            "t": pa.array(
+                [datetime.datetime(2020, 1, 1) + datetime.timedelta(hours=row) for row in range(rows)],
+                pa.timestamp("us"),
+            ),
             "flag": [row >= 300 for row in range(rows)],
             "d": pa.array([decimal.Decimal(row) for row in range(rows)], pa.decimal128(9, 2)),
             "k": pa.array(["low" if row < 200 else "up" for row in range(rows)]).dictionary_encode(),
@@ -446,6 +506,13 @@ def test_a_file_without_the_column_or_without_statistics_is_right_too(tmp_path):
     assert pruned_and_right(tmp_path, "b != 1") == 3
 
 
+def test_a_constant_that_rounds_in_the_columns_type_prunes_nothing_that_it_meets(tmp_path):
+    pq.write_table(pa.table({"x": pa.array([1, 1], pa.int8())}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"x": pa.array([1.5, 2.5], pa.float32())}), tmp_path / "2.parquet")
+    for text in ("x == 1.00000001", "x > 1.5000000001", "x >= 1.5000000001", "x == 1e300", "x != 1.00000001"):
+        pruned_and_right(tmp_path, text)
+
+
 def test_random_filters_on_random_data_lose_no_row(tmp_path):
     seed = random.randrange(2**32)
     print("seed", seed)
@@ -459,19 +526,30 @@ def test_random_filters_on_random_data_lose_no_row(tmp_path):
         table = pa.table(
             {
                 "i": pa.array([maybe(rng.randrange(-5, 6)) for _ in range(rows)], rng.choice([pa.int8(), pa.int64()])),
-                "x": pa.array([maybe(rng.choice([math.nan, -0.0, 0.0, 1.5, -2.5, math.inf])) for _ in range(rows)], rng.choice([pa.float32(), pa.float64()])),
+                "x": pa.array(
+                    [maybe(rng.choice([math.nan, -0.0, 0.0, 1.5, -2.5, math.inf])) for _ in range(rows)],
+                    rng.choice([pa.float32(), pa.float64()]),
+                ),
                 "s": pa.array([maybe(rng.choice(["", "a", "ab", "é"])) for _ in range(rows)], pa.string()),
                 "f": pa.array([maybe(rng.random() < 0.5) for _ in range(rows)], pa.bool_()),
             }
         )
         if rng.random() < 0.3:
             table = table.drop(["s"]) if file else table
-        pq.write_table(table, tmp_path / f"{file}.parquet", row_group_size=rng.randrange(1, 8), write_statistics=rng.random() < 0.9)
+        pq.write_table(
+            table, tmp_path / f"{file}.parquet", row_group_size=rng.randrange(1, 8), write_statistics=rng.random() < 0.9
+        )
 
     def condition(depth):
         if depth == 0 or rng.random() < 0.3:
             left, right = rng.choice(
-                [("i", rng.randrange(-7, 8)), ("x", rng.choice([0.0, 1.5, -2.5, 9.0])), ("s", repr(rng.choice(["", "a", "b"]))), ("i", 1.5), ("x", 1)]
+                [
+                    ("i", rng.randrange(-7, 8)),
+                    ("x", rng.choice([0.0, 1.5, -2.5, 9.0])),
+                    ("s", repr(rng.choice(["", "a", "b"]))),
+                    ("i", 1.5),
+                    ("x", 1),
+                ]
             )
             return rng.choice(
                 [
