@@ -155,6 +155,12 @@ def test_the_text_of_a_set_shows_its_columns(rows):
     assert "flights" in repr(rows)
 
 
+def test_the_text_of_a_set_in_memory_shows_its_first_rows():
+    text = repr(ms.from_items([{"a": 1, "s": "x" * 50}, {"a": None, "s": None}]))
+    assert text.splitlines()[6:8] == [f"│ 1     ┆ {'x' * 39}… │", f"│ None  ┆ None{' ' * 36} │"]
+    assert text.splitlines()[-1] == "(Showing 2 of 2 rows)"
+
+
 def test_a_set_has_a_name_and_copies(rows):
     rows.set_name("a")
     copied = ms.Dataset.copy(rows)
