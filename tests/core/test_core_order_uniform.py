@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-import _core
+from millstream import _core
 
 FALSE_ALARM = 1e-6
 DEVIATIONS = NormalDist().inv_cdf(1 - FALSE_ALARM / 2)  # 4.9

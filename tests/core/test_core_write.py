@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import _core
+from millstream import _core
 
 ROWS = 20_000
 
