@@ -113,6 +113,72 @@ def test_texts_join_and_have_functions():
     assert evaluate(col("s").str.contains("b"), s=texts) == [True, None, False]
 
 
+STRINGS = ["Ab c", None, "  7x7 ", ""]
+
+
+@pytest.mark.parametrize(
+    ("ours", "python"),
+    [
+        (lambda s: s.byte_len(), lambda t: len(t.encode())),
+        (lambda s: s.capitalize(), str.capitalize),
+        (lambda s: s.title(), str.title),
+        (lambda s: s.swapcase(), str.swapcase),
+        (lambda s: s.reverse(), lambda t: t[::-1]),
+        (lambda s: s.is_ascii(), str.isascii),
+        (lambda s: s.starts_with("ab", ignore_case=True), lambda t: t.lower().startswith("ab")),
+        (lambda s: s.match("%b%"), lambda t: "b" in t),
+        (lambda s: s.match_regex("^A"), lambda t: t.startswith("A")),
+        (lambda s: s.find("7"), lambda t: t.find("7")),
+        (lambda s: s.count("7"), lambda t: t.count("7")),
+        (lambda s: s.replace("7", "eight", max_replacements=1), lambda t: t.replace("7", "eight", 1)),
+        (lambda s: s.replace_regex("[0-9]", "#"), lambda t: t.replace("7", "#")),
+        (lambda s: s.strip(), str.strip),
+        (lambda s: s.lstrip(" 7"), lambda t: t.lstrip(" 7")),
+        (lambda s: s.rstrip(), str.rstrip),
+        (lambda s: s.lpad(6, "."), lambda t: t.rjust(6, ".")),
+        (lambda s: s.rpad(6), lambda t: t.ljust(6)),
+        (lambda s: s.slice(1, 3), lambda t: t[1:3]),
+        (lambda s: s.slice(1), lambda t: t[1:]),
+    ],
+)
+def test_functions_of_texts_agree_with_python(ours, python):
+    expression = ours(col("s").str)
+    assert evaluate(expression, s=STRINGS) == by_python(python, STRINGS)
+    assert eval(repr(expression), {"col": col}).structurally_equals(expression)
+
+
+def test_functions_of_times_agree_with_python():
+    import datetime
+
+    times = [datetime.datetime(2013, 1, 31, 23, 59, 30), None, datetime.datetime(1969, 12, 31, 1, 2, 3)]
+    for part in ("year", "month", "day", "hour", "minute", "second"):
+        assert evaluate(getattr(col("t").dt, part)(), t=times) == by_python(
+            lambda t, part=part: getattr(t, part), times
+        )
+    assert evaluate(col("t").dt.floor("hour"), t=times)[0] == datetime.datetime(2013, 1, 31, 23)
+    assert evaluate(col("t").dt.ceil("day"), t=times)[0] == datetime.datetime(2013, 2, 1)
+    assert evaluate(col("t").dt.round("minute"), t=times)[2] == datetime.datetime(1969, 12, 31, 1, 2)
+    assert evaluate(col("t").dt.strftime("%Y-%m"), t=times)[0] == "2013-01"
+
+
+def test_lists_and_structs_give_their_parts():
+    assert evaluate(col("a").list.len(), a=[[1, 2], None, []]) == [2, None, 0]
+    assert evaluate(col("a").list.get(1), a=[[1, 2], [3, 4]]) == [2, 4]
+    assert evaluate(col("a").list[0], a=[[1, 2], [3, 4]]) == [1, 3]
+    assert evaluate(col("a").struct.field("x"), a=[{"x": 1}, {"x": None}]) == [1, None]
+    assert evaluate(col("a").struct["x"] + 1, a=[{"x": 1}]) == [2]
+
+
+@pytest.mark.parametrize("name", ["exp", "ln", "log10", "log2", "sin", "cos", "tan", "asin", "acos", "atan"])
+def test_functions_of_numbers_agree_with_python(name):
+    values = [0.25, 0.5, 1.0, None]
+    python = getattr(math, {"ln": "log"}.get(name, name))
+    assert evaluate(getattr(col("a"), name)(), a=values)[:3] == pytest.approx([python(a) for a in values[:3]])
+    assert evaluate(col("a").trunc(), a=[1.5, -1.5]) == [1.0, -1.0]
+    assert evaluate(col("a").sign(), a=[1.5, -1.5]) == [1.0, -1.0]
+    assert evaluate(col("a").is_nan(), a=[math.nan, 1.0, None]) == [True, False, None]
+
+
 def test_casts_take_arrow_types_and_their_names():
     assert evaluate(col("a").cast(pa.float32()), a=[1]) == [1.0]
     assert evaluate(col("a").cast("string"), a=[1]) == ["1"]
