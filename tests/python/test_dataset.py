@@ -1,8 +1,9 @@
 """What a data set gives: columns, rows, whole results."""
 
-import millstream as ms
 import pyarrow as pa
 import pytest
+
+import millstream as ms
 from millstream import col
 
 
