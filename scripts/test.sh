@@ -19,6 +19,6 @@ export CCACHE_BASEDIR="$PWD" CCACHE_SLOPPINESS=pch_defines,time_macros,include_f
 cmake --preset python
 cmake --build --preset python
 ctest --preset python
-ruff check python tests
+ruff check python tests/python
 mypy
 PYTHONPATH="$PWD/python" python -m pytest tests

@@ -40,7 +40,7 @@ def literal(value: Any) -> Expression:
     """None, bool, int, float, str, bytes, or an Arrow array of one value."""
 
 def call(op: str, args: Sequence[Expression], options: dict[str, Any] = {}) -> Expression:
-    """Operators: src/bindings/expression.cc lists them. ValueError for an unknown one."""
+    """Operators and their options: src/plan/functions.cc lists them. ValueError for an unknown one."""
 
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""

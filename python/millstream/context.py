@@ -103,13 +103,24 @@ class DataContext:
         """A copy that shares nothing with this one."""
         return copy.deepcopy(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._changed(), self._configs)
+
+    def _changed(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in self.__dict__.items()
+            if name != "_configs" and (name not in RAY_SETTINGS or RAY_SETTINGS[name] != value)
+        }
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"DataContext has no field {name!r}")
 
     def __repr__(self) -> str:
-        changed = {
-            name: value
-            for name, value in self.__dict__.items()
-            if not name.startswith("_") and (name not in RAY_SETTINGS or RAY_SETTINGS[name] != value)
-        }
-        return f"DataContext({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        return f"DataContext({', '.join(f'{name}={value!r}' for name, value in self._changed().items())})"
+
+
+def _restore(changed: dict[str, Any], configs: dict[str, Any]) -> DataContext:
+    context = DataContext()
+    context.__dict__.update(changed, _configs=configs)
+    return context

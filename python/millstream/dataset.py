@@ -310,7 +310,7 @@ class Dataset:
         return (_as or type(ds))(ds._plan, context, ds._name)
 
     def __repr__(self) -> str:
-        return describe_dataset(self)
+        return describe_dataset(self, note="(rows are read when asked for)")
 
     def __bool__(self) -> bool:
         return True
@@ -326,9 +326,6 @@ class Dataset:
         return _restore, (type(self), self._plan.serialize(), self._context, self._name)
 
     # ---- inside ----
-    def _kind_text(self) -> str:
-        return "(rows are read when asked for)"
-
     def _with(self, plan: _core.Plan) -> Dataset:
         return Dataset(plan, self._context, self._name)
 

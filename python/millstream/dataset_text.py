@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from millstream.dataset import Dataset
@@ -10,30 +11,35 @@ if TYPE_CHECKING:
 _CELL_WIDTH_MAX = 40
 
 
-def describe_dataset(dataset: Dataset) -> str:
-    """Rows and columns, each column's name and type. Runs nothing."""
+def describe_dataset(dataset: Dataset, preview: Sequence[dict[str, Any]] = (), note: str = "") -> str:
+    """Rows and columns, each column's name and type, then the rows of `preview` and a note. Runs nothing."""
     schema = dataset.schema()
     rows = dataset._plan.known_row_count()
     lines = [] if dataset.name is None else [f"name: {dataset.name}"]
     lines.append(f"shape: ({'?' if rows is None else rows}, {len(schema.names)})")
     if schema.names:
-        lines += _table([_cells(name, type_) for name, type_ in zip(schema.names, schema.type_names, strict=True)])
-    return "\n".join([*lines, dataset._kind_text()])
-
-
-def _cells(name: str, type_: str) -> tuple[str, str, str]:
-    return _short(name), "---", _short(type_)
+        heads = [
+            [_short(name), "---", _short(type_)] for name, type_ in zip(schema.names, schema.type_names, strict=True)
+        ]
+        lines += _table(heads, [[_short(str(value)) for value in row.values()] for row in preview])
+    return "\n".join([*lines, note])
 
 
 def _short(text: str) -> str:
+    text = text.replace("\n", " ")
     return text if len(text) <= _CELL_WIDTH_MAX else text[: _CELL_WIDTH_MAX - 1] + "…"
 
 
-def _table(columns: list[tuple[str, str, str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in columns]
-    edge = ["─" * (width + 2) for width in widths]
-    body = [
-        "│" + "┆".join(f" {cell:<{width}} " for cell, width in zip(row, widths, strict=True)) + "│"
-        for row in zip(*columns, strict=True)
-    ]
-    return ["╭" + "┬".join(edge) + "╮", *body, "╰" + "┴".join(edge) + "╯"]
+def _table(heads: list[list[str]], rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, [*head, *(row[index] for row in rows)])) for index, head in enumerate(heads)]
+
+    def rule(left: str, line: str, joint: str, right: str) -> str:
+        return left + joint.join(line * (width + 2) for width in widths) + right
+
+    def cells(row: Sequence[str]) -> str:
+        return "│" + "┆".join(f" {cell:<{width}} " for cell, width in zip(row, widths, strict=True)) + "│"
+
+    body = [cells(row) for row in zip(*heads, strict=True)]
+    if rows:
+        body += [rule("╞", "═", "╪", "╡"), *map(cells, rows)]
+    return [rule("╭", "─", "┬", "╮"), *body, rule("╰", "─", "┴", "╯")]

@@ -24,13 +24,32 @@ _SYMBOLS = {
 }
 _PREFIXES = {"negate": "-", "not": "~"}
 _METHODS = {
-    "upper": "str.upper",
-    "lower": "str.lower",
     "length": "str.len",
-    "starts_with": "str.starts_with",
-    "ends_with": "str.ends_with",
-    "contains": "str.contains",
+    "byte_length": "str.byte_len",
+    "match_like": "str.match",
+    "pad_left": "str.lpad",
+    "pad_right": "str.rpad",
+    "strip_characters": "str.strip",
+    "lstrip_characters": "str.lstrip",
+    "rstrip_characters": "str.rstrip",
+    "ceil_temporal": "dt.ceil",
+    "floor_temporal": "dt.floor",
+    "round_temporal": "dt.round",
+    "list_length": "list.len",
+    "list_element": "list.get",
+    "struct_field": "struct.field",
+    **{name: f"dt.{name}" for name in ("year", "month", "day", "hour", "minute", "second", "strftime")},
+    **{
+        name: f"str.{name}"
+        for name in (
+            *("upper", "lower", "capitalize", "title", "swapcase", "reverse", "is_alpha", "is_alnum", "is_digit"),
+            *("is_decimal", "is_numeric", "is_space", "is_lower", "is_upper", "is_title", "is_printable", "is_ascii"),
+            *("starts_with", "ends_with", "contains", "match_regex", "find", "find_regex", "count", "count_regex"),
+            *("replace", "replace_regex", "strip", "lstrip", "rstrip", "center", "slice"),
+        )
+    },
 }
+_WRITTEN_WITH_NAME = frozenset({"safe", "ignore_case", "max_replacements", "padding", "stop", "step"})
 
 
 def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) -> str:
@@ -38,12 +57,12 @@ def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) 
     if op in _SYMBOLS:
         return f"({args[0]!r} {_SYMBOLS[op]} {args[1]!r})"
     if op in _PREFIXES:
-        return f"{_PREFIXES[op]}{args[0]!r}"
-    rest = [repr(arg) for arg in args[1:]]
+        return f"({_PREFIXES[op]}{args[0]!r})"
+    rest = [repr(getattr(arg, "value", arg)) for arg in args[1:]]
     for name, value in options:
         text = repr(list(value)) if isinstance(value, tuple) else repr(value)
         if (name, value) != ("safe", True):
-            rest.append(f"safe={text}" if name == "safe" else text)
+            rest.append(f"{name}={text}" if name in _WRITTEN_WITH_NAME else text)
     return f"{args[0]!r}.{_METHODS.get(op, op)}({', '.join(rest)})"
 
 

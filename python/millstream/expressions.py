@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
 from millstream.expression_calls import call_text, lower_call
+
+if TYPE_CHECKING:
+    from millstream.expression_namespaces import (
+        ListExpressions,
+        StringExpressions,
+        StructExpressions,
+        TimeExpressions,
+    )
 
 
 class Expr:
@@ -171,6 +179,58 @@ class Expr:
         """Rounded to the nearest whole number, halves to the even one."""
         return CallExpr("round", (self,))
 
+    def trunc(self) -> Expr:
+        """Without its fraction."""
+        return CallExpr("trunc", (self,))
+
+    def sign(self) -> Expr:
+        """-1, 0 or 1, as the value's sign."""
+        return CallExpr("sign", (self,))
+
+    def exp(self) -> Expr:
+        """e to the power of the value."""
+        return CallExpr("exp", (self,))
+
+    def ln(self) -> Expr:
+        """The natural logarithm."""
+        return CallExpr("ln", (self,))
+
+    def log10(self) -> Expr:
+        """The logarithm to base 10."""
+        return CallExpr("log10", (self,))
+
+    def log2(self) -> Expr:
+        """The logarithm to base 2."""
+        return CallExpr("log2", (self,))
+
+    def sin(self) -> Expr:
+        """The sine of radians."""
+        return CallExpr("sin", (self,))
+
+    def cos(self) -> Expr:
+        """The cosine of radians."""
+        return CallExpr("cos", (self,))
+
+    def tan(self) -> Expr:
+        """The tangent of radians."""
+        return CallExpr("tan", (self,))
+
+    def asin(self) -> Expr:
+        """The inverse sine, in radians."""
+        return CallExpr("asin", (self,))
+
+    def acos(self) -> Expr:
+        """The inverse cosine, in radians."""
+        return CallExpr("acos", (self,))
+
+    def atan(self) -> Expr:
+        """The inverse tangent, in radians."""
+        return CallExpr("atan", (self,))
+
+    def is_nan(self) -> Expr:
+        """True where the value is not a number; null stays null."""
+        return CallExpr("is_nan", (self,))
+
     # ---- other ----
     def fill_null(self, value: Any) -> Expr:
         """The value, or `value` where it is null."""
@@ -184,10 +244,34 @@ class Expr:
         """
         return CallExpr("cast", (self,), (("type", target_type), ("safe", safe)))
 
+    # ---- functions of one kind of column ----
     @property
     def str(self) -> StringExpressions:
-        """Functions of text columns."""
+        """Functions of texts."""
+        from millstream.expression_namespaces import StringExpressions
+
         return StringExpressions(self)
+
+    @property
+    def dt(self) -> TimeExpressions:
+        """Functions of dates and times."""
+        from millstream.expression_namespaces import TimeExpressions
+
+        return TimeExpressions(self)
+
+    @property
+    def list(self) -> ListExpressions:
+        """Functions of lists."""
+        from millstream.expression_namespaces import ListExpressions
+
+        return ListExpressions(self)
+
+    @property
+    def struct(self) -> StructExpressions:
+        """Fields of structs."""
+        from millstream.expression_namespaces import StructExpressions
+
+        return StructExpressions(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -251,42 +335,6 @@ class CallExpr(Expr):
 
     def __repr__(self) -> str:
         return call_text(self.op, self.args, self.options)
-
-
-class StringExpressions:
-    """Functions of a text column: `col("name").str.upper()`."""
-
-    def __init__(self, expr: Expr) -> None:
-        self._expr = expr
-
-    def upper(self) -> Expr:
-        """In capital letters."""
-        return CallExpr("upper", (self._expr,))
-
-    def lower(self) -> Expr:
-        """In small letters."""
-        return CallExpr("lower", (self._expr,))
-
-    def len(self) -> Expr:
-        """Characters in the text."""
-        return CallExpr("length", (self._expr,))
-
-    def starts_with(self, pattern: str) -> Expr:
-        """True where the text begins with `pattern`."""
-        return self._match("starts_with", pattern)
-
-    def ends_with(self, pattern: str) -> Expr:
-        """True where the text ends with `pattern`."""
-        return self._match("ends_with", pattern)
-
-    def contains(self, pattern: str) -> Expr:
-        """True where `pattern` is anywhere in the text."""
-        return self._match("contains", pattern)
-
-    def _match(self, op: str, pattern: str) -> Expr:
-        if not isinstance(pattern, str):
-            raise TypeError(f"{op} takes a text, not {type(pattern).__name__}")
-        return CallExpr(op, (self._expr,), (("pattern", pattern),))
 
 
 def col(name: str) -> ColumnExpr:

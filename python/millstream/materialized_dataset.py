@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from millstream import _core
 from millstream.dataset import Dataset
+from millstream.dataset_text import describe_dataset
+
+_PREVIEW_ROWS = 10
 
 
 class MaterializedDataset(Dataset):
@@ -12,13 +15,13 @@ class MaterializedDataset(Dataset):
     It pickles with its rows up to 16 MiB; ValueError for more: write them to Parquet and read that.
     """
 
-    def _kind_text(self) -> str:
-        return "(rows are in memory)"
+    def __repr__(self) -> str:
+        rows = self.take(_PREVIEW_ROWS)
+        return describe_dataset(self, rows, f"(Showing {len(rows)} of {self.count()} rows)")
 
 
 def materialize(dataset: Dataset) -> MaterializedDataset:
     """Runs the plan and holds its rows."""
-    schema = dataset._plan.schema()
     batches = list(dataset._batches_once(dataset._plan, batch_size=1 << 16))
-    plan = _core.Plan.from_batches(schema, batches)
+    plan = _core.Plan.from_batches(dataset._plan.schema(), batches)
     return MaterializedDataset(plan, dataset._context, dataset._name)

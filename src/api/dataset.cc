@@ -7,7 +7,9 @@
 #include "format/parquet/parquet_dataset.h"
 #include "ingest/execute.h"
 #include "ops/table_source.h"
+#include "plan/blocks.h"
 #include "plan/near_names.h"
+#include "plan/read_parquet.h"
 
 namespace millstream {
 namespace {
@@ -68,12 +70,10 @@ Status ForEachBatch(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, 
 Dataset::Dataset(Context context, std::shared_ptr<const PlanNode> plan) : context_(std::move(context)), plan_(std::move(plan)) {}
 
 Result<Dataset> Dataset::ReadParquet(const Context& context, const std::vector<std::string>& paths, const ReadParquetOptions& options) {
-  const auto& env = context.engine_->env();
-  ARROW_ASSIGN_OR_RAISE(auto files, ListFiles(*env, paths, ".parquet"));
-  ARROW_ASSIGN_OR_RAISE(const auto parquet, ParquetDataset::Make(env, std::move(files)));
-  const Dataset all(context, SourcePlan("ReadParquet", parquet, parquet));
-  if (options.columns.empty()) return all;
-  return all.SelectColumns(options.columns);
+  const Engine& engine = *context.engine_;
+  const auto columns = options.columns.empty() ? std::nullopt : std::optional(options.columns);
+  ARROW_ASSIGN_OR_RAISE(auto plan, ReadParquetPlan(engine.env(), engine.scheduler().get(), paths, columns));
+  return Dataset(context, std::move(plan));
 }
 
 Result<Dataset> Dataset::FromTable(const Context& context, const arrow::Table& table) {
@@ -91,8 +91,8 @@ Result<Dataset> Dataset::FromBatches(const Context& context, std::shared_ptr<arr
 
 Result<Dataset> Dataset::Range(const Context& context, int64_t rows, int64_t blocks) {
   if (rows < 0 || blocks < 1) return MakeError(ErrorKind::kInvalidArgument, "a range has at least 0 rows in at least 1 block");
-  ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows, blocks));
-  return Dataset(context, SourcePlan("Range", std::move(source)));
+  ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows));
+  return Dataset(context, SourcePlan("Range", std::move(source), nullptr, std::min(blocks, kBlocksMax)));
 }
 
 Result<Dataset> Dataset::Filter(const Expr& condition) const {
@@ -166,7 +166,7 @@ Result<int64_t> Dataset::Count() const {
   return rows;
 }
 
-int64_t Dataset::NumBlocks() const { return static_cast<int64_t>(SourceOf(*plan_).source->tasks().size()); }
+int64_t Dataset::NumBlocks() const { return static_cast<int64_t>(BlockStarts(SourceOf(*plan_)).size()) - 1; }
 
 std::vector<std::string> Dataset::InputFiles() const {
   std::vector<std::string> paths;

@@ -51,7 +51,7 @@ Expr IfElse(const Expr& condition, const Expr& then, const Expr& otherwise) { re
 Expr operator+(const Expr& a, const Expr& b) { return Call("add_checked", {a, b}); }
 Expr operator-(const Expr& a, const Expr& b) { return Call("subtract_checked", {a, b}); }
 Expr operator*(const Expr& a, const Expr& b) { return Call("multiply_checked", {a, b}); }
-Expr operator/(const Expr& a, const Expr& b) { return Call("divide_checked", {a, b}); }
+Expr operator/(const Expr& a, const Expr& b) { return Call("divide", {a, b}); }
 Expr operator-(const Expr& a) { return Call("negate_checked", {a}); }
 Expr operator==(const Expr& a, const Expr& b) { return Call("equal", {a, b}); }
 Expr operator!=(const Expr& a, const Expr& b) { return Call("not_equal", {a, b}); }

@@ -1,7 +1,7 @@
 #include "plan/expression.h"
 
 #include <arrow/array/builder_base.h>
-#include <arrow/compute/api.h>
+#include <arrow/compute/cast.h>
 #include <arrow/compute/initialize.h>
 #include <arrow/scalar.h>
 #include <nanobind/stl/optional.h>
@@ -9,42 +9,31 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <unordered_map>
+#include <algorithm>
 
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
 #include "bindings/register.h"
+#include "plan/functions.h"
+#include "plan/parse_filter.h"
 
 namespace nb = nanobind;
 
 namespace millstream {
 namespace {
 
-/// Operators as Python and ray.data name them, and the Arrow function each is.
-const std::unordered_map<std::string, std::string>& Functions() {
-  static const std::unordered_map<std::string, std::string> functions = {
-      {"add", "add_checked"},       {"subtract", "subtract_checked"},
-      {"multiply", "multiply_checked"}, {"divide", "divide"},
-      {"floor_divide", "floor_divide"}, {"modulo", "modulo"},
-      {"power", "power_checked"},   {"negate", "negate_checked"},
-      {"abs", "abs_checked"},       {"equal", "equal"},
-      {"not_equal", "not_equal"},   {"less", "less"},
-      {"less_equal", "less_equal"}, {"greater", "greater"},
-      {"greater_equal", "greater_equal"}, {"and", "and_kleene"},
-      {"or", "or_kleene"},          {"not", "invert"},
-      {"is_null", "is_null"},       {"is_not_null", "is_valid"},
-      {"floor", "floor"},           {"ceil", "ceil"},
-      {"round", "round"},           {"upper", "utf8_upper"},
-      {"lower", "utf8_lower"},      {"length", "utf8_length"},
-      {"if_else", "if_else"},       {"fill_null", "coalesce"},
-  };
-  return functions;
+arrow::Datum IntegerOf(nb::handle value) {
+  int64_t number = 0;
+  if (nb::try_cast(value, number)) return arrow::Datum(number);
+  uint64_t large = 0;
+  if (nb::try_cast(value, large)) return arrow::Datum(large);
+  throw nb::value_error("an integer literal must fit 64 bits");
 }
 
 arrow::Datum ScalarOf(nb::handle value) {
   if (value.is_none()) return arrow::Datum(std::make_shared<arrow::NullScalar>());
   if (PyBool_Check(value.ptr())) return arrow::Datum(nb::cast<bool>(value));
-  if (PyLong_Check(value.ptr())) return arrow::Datum(nb::cast<int64_t>(value));
+  if (PyLong_Check(value.ptr())) return IntegerOf(value);
   if (PyFloat_Check(value.ptr())) return arrow::Datum(nb::cast<double>(value));
   if (PyUnicode_Check(value.ptr())) return arrow::Datum(std::make_shared<arrow::StringScalar>(nb::cast<std::string>(value)));
   if (PyBytes_Check(value.ptr())) {
@@ -85,27 +74,30 @@ std::shared_ptr<arrow::Array> ArrayOf(nb::handle values) {
   return ValueOrRaise(builder->Finish());
 }
 
-ExpressionPtr Wrap(arrow::compute::Expression tree) { return std::make_shared<Expression>(std::move(tree)); }
+/// A Python value as the kind of option that `fallback` is.
+OptionValue OptionOf(nb::handle value, const OptionValue& fallback) {
+  if (std::holds_alternative<bool>(fallback)) return nb::cast<bool>(value);
+  if (std::holds_alternative<int64_t>(fallback)) return nb::cast<int64_t>(value);
+  if (std::holds_alternative<std::string>(fallback)) return nb::cast<std::string>(value);
+  if (std::holds_alternative<std::shared_ptr<arrow::Array>>(fallback)) return ArrayOf(value);
+  return ImportType(value);
+}
+
+NamedOptions OptionsOf(const std::string& op, const nb::dict& options) {
+  const OptionsForm* form = ValueOrRaise(OptionsOfOperator(op));
+  NamedOptions named;
+  for (const auto& [key, value] : options) {
+    const auto name = nb::cast<std::string>(key);
+    if (form == nullptr) throw nb::value_error((op + " has no option " + name).c_str());
+    const auto field = std::find_if(form->fields.begin(), form->fields.end(), [&](const OptionField& known) { return name == known.name; });
+    if (field == form->fields.end()) throw nb::value_error((op + " has no option " + name).c_str());
+    named.emplace_back(name, OptionOf(value, field->fallback));
+  }
+  return named;
+}
 
 ExpressionPtr Call(const std::string& op, const std::vector<ExpressionPtr>& arguments, const nb::dict& options) {
-  std::vector<arrow::compute::Expression> trees;
-  for (const auto& argument : arguments) trees.push_back(argument->tree());
-  auto text = [&](const char* key) { return nb::cast<std::string>(options[key]); };
-  if (op == "is_in") {
-    return Wrap(arrow::compute::call("is_in", std::move(trees), arrow::compute::SetLookupOptions(ArrayOf(options["value_set"]))));
-  }
-  if (op == "cast") {
-    const bool safe = !options.contains("safe") || nb::cast<bool>(options["safe"]);
-    return Wrap(arrow::compute::call("cast", std::move(trees),
-                                     safe ? arrow::compute::CastOptions::Safe(ImportType(options["type"])) : arrow::compute::CastOptions::Unsafe(ImportType(options["type"]))));
-  }
-  if (op == "starts_with" || op == "ends_with" || op == "contains") {
-    const std::string function = op == "contains" ? "match_substring" : op;
-    return Wrap(arrow::compute::call(function, std::move(trees), arrow::compute::MatchSubstringOptions(text("pattern"))));
-  }
-  const auto found = Functions().find(op);
-  if (found == Functions().end()) throw nb::value_error(("unknown operation " + op).c_str());
-  return Wrap(arrow::compute::call(found->second, std::move(trees)));
+  return ValueOrRaise(CallOperator(op, arguments, OptionsOf(op, options)));
 }
 
 }  // namespace
@@ -123,6 +115,7 @@ void RegisterExpression(nb::module_& module) {
   module.def("call", [](const std::string& op, const std::vector<std::shared_ptr<Expression>>& arguments, const nb::dict& options) {
     return std::const_pointer_cast<Expression>(Call(op, {arguments.begin(), arguments.end()}, options));
   }, nb::arg("op"), nb::arg("args"), nb::arg("options") = nb::dict());
+  module.def("parse_filter", [](const std::string& text) { return std::const_pointer_cast<Expression>(ValueOrRaise(ParseFilter(text))); }, nb::arg("text"));
 }
 
 }  // namespace millstream

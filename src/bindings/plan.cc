@@ -12,8 +12,10 @@
 #include "bindings/register.h"
 #include "exec/engine.h"
 #include "ops/table_source.h"
+#include "plan/blocks.h"
 #include "plan/fingerprint.h"
 #include "plan/plan_serial.h"
+#include "plan/read_parquet.h"
 
 namespace nb = nanobind;
 
@@ -28,33 +30,36 @@ struct PySchema {
   std::shared_ptr<arrow::Schema> schema;
 };
 
+void CheckBlocks(int64_t blocks) {
+  if (blocks < 0 || blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());
+}
+
+Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
+  CheckBlocks(blocks);
+  Result<PlanPtr> plan = nullptr;
+  {
+    const ReleaseGil release;
+    const Status alive = engine.CheckAlive();
+    plan = alive.ok() ? ReadParquetPlan(engine.env(), engine.scheduler().get(), paths, columns, blocks) : Result<PlanPtr>(alive);
+  }
+  return Mutable(ValueOrRaise(std::move(plan)));
+}
+
+Plan FromArrow(nb::handle object, int64_t blocks) {
+  CheckBlocks(blocks);
+  auto table = ImportTable(object);
+  return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches))), nullptr, blocks));
+}
+
+Plan Range(int64_t rows, int64_t blocks) {
+  CheckBlocks(blocks);
+  return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows)), nullptr, blocks));
+}
+
 Plan Project(const Plan& plan, const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
   NamedExpressions named;
   for (const auto& [name, expression] : columns) named.emplace_back(name, expression);
   return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
-}
-
-Plan Select(const Plan& plan, const std::vector<std::string>& names) {
-  NamedExpressions named;
-  for (const auto& name : names) named.emplace_back(name, ColumnExpression(name));
-  return Mutable(ValueOrRaise(ProjectPlan(plan, std::move(named))));
-}
-
-void RefuseBlocks(int64_t blocks) {
-  if (blocks != 0) throw nb::value_error("a number of blocks cannot be chosen yet");
-}
-
-Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
-  RefuseBlocks(blocks);
-  Result<std::shared_ptr<const ParquetDataset>> dataset = nullptr;
-  {
-    const ReleaseGil release;
-    auto files = ListFiles(*engine.env(), paths, ".parquet");
-    dataset = files.ok() ? ParquetDataset::Make(engine.env(), std::move(*files)) : Result<std::shared_ptr<const ParquetDataset>>(files.status());
-  }
-  const auto parquet = ValueOrRaise(std::move(dataset));
-  const Plan plan = Mutable(SourcePlan("ReadParquet", parquet, parquet));
-  return columns.has_value() ? Select(plan, *columns) : plan;
 }
 
 SeedKind SeedKindOf(const std::string& name) {
@@ -129,13 +134,9 @@ void RegisterPlan(nb::module_& module) {
       .def("__arrow_c_schema__", [](const PySchema& self) { return ExportSchema(*self.schema); });
   nb::class_<PlanNode>(module, "Plan")
       .def_static("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("paths"), nb::kw_only(), nb::arg("columns") = nb::none(), nb::arg("blocks") = 0)
-      .def_static("from_arrow", [](nb::handle object, int64_t blocks) {
-        RefuseBlocks(blocks);
-        auto table = ImportTable(object);
-        return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches)))));
-      }, nb::arg("table"), nb::kw_only(), nb::arg("blocks") = 0)
+      .def_static("from_arrow", &FromArrow, nb::arg("table"), nb::kw_only(), nb::arg("blocks") = 0)
       .def_static("from_batches", &FromBatches, nb::arg("schema"), nb::arg("batches"))
-      .def_static("range", [](int64_t rows, int64_t tasks) { return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows, tasks)))); })
+      .def_static("range", &Range, nb::arg("rows"), nb::arg("blocks"))
       .def("filter", [](const Plan& plan, const std::shared_ptr<Expression>& filter) { return Mutable(ValueOrRaise(FilterPlan(plan, filter))); })
       .def("project", &Project)
       .def("limit", [](const Plan& plan, int64_t rows) { return Mutable(ValueOrRaise(LimitPlan(plan, rows))); })
@@ -152,7 +153,7 @@ void RegisterPlan(nb::module_& module) {
            nb::arg("batch_size") = 1024)
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
       .def("size_bytes", &SizeBytes)
-      .def("num_blocks", [](const Plan& plan) { return SourceOf(*plan).source->tasks().size(); })
+      .def("num_blocks", [](const Plan& plan) { return BlockStarts(SourceOf(*plan)).size() - 1; })
       .def("input_files", &InputFiles)
       .def("has_shuffle", [](const Plan& plan) { return ShuffleOf(*plan) != nullptr; })
       .def("shuffle_seed_kind", [](const Plan& plan) -> std::optional<std::string> {

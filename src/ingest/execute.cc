@@ -4,6 +4,7 @@
 
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
+#include "ops/prune_tasks.h"
 #include "plan/substitute.h"
 
 namespace millstream {
@@ -23,6 +24,7 @@ class TruncatedSource : public ScanSource {
   const std::shared_ptr<arrow::Schema>& schema() const override { return source_->schema(); }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override { return source_->Open(task, pool); }
+  bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const override { return source_->MayPass(task, filter); }
 
  private:
   std::shared_ptr<const ScanSource> source_;
@@ -169,6 +171,7 @@ Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, con
   }
   ARROW_ASSIGN_OR_RAISE(auto folded, Folder(engine).Fold(*plan));
   ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::Make(folded.source->schema(), folded.filter, folded.columns));
+  folded.source = PruneTasks(std::move(folded.source), folded.filter.get());
   const int64_t limit = folded.limit < 0 ? -1 : std::max<int64_t>(folded.limit - options.rows_delivered, 0);
   if (folded.shuffle == nullptr) {
     ScanStreamOptions scan;

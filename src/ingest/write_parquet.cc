@@ -9,6 +9,7 @@
 #include "format/parquet/parquet_form.h"
 #include "ingest/execute.h"
 #include "ingest/file_tasks.h"
+#include "plan/blocks.h"
 
 namespace millstream {
 namespace {
@@ -168,7 +169,7 @@ Result<int64_t> FileRows(const PlanNode& plan, const WriteParquetOptions& option
     return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.file_rows_min) + ") is above max_rows_per_file (" +
                                                       std::to_string(options.file_rows_max) + ")");
   }
-  const int64_t blocks = std::max<int64_t>(static_cast<int64_t>(SourceOf(plan).source->tasks().size()), 1);
+  const int64_t blocks = std::max<int64_t>(static_cast<int64_t>(BlockStarts(SourceOf(plan)).size()) - 1, 1);
   const int64_t rows = std::max<int64_t>((SourceRows(plan) + blocks - 1) / blocks, 1);
   const int64_t at_least = std::max(rows, options.file_rows_min);
   return options.file_rows_max > 0 ? std::min(at_least, options.file_rows_max) : at_least;

@@ -9,38 +9,56 @@
 namespace millstream {
 namespace {
 
+/// Where a wanted column comes from.
+struct InputColumn {
+  int position;       // in what is read; negative: the source has no such column
+  std::string where;  // for messages
+};
+
 class SchemaReader : public InputReader {
  public:
-  SchemaReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::vector<std::shared_ptr<arrow::Field>> wanted, std::vector<int> positions,
+  SchemaReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::vector<std::shared_ptr<arrow::Field>> wanted, std::vector<InputColumn> columns,
                arrow::MemoryPool* pool)
-      : reader_(std::move(reader)), schema_(arrow::schema(std::move(wanted))), positions_(std::move(positions)), pool_(pool) {}
+      : reader_(std::move(reader)), schema_(arrow::schema(std::move(wanted))), columns_(std::move(columns)), pool_(pool) {}
 
   Result<std::shared_ptr<arrow::RecordBatch>> Next(int64_t rows) override {
     std::shared_ptr<arrow::RecordBatch> read;
     ARROW_RETURN_NOT_OK(reader_->ReadNext(&read));
-    if (read == nullptr || read->num_rows() < rows) return MakeError(ErrorKind::kCorruptData, "a row group ends before its row count");
+    if (read == nullptr || read->num_rows() < rows) return TooShort();
     if (read->num_rows() > rows) read = read->Slice(0, rows);
     std::vector<std::shared_ptr<arrow::Array>> columns;
-    for (size_t i = 0; i < positions_.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto column, Column(*read, positions_[i], schema_->field(static_cast<int>(i))->type()));
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto column, Column(*read, columns_[i], schema_->field(static_cast<int>(i))->type()));
       columns.push_back(std::move(column));
     }
     return arrow::RecordBatch::Make(schema_, read->num_rows(), std::move(columns));
   }
 
  private:
-  Result<std::shared_ptr<arrow::Array>> Column(const arrow::RecordBatch& read, int position, const std::shared_ptr<arrow::DataType>& type) const {
-    if (position < 0) return arrow::MakeArrayOfNull(type, read.num_rows(), pool_);
-    const auto& column = read.column(position);
+  Status TooShort() const {
+    std::string where = "the source";
+    for (const InputColumn& column : columns_) {
+      if (column.position >= 0) where = column.where;
+    }
+    return MakeError(ErrorKind::kCorruptData, where + ": it ends before its row count; the file is damaged: write it again or leave it out");
+  }
+
+  Result<std::shared_ptr<arrow::Array>> Column(const arrow::RecordBatch& read, const InputColumn& input, const std::shared_ptr<arrow::DataType>& type) const {
+    if (input.position < 0) return arrow::MakeArrayOfNull(type, read.num_rows(), pool_);
+    const auto& column = read.column(input.position);
     if (column->type()->Equals(*type)) return column;
+    if (column->type_id() == arrow::Type::NA) return arrow::MakeArrayOfNull(type, read.num_rows(), pool_);
     arrow::compute::ExecContext context(pool_);
-    ARROW_ASSIGN_OR_RAISE(auto cast, arrow::compute::Cast(arrow::Datum(column), type, arrow::compute::CastOptions::Safe(), &context));
-    return cast.make_array();
+    auto cast = arrow::compute::Cast(arrow::Datum(column), type, arrow::compute::CastOptions::Safe(), &context);
+    if (cast.ok()) return cast->make_array();
+    if (cast.status().IsOutOfMemory()) return cast.status();
+    return MakeError(ErrorKind::kType, input.where + ": values of " + column->type()->ToString() + " do not fit " + type->ToString() + ", the type of other files (" +
+                                           cast.status().message() + "); read the files apart, or rewrite one with the other's type");
   }
 
   std::unique_ptr<arrow::RecordBatchReader> reader_;
   std::shared_ptr<arrow::Schema> schema_;
-  std::vector<int> positions_;  // in what is read; negative: the source has no such column
+  std::vector<InputColumn> columns_;
   arrow::MemoryPool* pool_;
 };
 
@@ -49,16 +67,16 @@ class SchemaReader : public InputReader {
 Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
                                                 int64_t batch_rows, arrow::MemoryPool* pool) {
   std::vector<std::shared_ptr<arrow::Field>> wanted;
-  std::vector<int> positions;
+  std::vector<InputColumn> origins;
   std::vector<int> fields;
   for (int input : inputs) {
     wanted.push_back(schema.field(input));
     const int field = columns.schema()->GetFieldIndex(schema.field(input)->name());
-    positions.push_back(field < 0 ? -1 : static_cast<int>(fields.size()));
+    origins.push_back({field < 0 ? -1 : static_cast<int>(fields.size()), field < 0 ? "" : columns.Where(field)});
     if (field >= 0) fields.push_back(field);
   }
   ARROW_ASSIGN_OR_RAISE(auto reader, columns.ReadArrays(fields, batch_rows));
-  return std::make_unique<SchemaReader>(std::move(reader), std::move(wanted), std::move(positions), pool);
+  return std::make_unique<SchemaReader>(std::move(reader), std::move(wanted), std::move(origins), pool);
 }
 
 Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {

@@ -5,10 +5,12 @@
 /// and the exchange read through it. Only one column's decoder need be open at a time, which is what keeps a scan's memory small.
 /// Errors name the source, the row group and the column. Not thread-safe; one object a task.
 
+#include <arrow/compute/type_fwd.h>
 #include <arrow/record_batch.h>
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -44,6 +46,8 @@ class ScanColumns {
   virtual int64_t DecodeBytes(int field) const = 0;
   /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
+  /// Source, row group and column, for messages; empty where there is nothing to name.
+  virtual std::string Where(int field) const { return ""; }
   virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) = 0;
   /// Batches of `batch_rows` rows (the last may be shorter) of the given fields, in the given order.
   virtual Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) = 0;
@@ -72,6 +76,8 @@ class ScanSource {
   virtual const std::vector<ScanTask>& tasks() const = 0;
   virtual Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const = 0;
   virtual ScanSizes sizes() const { return {}; }
+  /// False where what is known of the task before it is read proves that the filter (not bound) holds for none of its rows.
+  virtual bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const { return true; }
   /// The data itself where the source is a table in memory, else null.
   virtual const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const { return nullptr; }
 };

@@ -6,11 +6,16 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "column/gather.h"
 
 namespace millstream {
 namespace {
+
+constexpr int64_t kTableTaskRows = 256 << 10;
+constexpr int64_t kRangeTaskRows = 1 << 20;
+constexpr int64_t kRangeTasksMax = 1 << 16;
 
 /// A batch read through the scan interface, column by column, without copying.
 class BatchColumns : public ScanColumns {
@@ -60,15 +65,18 @@ class TableSource : public ScanSource {
       : schema_(std::move(schema)), batches_(std::move(batches)) {
     int64_t first_row = 0;
     for (size_t index = 0; index < batches_.size(); ++index) {
+      first_rows_.push_back(first_row);
       const int64_t rows = batches_[index]->num_rows();
-      if (rows > 0) tasks_.push_back({0, static_cast<int>(index), first_row, rows});
+      for (int64_t begin = 0; begin < rows; begin += kTableTaskRows) {
+        tasks_.push_back({0, static_cast<int>(index), first_row + begin, std::min(kTableTaskRows, rows - begin)});
+      }
       first_row += rows;
     }
   }
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool*) const override {
-    return std::make_unique<BatchColumns>(batches_[task.unit]);
+    return std::make_unique<BatchColumns>(batches_[task.unit]->Slice(task.first_row - first_rows_[task.unit], task.rows));
   }
   const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const override { return &batches_; }
   ScanSizes sizes() const override {
@@ -85,6 +93,7 @@ class TableSource : public ScanSource {
  private:
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;
+  std::vector<int64_t> first_rows_;  // of each batch
   std::vector<ScanTask> tasks_;
 };
 
@@ -152,9 +161,9 @@ Result<std::unique_ptr<arrow::RecordBatchReader>> RangeColumns::ReadArrays(const
 
 class RangeSource : public ScanSource {
  public:
-  RangeSource(int64_t rows, int64_t tasks) : schema_(arrow::schema({arrow::field("id", arrow::int64(), /*nullable=*/true)})) {
-    const int64_t size = (rows + tasks - 1) / tasks;
-    for (int64_t begin = 0; begin < rows; begin += size) {
+  explicit RangeSource(int64_t rows) : schema_(arrow::schema({arrow::field("id", arrow::int64(), /*nullable=*/true)})) {
+    const int64_t size = std::max(kRangeTaskRows, rows / kRangeTasksMax + 1);
+    for (int64_t begin = 0; begin < rows; begin += std::min(size, rows - begin)) {
       tasks_.push_back({0, static_cast<int>(tasks_.size()), begin, std::min(size, rows - begin)});
     }
   }
@@ -173,11 +182,16 @@ class RangeSource : public ScanSource {
 
 Result<std::shared_ptr<const ScanSource>> MakeTableSource(std::shared_ptr<arrow::Schema> schema,
                                                           std::vector<std::shared_ptr<arrow::RecordBatch>> batches) {
+  std::unordered_set<std::string> names;
+  for (const auto& field : schema->fields()) {
+    if (!names.insert(field->name()).second) return MakeError(ErrorKind::kInvalidArgument, "the table has two columns named '" + field->name() + "'; rename one");
+  }
   return std::make_shared<TableSource>(std::move(schema), std::move(batches));
 }
 
-Result<std::shared_ptr<const ScanSource>> MakeRangeSource(int64_t rows, int64_t tasks) {
-  return std::make_shared<RangeSource>(std::max<int64_t>(rows, 0), std::max<int64_t>(tasks, 1));
+Result<std::shared_ptr<const ScanSource>> MakeRangeSource(int64_t rows) {
+  if (rows < 0) return MakeError(ErrorKind::kInvalidArgument, "a range cannot have " + std::to_string(rows) + " rows");
+  return std::make_shared<RangeSource>(rows);
 }
 
 }  // namespace millstream

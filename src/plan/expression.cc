@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "plan/functions.h"
 #include "plan/near_names.h"
 #include "plan/resolve_calls.h"
 
@@ -44,6 +45,7 @@ Result<ExpressionPtr> Bind(const Expression& expression, const arrow::Schema& sc
   for (const std::string& name : expression.columns()) {
     if (schema.GetFieldIndex(name) < 0) return UnknownColumn(name, schema);
   }
+  ARROW_RETURN_NOT_OK(CheckSize(expression.tree()));
   const auto resolved = ResolveCalls(expression.tree(), schema);
   const auto bound = resolved.ok() ? resolved->Bind(schema) : resolved;
   if (!bound.ok()) return MakeError(ErrorKind::kType, "cannot evaluate " + expression.ToString() + ": " + bound.status().message());

@@ -32,7 +32,8 @@ using ExpressionPtr = std::shared_ptr<const Expression>;
 ExpressionPtr ColumnExpression(std::string name);
 ExpressionPtr LiteralExpression(arrow::Datum value);
 
-/// The expression with its types resolved against `schema`: arguments are cast as Arrow's kernels need. kUnknownColumn for a column that is not there, naming the near
+/// The expression with its types resolved against `schema`: arguments are cast as Arrow's kernels need, and adapted
+/// as adapt_types.h says. kUnknownColumn for a column that is not there, naming the near
 /// ones; kType for arguments that no kernel takes.
 Result<ExpressionPtr> Bind(const Expression& expression, const arrow::Schema& schema);
 

@@ -58,12 +58,13 @@ std::string PlanNode::Describe() const {
   }
 }
 
-PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet) {
+PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet, int64_t blocks) {
   auto node = std::make_shared<PlanNode>();
   node->schema = source->schema();
   node->source = std::move(source);
   node->source_name = std::move(name);
   node->parquet = std::move(parquet);
+  node->blocks = blocks;
   return node;
 }
 

@@ -31,6 +31,7 @@ struct PlanNode {
   std::shared_ptr<const ScanSource> source;                // kSource
   std::string source_name;                                 // kSource: "ReadParquet", "FromArrow", "Range"
   std::shared_ptr<const ParquetDataset> parquet;           // kSource from files
+  int64_t blocks = 0;                                      // kSource: as asked for, see plan/blocks.h; 0: as the source falls
   ExpressionPtr filter;                                    // kFilter
   NamedExpressions columns;                                // kProject
   int64_t limit = 0;                                       // kLimit
@@ -43,7 +44,7 @@ struct PlanNode {
 
 using PlanPtr = std::shared_ptr<const PlanNode>;
 
-PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet = nullptr);
+PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet = nullptr, int64_t blocks = 0);
 /// Types and names are checked here, so that a wrong column is reported where it is written.
 Result<PlanPtr> FilterPlan(PlanPtr input, ExpressionPtr filter);
 Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns);

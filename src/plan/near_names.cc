@@ -25,16 +25,21 @@ size_t EditDistance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-Status UnknownColumn(const std::string& name, const arrow::Schema& schema) {
+std::string NearestName(const std::string& name, const std::vector<std::string>& names) {
   std::string near;
   size_t best = std::max<size_t>(name.size() / 2, 1) + 1;
-  for (const auto& field : schema.fields()) {
-    const size_t distance = EditDistance(name, field->name());
+  for (const std::string& candidate : names) {
+    const size_t distance = EditDistance(name, candidate);
     if (distance < best) {
       best = distance;
-      near = field->name();
+      near = candidate;
     }
   }
+  return near;
+}
+
+Status UnknownColumn(const std::string& name, const arrow::Schema& schema) {
+  const std::string near = NearestName(name, schema.field_names());
   std::string message = "no column '" + name + "'";
   if (!near.empty()) message += "; did you mean '" + near + "'?";
   message += " (columns: ";

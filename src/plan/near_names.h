@@ -4,10 +4,14 @@
 #include <arrow/type.h>
 
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
 namespace millstream {
+
+/// The one of `names` that `name` was most likely meant to be, empty where none is near.
+std::string NearestName(const std::string& name, const std::vector<std::string>& names);
 
 /// kUnknownColumn: no such column, the nearest names, all columns (the first twenty).
 Status UnknownColumn(const std::string& name, const arrow::Schema& schema);

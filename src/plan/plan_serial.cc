@@ -1,32 +1,20 @@
 #include "plan/plan_serial.h"
 
-#include <arrow/compute/api.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/api.h>
 
 #include "base/byte_codec.h"
 #include "ops/table_source.h"
+#include "plan/blocks.h"
+#include "plan/expression_serial.h"
+#include "plan/value_serial.h"
 
 namespace millstream {
 namespace {
 
 constexpr std::string_view kMagic = "MSPL";
 constexpr uint32_t kNodesMax = 100000;
-constexpr uint64_t kRangeTasksMax = 1 << 20;
 enum SourceForm : uint8_t { kParquetForm = 0, kTableForm = 1, kRangeForm = 2 };
-
-Status WriteExpression(const Expression& expression, ByteWriter* out) {
-  ARROW_ASSIGN_OR_RAISE(const auto buffer, arrow::compute::Serialize(expression.tree()));
-  out->String(std::string_view(reinterpret_cast<const char*>(buffer->data()), buffer->size()));
-  return Status::OK();
-}
-
-Result<ExpressionPtr> ReadExpression(ByteReader* in) {
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
-  auto tree = arrow::compute::Deserialize(arrow::Buffer::FromString(std::string(bytes)));
-  if (!tree.ok()) return in->Damaged();
-  return std::make_shared<Expression>(std::move(*tree));
-}
 
 void WriteParquet(const ParquetDataset& parquet, ByteWriter* out) {
   out->Number<uint8_t>(kParquetForm);
@@ -58,6 +46,7 @@ Status WriteTable(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* ou
 
 Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* out) {
   out->String(node.source_name);
+  out->Number<int64_t>(node.blocks);
   if (node.parquet != nullptr) {
     WriteParquet(*node.parquet, out);
     return Status::OK();
@@ -65,11 +54,10 @@ Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* o
   if (node.source->batches() != nullptr) return WriteTable(node, inline_bytes_max, out);
   out->Number<uint8_t>(kRangeForm);
   out->Number<int64_t>(KnownRowCount(node).value_or(0));
-  out->Number<uint64_t>(node.source->tasks().size());
   return Status::OK();
 }
 
-Result<PlanPtr> ReadParquetSource(std::string name, ByteReader* in, const std::shared_ptr<Env>& env) {
+Result<PlanPtr> ReadParquetSource(std::string name, int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(24));
   std::vector<ListedFile> files;
   for (uint64_t i = 0; i < count; ++i) {
@@ -79,37 +67,28 @@ Result<PlanPtr> ReadParquetSource(std::string name, ByteReader* in, const std::s
     files.push_back({std::string(path), std::string(relative), size});
   }
   ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files)));
-  return SourcePlan(std::move(name), dataset, dataset);
+  return SourcePlan(std::move(name), dataset, dataset, blocks);
 }
 
-Result<PlanPtr> ReadTableSource(std::string name, ByteReader* in) {
+Result<PlanPtr> ReadTableSource(std::string name, int64_t blocks, ByteReader* in) {
   ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
-  auto stream = std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::string(bytes)));
-  auto reader = arrow::ipc::RecordBatchStreamReader::Open(stream);
-  if (!reader.ok()) return in->Damaged();
-  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-  for (;;) {
-    std::shared_ptr<arrow::RecordBatch> batch;
-    if (!(*reader)->ReadNext(&batch).ok()) return in->Damaged();
-    if (batch == nullptr) break;
-    if (!batch->ValidateFull().ok()) return in->Damaged();
-    batches.push_back(std::move(batch));
-  }
-  ARROW_ASSIGN_OR_RAISE(auto source, MakeTableSource((*reader)->schema(), std::move(batches)));
-  return SourcePlan(std::move(name), std::move(source));
+  ARROW_ASSIGN_OR_RAISE(auto stored, BatchesFromBytes(bytes));
+  ARROW_ASSIGN_OR_RAISE(auto source, MakeTableSource(std::move(stored.schema), std::move(stored.batches)));
+  return SourcePlan(std::move(name), std::move(source), nullptr, blocks);
 }
 
 Result<PlanPtr> ReadSource(ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
+  ARROW_ASSIGN_OR_RAISE(const auto blocks, in->Number<int64_t>());
   ARROW_ASSIGN_OR_RAISE(const auto form, in->Number<uint8_t>());
-  if (form == kParquetForm) return ReadParquetSource(std::string(name), in, env);
-  if (form == kTableForm) return ReadTableSource(std::string(name), in);
+  if (blocks < 0 || blocks > kBlocksMax) return in->Damaged();
+  if (form == kParquetForm) return ReadParquetSource(std::string(name), blocks, in, env);
+  if (form == kTableForm) return ReadTableSource(std::string(name), blocks, in);
   if (form != kRangeForm) return in->Damaged();
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
-  ARROW_ASSIGN_OR_RAISE(const auto tasks, in->Number<uint64_t>());
-  if (rows < 0 || tasks > kRangeTasksMax) return in->Damaged();
-  ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows, static_cast<int64_t>(tasks)));
-  return SourcePlan(std::string(name), std::move(source));
+  if (rows < 0) return in->Damaged();
+  ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows));
+  return SourcePlan(std::string(name), std::move(source), nullptr, blocks);
 }
 
 Result<PlanPtr> ReadProject(PlanPtr input, ByteReader* in) {

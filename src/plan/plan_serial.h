@@ -3,7 +3,7 @@
 /// inline as Arrow IPC.
 ///
 /// Layout: "MSPL", version (uint16), node count (uint32), then each node from the source up: kind (uint8) and a length-prefixed payload.
-/// Expressions are Arrow's own serial form. Nothing in it is code.
+/// Expressions have a form of our own (expression_serial.h), for Arrow's does not bear damage. Nothing in it is code.
 
 #include <string>
 #include <string_view>

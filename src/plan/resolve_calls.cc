@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "plan/functions.h"
+
 namespace millstream {
 namespace {
 
@@ -14,7 +16,7 @@ using arrow::TypeHolder;
 using Arguments = std::vector<cp::Expression>;
 
 bool IsArithmetic(const std::string& function) {
-  static const std::set<std::string> names = {"add_checked", "subtract_checked", "multiply_checked", "divide", "divide_checked", "power_checked"};
+  static const std::set<std::string> names = {"add_checked", "subtract_checked", "multiply_checked", "divide", "divide_checked", "modulo", "power_checked"};
   return names.contains(function);
 }
 
@@ -30,10 +32,6 @@ bool HasText(const std::vector<TypeHolder>& types) {
 bool MixesWholeAndFraction(const std::vector<TypeHolder>& types) {
   const bool whole = std::any_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_integer(type.id()); });
   return whole && std::any_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_floating(type.id()); });
-}
-
-bool AllWhole(const std::vector<TypeHolder>& types) {
-  return std::all_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_integer(type.id()) || type.id() == arrow::Type::NA; });
 }
 
 Result<std::vector<TypeHolder>> TypesOf(const Arguments& arguments, const arrow::Schema& schema) {
@@ -64,53 +62,36 @@ Result<cp::Expression> ResolveArithmetic(const std::string& name, Arguments argu
   return cp::call(name, std::move(arguments));
 }
 
-/// Quotient and remainder as Arrow divides: whole numbers towards zero.
-struct Division {
-  cp::Expression quotient;
-  cp::Expression remainder;
-  cp::Expression remainder_has_wrong_sign;
-};
-
-Result<Division> Divide(const Arguments& arguments, bool whole, const arrow::Schema& schema) {
-  Division division;
-  ARROW_ASSIGN_OR_RAISE(division.quotient, ResolveArithmetic("divide", arguments, schema));
-  if (!whole) division.quotient = cp::call("floor", {division.quotient});
-  ARROW_ASSIGN_OR_RAISE(const auto product, ResolveArithmetic("multiply_checked", {division.quotient, arguments[1]}, schema));
-  ARROW_ASSIGN_OR_RAISE(division.remainder, ResolveArithmetic("subtract_checked", {arguments[0], product}, schema));
-  const auto zero = cp::literal(int8_t{0});
-  division.remainder_has_wrong_sign =
-      cp::call("and_kleene", {cp::call("not_equal", {division.remainder, zero}),
-                              cp::call("not_equal", {cp::call("less", {division.remainder, zero}), cp::call("less", {arguments[1], zero})})});
-  return division;
-}
-
+/// Taking Python's remainder off first makes the division exact for whole numbers, and for fractions exact but for a rounding that round() undoes.
 Result<cp::Expression> ResolveFloorDivide(const Arguments& arguments, const arrow::Schema& schema) {
-  ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
-  const bool whole = AllWhole(types);
-  ARROW_ASSIGN_OR_RAISE(const auto division, Divide(arguments, whole, schema));
-  if (!whole) return division.quotient;
-  ARROW_ASSIGN_OR_RAISE(const auto lower, ResolveArithmetic("subtract_checked", {division.quotient, cp::literal(int8_t{1})}, schema));
-  return cp::call("if_else", {division.remainder_has_wrong_sign, lower, division.quotient});
+  ARROW_ASSIGN_OR_RAISE(const auto remainder, ResolveArithmetic("modulo", arguments, schema));
+  ARROW_ASSIGN_OR_RAISE(const auto rest, ResolveArithmetic("subtract_checked", {arguments[0], remainder}, schema));
+  ARROW_ASSIGN_OR_RAISE(const auto quotient, ResolveArithmetic("divide", {rest, arguments[1]}, schema));
+  const auto rounded = cp::call("round", {quotient}, cp::RoundOptions(0, cp::RoundMode::HALF_TO_EVEN));
+  ARROW_RETURN_NOT_OK(CheckSize(rounded));  // each one doubles what is in it
+  return rounded;
 }
 
-Result<cp::Expression> ResolveModulo(const Arguments& arguments, const arrow::Schema& schema) {
-  ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
-  const bool whole = AllWhole(types);
-  ARROW_ASSIGN_OR_RAISE(const auto division, Divide(arguments, whole, schema));
-  if (!whole) return division.remainder;
-  ARROW_ASSIGN_OR_RAISE(const auto shifted, ResolveArithmetic("add_checked", {division.remainder, arguments[1]}, schema));
-  return cp::call("if_else", {division.remainder_has_wrong_sign, shifted, division.remainder});
+/// A text constant beside a date or time, read as one; else the argument as it is.
+Result<cp::Expression> ReadTime(const cp::Expression& argument, const TypeHolder& type, const TypeHolder& other) {
+  if (argument.literal() == nullptr || !arrow::is_string(type.id()) || !arrow::is_temporal(other.id())) return argument;
+  auto time = cp::Cast(*argument.literal(), other.GetSharedPtr());
+  if (time.ok()) return cp::literal(std::move(*time));
+  return Status::TypeError("the text ", argument.ToString(), " cannot be read as ", other.ToString(), "; write it as 2020-01-31 or 2020-01-31 12:00:00");
 }
 
 Result<cp::Expression> ResolveCall(const cp::Expression::Call& call, Arguments arguments, const arrow::Schema& schema) {
   const std::string& name = call.function_name;
   if (arguments.size() == 2 && name == "floor_divide") return ResolveFloorDivide(arguments, schema);
-  if (arguments.size() == 2 && name == "modulo") return ResolveModulo(arguments, schema);
   if (!IsArithmetic(name) && !IsComparison(name)) return cp::call(name, std::move(arguments), call.options);
   ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
   if (name == "add_checked" && HasText(types)) {
     arguments.push_back(cp::literal(""));
     return cp::call("binary_join_element_wise", std::move(arguments), cp::JoinOptions(cp::JoinOptions::EMIT_NULL));
+  }
+  if (IsComparison(name) && arguments.size() == 2) {
+    ARROW_ASSIGN_OR_RAISE(arguments[0], ReadTime(arguments[0], types[0], types[1]));
+    ARROW_ASSIGN_OR_RAISE(arguments[1], ReadTime(arguments[1], types[1], types[0]));
   }
   if (IsArithmetic(name) || MixesWholeAndFraction(types)) {
     ARROW_ASSIGN_OR_RAISE(arguments, CastToKernel(name, std::move(arguments), types));

@@ -2,7 +2,8 @@
 /// Gives calls the meaning that their arguments' types decide, before Arrow binds them.
 ///
 /// - add of texts joins them.
-/// - floor_divide and modulo, which Arrow lacks, round towards minus infinity and take the divisor's sign, as Python's do; whole numbers stay whole.
+/// - floor_divide, which Arrow lacks, rounds towards minus infinity, as Python's // does; whole numbers stay whole.
+/// - A text beside a date or time in a comparison is read as one.
 /// - Arithmetic, and comparisons of whole numbers with fractions, use the types of the arguments as they are. Arrow alone would narrow a literal
 ///   first, so that int64 - 5.0 would be computed in 32-bit floats.
 

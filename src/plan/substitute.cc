@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/functions.h"
+
 namespace millstream {
 namespace {
 
@@ -27,6 +29,7 @@ Result<Tree> SubstituteTree(const Tree& tree, const NamedExpressions& columns) {
 
 Result<ExpressionPtr> Substitute(const Expression& expression, const NamedExpressions& columns) {
   ARROW_ASSIGN_OR_RAISE(auto tree, SubstituteTree(expression.tree(), columns));
+  ARROW_RETURN_NOT_OK(CheckSize(tree));
   return std::make_shared<Expression>(std::move(tree));
 }
 

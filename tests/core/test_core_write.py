@@ -11,6 +11,7 @@ import threading
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from millstream import _core
 
 ROWS = 20_000

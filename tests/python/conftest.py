@@ -2,11 +2,12 @@
 
 import pathlib
 
-import millstream as ms
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from number_files import make_files
+
+import millstream as ms
 
 FILES = 4
 ROWS = 1_000

@@ -1,8 +1,9 @@
 """What a data set gives: columns, rows, whole results."""
 
-import millstream as ms
 import pyarrow as pa
 import pytest
+
+import millstream as ms
 from millstream import col
 
 
@@ -155,6 +156,12 @@ def test_the_text_of_a_set_shows_its_columns(rows):
     assert "flights" in repr(rows)
 
 
+def test_the_text_of_a_set_in_memory_shows_its_first_rows():
+    text = repr(ms.from_items([{"a": 1, "s": "x" * 50}, {"a": None, "s": None}]))
+    assert text.splitlines()[6:8] == [f"│ 1     ┆ {'x' * 39}… │", f"│ None  ┆ None{' ' * 36} │"]
+    assert text.splitlines()[-1] == "(Showing 2 of 2 rows)"
+
+
 def test_a_set_has_a_name_and_copies(rows):
     rows.set_name("a")
     copied = ms.Dataset.copy(rows)
@@ -177,3 +184,41 @@ def test_a_zero_column_set_still_counts_its_rows(rows):
     nothing = rows.select_columns([])
     assert nothing.count() == 1000
     assert nothing.take(2) == [{}, {}]
+
+
+def test_take_batch_gives_the_first_rows_in_the_format_asked(rows):
+    import numpy as np
+    import pandas as pd
+
+    batch = rows.select_columns(["key", "half"]).take_batch(3)
+    assert batch["key"].tolist() == [0, 1, 2]
+    assert isinstance(batch["half"], np.ndarray)
+    assert isinstance(rows.take_batch(3, batch_format="pandas"), pd.DataFrame)
+    table = rows.take_batch(3, batch_format="pyarrow")
+    assert isinstance(table, pa.Table)
+    assert table.to_pylist() == rows.take(3)
+    with pytest.raises(ValueError, match="empty"):
+        rows.limit(0).take_batch()
+    with pytest.raises(ValueError, match="polars"):
+        rows.take_batch(3, batch_format="polars")
+
+
+def test_a_set_s_own_iterations_are_successive_epochs_and_looking_is_not(rows):
+    shuffled = rows.random_shuffle(seed=ms.RandomSeedConfig(3)).select_columns("key")
+
+    def epoch():
+        return [key for batch in shuffled.iter_batches(batch_size=100) for key in batch["key"].tolist()]
+
+    first = epoch()
+    shuffled.take(3), shuffled.count(), shuffled.schema()
+    second = epoch()
+    assert first == [row["key"] for row in shuffled.take_all()]
+    assert first != second
+    assert sorted(first) == sorted(second) == list(range(1000))
+    assert [row["key"] for row in shuffled.iterator().iter_rows()] == first
+
+
+def test_stats_tell_what_the_last_epoch_did(rows):
+    for _ in rows.iter_batches(batch_size=100):
+        pass
+    assert "1000" in rows.stats().replace(",", "")

@@ -1,7 +1,8 @@
 """What importing and a first look cost."""
 
-import millstream as ms
 import pytest
+
+import millstream as ms
 
 HEAVY = "('numpy', 'pyarrow', 'pandas', 'torch', 'rich', 'cloudpickle')"
 

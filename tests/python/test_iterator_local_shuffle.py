@@ -1,7 +1,8 @@
 """The local shuffle buffer, from Python."""
 
-import millstream as ms
 import pytest
+
+import millstream as ms
 
 
 def numbers(dataset, **options):

@@ -9,9 +9,10 @@ import threading
 import time
 import warnings
 
-import millstream as ms
 import numpy as np
 import pytest
+
+import millstream as ms
 from millstream.process_engine import PROCESS_ENGINE
 
 ROWS = 1000

@@ -5,9 +5,10 @@ import random
 import subprocess
 import sys
 
-import millstream as ms
 import pytest
 from number_files import make_files
+
+import millstream as ms
 
 ROWS = 1000
 

@@ -1,10 +1,11 @@
 """Data sets from files and from memory."""
 
-import millstream as ms
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+
+import millstream as ms
 
 
 def keys(dataset):

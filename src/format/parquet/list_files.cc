@@ -43,10 +43,36 @@ Status Walk(Env& env, const std::string& directory, size_t root_length, const st
   return Status::OK();
 }
 
+std::string Name(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+/// `directory` and all directories below it.
+Status AllDirectories(Env& env, const FileEntry& directory, std::vector<FileEntry>* out) {
+  out->push_back(directory);
+  ARROW_ASSIGN_OR_RAISE(const auto entries, env.List(directory.path));
+  for (const FileEntry& entry : entries) {
+    if (entry.is_directory && !IsHidden(entry.path)) ARROW_RETURN_NOT_OK(AllDirectories(env, entry, out));
+  }
+  return Status::OK();
+}
+
+/// The entries of `directory` that match one component of a pattern.
+Status Match(Env& env, const FileEntry& directory, const std::string& component, std::vector<FileEntry>* out) {
+  ARROW_ASSIGN_OR_RAISE(const auto entries, env.List(directory.path));
+  for (const FileEntry& entry : entries) {
+    const std::string name = Name(entry.path);
+    if (IsHidden(name) && name[0] != component[0]) continue;
+    if (fnmatch(component.c_str(), name.c_str(), FNM_PERIOD) == 0) out->push_back(entry);
+  }
+  return Status::OK();
+}
+
 /// Matches one component of the pattern after another, listing only directories that can match.
 Status Expand(Env& env, const std::string& pattern, std::vector<FileEntry>* out) {
   const std::string parent = Parent(pattern);
-  const std::string name = pattern.substr(pattern.rfind('/') == std::string::npos ? 0 : pattern.rfind('/') + 1);
+  const std::string component = Name(pattern);
   std::vector<FileEntry> directories;
   if (IsGlob(parent)) {
     ARROW_RETURN_NOT_OK(Expand(env, parent, &directories));
@@ -55,18 +81,30 @@ Status Expand(Env& env, const std::string& pattern, std::vector<FileEntry>* out)
   }
   for (const FileEntry& directory : directories) {
     if (!directory.is_directory) continue;
-    ARROW_ASSIGN_OR_RAISE(const auto entries, env.List(directory.path));
-    for (const FileEntry& entry : entries) {
-      const std::string base = entry.path.substr(entry.path.rfind('/') + 1);
-      if (fnmatch(name.c_str(), base.c_str(), FNM_PERIOD) == 0) out->push_back(entry);
+    if (component == "**") {
+      ARROW_RETURN_NOT_OK(AllDirectories(env, directory, out));
+    } else {
+      ARROW_RETURN_NOT_OK(Match(env, directory, component, out));
     }
   }
   return Status::OK();
 }
 
+/// What a pattern matches, sorted, each once. Below ** only files count, for their directories would give them a second time.
+Result<std::vector<FileEntry>> Matches(Env& env, const std::string& pattern) {
+  std::vector<FileEntry> matches;
+  ARROW_RETURN_NOT_OK(Expand(env, pattern, &matches));
+  const bool recursive = pattern.find("**") != std::string::npos;
+  std::erase_if(matches, [&](const FileEntry& match) { return recursive && match.is_directory; });
+  if (matches.empty()) return MakeError(ErrorKind::kFileNotFound, "no file matches " + pattern);
+  std::sort(matches.begin(), matches.end(), [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
+  matches.erase(std::unique(matches.begin(), matches.end(), [](const FileEntry& a, const FileEntry& b) { return a.path == b.path; }), matches.end());
+  return matches;
+}
+
 Status AddEntry(Env& env, const FileEntry& entry, const std::string& extension, std::vector<ListedFile>* files) {
   if (!entry.is_directory) {
-    files->push_back({entry.path, entry.path.substr(entry.path.rfind('/') + 1), entry.size_bytes});
+    files->push_back({entry.path, Name(entry.path), entry.size_bytes});
     return Status::OK();
   }
   const size_t before = files->size();
@@ -84,19 +122,21 @@ Status AddEntry(Env& env, const FileEntry& entry, const std::string& extension, 
 Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::string& extension) {
   std::vector<ListedFile> files;
   for (const std::string& raw : paths) {
-    const std::string path = WithoutTrailingSlash(raw);
+    std::string path = WithoutTrailingSlash(raw);
     auto entry = env.Stat(path);
+    if (!entry.ok() && EndsWith(path, "/**")) {  // directories are walked to the bottom anyway
+      path = WithoutTrailingSlash(path.substr(0, path.size() - 2));
+      entry = env.Stat(path);
+    }
     if (entry.ok()) {
       ARROW_RETURN_NOT_OK(AddEntry(env, *entry, extension, &files));
       continue;
     }
     if (!IsGlob(path)) return entry.status();
-    std::vector<FileEntry> matches;
-    ARROW_RETURN_NOT_OK(Expand(env, path, &matches));
-    if (matches.empty()) return MakeError(ErrorKind::kFileNotFound, "no file matches " + path);
+    ARROW_ASSIGN_OR_RAISE(const auto matches, Matches(env, path));
     for (const FileEntry& match : matches) ARROW_RETURN_NOT_OK(AddEntry(env, match, extension, &files));
   }
-  if (files.empty()) return MakeError(ErrorKind::kInvalidArgument, "no path was given");
+  if (files.empty()) return MakeError(ErrorKind::kInvalidArgument, "no path was given; name a file, a directory or a pattern");
   return files;
 }
 

@@ -8,109 +8,122 @@
 
 #include "format/parquet/parquet_guard.h"
 #include "format/parquet/row_group_columns.h"
+#include "format/parquet/row_group_pruning.h"
+#include "format/parquet/unify_schemas.h"
+#include "task/for_each.h"
 
 namespace millstream {
 namespace {
 
-Result<ParquetSource> OpenFile(Env& env, const ListedFile& file, arrow::MemoryPool* pool) {
-  ParquetSource source;
-  source.path = file.path;
-  ARROW_ASSIGN_OR_RAISE(source.file, env.OpenForRead(file.path, pool));
-  auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(source.file); });
-  if (!read.ok()) {
-    const ErrorKind kind = KindOf(read.status());
-    if (kind == ErrorKind::kIo || kind == ErrorKind::kBudget) return WithContext(read.status(), "reading the footer of file " + file.path);
-    return MakeError(ErrorKind::kCorruptData, "file " + file.path + " is not a readable Parquet file: " + read.status().message());
-  }
-  source.metadata = *read;
-  return source;
+/// Row numbers of a file stay far from the limits of int64, whatever a footer claims.
+constexpr int64_t kFileRowsMax = int64_t{1} << 48;
+
+/// The file, still of the size that was listed.
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenListed(Env& env, const ListedFile& file, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto opened, env.OpenForRead(file.path, pool));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
+  if (size == file.size_bytes) return opened;
+  return MakeError(ErrorKind::kInvalidArgument, "file " + file.path + " changed after it was listed: it had " + std::to_string(file.size_bytes) + " bytes, now it has " +
+                                                    std::to_string(size) + "; call read_parquet() again");
 }
 
-Result<std::shared_ptr<arrow::Schema>> ArrowSchema(const ParquetSource& source) {
+Result<std::shared_ptr<parquet::FileMetaData>> ReadFooter(const std::string& path, const std::shared_ptr<arrow::io::RandomAccessFile>& file) {
+  auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(file); });
+  if (read.ok()) return read;
+  const Status& status = read.status();
+  if (status.IsOutOfMemory() || (status.detail() != nullptr && KindOf(status) != ErrorKind::kCorruptData)) return WithContext(status, "file " + path);
+  return MakeError(ErrorKind::kCorruptData, "file " + path + " is not a readable Parquet file: " + status.message() +
+                                                "; it may be cut short or of another format; write it again or leave it out");
+}
+
+Result<std::shared_ptr<arrow::Schema>> ArrowSchema(const std::string& path, const parquet::FileMetaData& metadata) {
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<arrow::Schema>> {
     std::shared_ptr<arrow::Schema> schema;
-    ARROW_RETURN_NOT_OK(parquet::arrow::FromParquetSchema(source.metadata->schema(), parquet::default_arrow_reader_properties(),
-                                                          source.metadata->key_value_metadata(), &schema));
+    ARROW_RETURN_NOT_OK(parquet::arrow::FromParquetSchema(metadata.schema(), parquet::default_arrow_reader_properties(), metadata.key_value_metadata(), &schema));
     return schema;
   });
-  if (!read.ok()) return WithContext(read.status(), "file " + source.path);
+  if (!read.ok()) return WithContext(read.status(), "file " + path);
   return read;
 }
 
-/// The type that both columns are brought to, null if there is none.
-std::shared_ptr<arrow::DataType> CommonType(const std::shared_ptr<arrow::DataType>& a, const std::shared_ptr<arrow::DataType>& b) {
-  if (a->Equals(*b)) return a;
-  arrow::Field::MergeOptions options = arrow::Field::MergeOptions::Permissive();
-  options.promote_decimal_to_float = false;
-  auto merged = arrow::field("x", a)->MergeWith(arrow::field("x", b), options);
-  return merged.ok() ? (*merged)->type() : nullptr;
+Result<std::vector<RowGroupSummary>> Summarise(const std::string& path, const parquet::FileMetaData& metadata) {
+  auto read = GuardParquet([&]() -> Result<std::vector<RowGroupSummary>> {
+    std::vector<RowGroupSummary> groups;
+    int64_t rows = 0;
+    for (int group = 0; group < metadata.num_row_groups(); ++group) {
+      const auto row_group = metadata.RowGroup(group);
+      groups.push_back({row_group->num_rows(), std::max<int64_t>(row_group->total_byte_size(), 0), SizesOf(*row_group)});
+      if (groups.back().rows < 0 || groups.back().rows > kFileRowsMax - rows) return MakeError(ErrorKind::kCorruptData, "impossible row count in its footer");
+      rows += groups.back().rows;
+    }
+    return groups;
+  });
+  if (!read.ok()) return WithContext(read.status(), "file " + path + " is damaged");
+  return read;
 }
-
-class SchemaUnifier {
- public:
-  Status Add(const arrow::Schema& schema, const std::string& path) {
-    for (const auto& field : schema.fields()) ARROW_RETURN_NOT_OK(AddField(field, path));
-    if (metadata_ == nullptr) metadata_ = schema.metadata();
-    return Status::OK();
-  }
-
-  std::shared_ptr<arrow::Schema> Finish() const { return arrow::schema(fields_, metadata_); }
-
- private:
-  Status AddField(const std::shared_ptr<arrow::Field>& field, const std::string& path) {
-    const auto known = std::find_if(fields_.begin(), fields_.end(), [&](const auto& other) { return other->name() == field->name(); });
-    if (known == fields_.end()) {
-      fields_.push_back(field->WithNullable(true));
-      first_path_.push_back(path);
-      return Status::OK();
-    }
-    const auto type = CommonType((*known)->type(), field->type());
-    if (type == nullptr) {
-      return MakeError(ErrorKind::kInvalidArgument,
-                       "files have different types for column '" + field->name() + "': " + field->type()->ToString() + " in " + path + ", " +
-                           (*known)->type()->ToString() + " in " + first_path_[known - fields_.begin()] +
-                           "; read them apart, or rewrite one with the other's type");
-    }
-    *known = (*known)->WithType(type);
-    return Status::OK();
-  }
-
-  std::vector<std::shared_ptr<arrow::Field>> fields_;
-  std::vector<std::string> first_path_;
-  std::shared_ptr<const arrow::KeyValueMetadata> metadata_;
-};
 
 }  // namespace
 
-Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files) {
+struct ParquetDataset::FileSummary {
+  std::shared_ptr<arrow::Schema> schema;
+  std::vector<RowGroupSummary> groups;
+};
+
+Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler) {
   auto dataset = std::make_shared<ParquetDataset>();
   dataset->env_ = std::move(env);
   dataset->files_ = std::move(files);
-  SchemaUnifier unifier;
-  std::shared_ptr<arrow::Schema> last;
-  for (size_t ordinal = 0; ordinal < dataset->files_.size(); ++ordinal) {
-    ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*dataset->env_, dataset->files_[ordinal], arrow::default_memory_pool()));
-    ARROW_ASSIGN_OR_RAISE(auto schema, ArrowSchema(source));
-    if (last == nullptr || !schema->Equals(*last, /*check_metadata=*/true)) ARROW_RETURN_NOT_OK(unifier.Add(*schema, source.path));
-    last = std::move(schema);
-    auto& groups = dataset->row_groups_.emplace_back();
-    int64_t first_row = 0;
-    for (int group = 0; group < source.metadata->num_row_groups(); ++group) {
-      const auto metadata = source.metadata->RowGroup(group);
-      groups.push_back({metadata->num_rows(), metadata->total_byte_size(), SizesOf(*metadata)});
-      if (metadata->num_rows() > 0) dataset->tasks_.push_back({static_cast<uint32_t>(ordinal), group, first_row, metadata->num_rows()});
-      first_row += metadata->num_rows();
-    }
-  }
-  dataset->schema_ = unifier.Finish();
+  std::vector<FileSummary> summaries(dataset->files_.size());
+  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(summaries.size()),
+                              [&](int64_t file) { return dataset->ReadFile(static_cast<uint32_t>(file), &summaries[file]); }));
+  ARROW_RETURN_NOT_OK(dataset->Assemble(summaries));
   return dataset;
 }
 
+Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
+  const ListedFile& file = files_[ordinal];
+  ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(const auto metadata, Footer(ordinal, opened));
+  ARROW_ASSIGN_OR_RAISE(out->schema, ArrowSchema(file.path, *metadata));
+  ARROW_ASSIGN_OR_RAISE(out->groups, Summarise(file.path, *metadata));
+  return Status::OK();
+}
+
+Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries) {
+  SchemaUnifier unifier;
+  const arrow::Schema* last = nullptr;
+  for (uint32_t ordinal = 0; ordinal < summaries.size(); ++ordinal) {
+    const FileSummary& summary = summaries[ordinal];
+    if (last == nullptr || !summary.schema->Equals(*last, /*check_metadata=*/true)) ARROW_RETURN_NOT_OK(unifier.Add(*summary.schema, files_[ordinal].path));
+    last = summary.schema.get();
+    row_groups_.push_back(summary.groups);
+    int64_t first_row = 0;
+    for (size_t group = 0; group < summary.groups.size(); ++group) {
+      const int64_t rows = summary.groups[group].rows;
+      if (rows > 0) tasks_.push_back({ordinal, static_cast<int>(group), first_row, rows});
+      first_row += rows;
+    }
+  }
+  schema_ = unifier.Finish();
+  return Status::OK();
+}
+
+Result<std::shared_ptr<parquet::FileMetaData>> ParquetDataset::Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const {
+  auto held = footers_.Get(ordinal);
+  if (held != nullptr) return held;
+  ARROW_ASSIGN_OR_RAISE(auto read, ReadFooter(files_[ordinal].path, file));
+  footers_.Put(ordinal, read);
+  return read;
+}
+
 Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, arrow::MemoryPool* pool) const {
-  ARROW_ASSIGN_OR_RAISE(const auto source, OpenFile(*env_, files_[task.source], pool));
+  const ListedFile& listed = files_[task.source];
+  ParquetSource source{listed.path, nullptr, nullptr};
+  ARROW_ASSIGN_OR_RAISE(source.file, OpenListed(*env_, listed, pool));
+  ARROW_ASSIGN_OR_RAISE(source.metadata, Footer(task.source, source.file));
   const auto& expected = row_groups_[task.source];
   if (task.unit >= source.metadata->num_row_groups() || source.metadata->RowGroup(task.unit)->num_rows() != expected[task.unit].rows) {
-    return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read");
+    return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read; call read_parquet() again");
   }
   return OpenRowGroup(source, task.unit, pool);
 }
@@ -124,6 +137,19 @@ ScanSizes ParquetDataset::sizes() const {
     }
   }
   return sizes;
+}
+
+bool ParquetDataset::MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const {
+  auto metadata = footers_.Get(task.source);
+  if (metadata == nullptr) {
+    // What goes wrong here goes wrong again when the task is read, and is reported then.
+    auto file = OpenListed(*env_, files_[task.source], arrow::default_memory_pool());
+    if (!file.ok()) return true;
+    auto read = Footer(task.source, *file);
+    if (!read.ok()) return true;
+    metadata = std::move(*read);
+  }
+  return task.unit >= metadata->num_row_groups() || RowGroupMayPass(*metadata, task.unit, filter);
 }
 
 int64_t ParquetDataset::num_rows() const {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "env/env.h"
+#include "format/parquet/footer_cache.h"
 #include "ops/scan_columns.h"
+#include "task/scheduler.h"
 
 namespace millstream {
 
@@ -17,7 +19,8 @@ struct ListedFile {
   int64_t size_bytes = 0;
 };
 
-/// Expands files, directories (recursively; names starting with '.' or '_' are skipped) and globs (* ? [..] in any component), sorted by path within each.
+/// Expands files, directories (recursively; names starting with '.' or '_' are skipped) and globs (* ? [..] in any component, ** for any number of directories;
+/// they too skip such names unless the pattern spells the first character), sorted by path within each. A file that is named twice is listed twice.
 /// kFileNotFound for a path that matches nothing, kInvalidArgument for a directory with no file ending in `extension`.
 Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::string& extension);
 
@@ -29,13 +32,14 @@ struct RowGroupSummary {
 
 class ParquetDataset : public ScanSource {
  public:
-  /// Reads every footer. Files without a column of the others give nulls for it; integer and float columns of different width are brought to the wider
-  /// type; any other difference is a kInvalidArgument error that names file and column.
-  static Result<std::shared_ptr<const ParquetDataset>> Make(std::shared_ptr<Env> env, std::vector<ListedFile> files);
+  /// Reads every footer, on the lanes of `scheduler` where there is one. Schemas are unified as unify_schemas.h says.
+  /// kCorruptData for what is not Parquet, kInvalidArgument for a file whose size is not the listed one any more; of several bad files the first is named.
+  static Result<std::shared_ptr<const ParquetDataset>> Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler = nullptr);
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override;
+  bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const override;
 
   ScanSizes sizes() const override;
 
@@ -44,11 +48,17 @@ class ParquetDataset : public ScanSource {
   int64_t num_rows() const;
 
  private:
+  struct FileSummary;
+  Status ReadFile(uint32_t ordinal, FileSummary* out) const;
+  Status Assemble(const std::vector<FileSummary>& summaries);
+  Result<std::shared_ptr<parquet::FileMetaData>> Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const;
+
   std::shared_ptr<Env> env_;
   std::vector<ListedFile> files_;
   std::vector<std::vector<RowGroupSummary>> row_groups_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<ScanTask> tasks_;
+  mutable FooterCache footers_;
 };
 
 }  // namespace millstream

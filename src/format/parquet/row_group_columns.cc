@@ -32,7 +32,7 @@ class TypedFlatReader : public FlatColumnReader {
 
   Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) override {
     auto nulls = GuardParquet([&]() -> Result<int64_t> { return ReadSome(count, reinterpret_cast<Value*>(values), valid); });
-    if (!nulls.ok()) return WithContext(nulls.status(), where_);
+    if (!nulls.ok()) return DecodeError(nulls.status(), where_);
     return nulls;
   }
 
@@ -131,6 +131,21 @@ int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, bool windowe
   return stored + std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
 }
 
+/// Adds to errors where the rows come from.
+class NamedReader : public arrow::RecordBatchReader {
+ public:
+  NamedReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::string where) : reader_(std::move(reader)), where_(std::move(where)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return reader_->schema(); }
+  Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    const Status status = GuardParquet([&] { return reader_->ReadNext(out); });
+    return status.ok() ? status : DecodeError(status, where_);
+  }
+
+ private:
+  std::unique_ptr<arrow::RecordBatchReader> reader_;
+  std::string where_;
+};
+
 class RowGroupColumns : public ScanColumns {
  public:
   Status Init(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
@@ -179,20 +194,22 @@ class RowGroupColumns : public ScanColumns {
     const auto chunk = group_->metadata()->ColumnChunk(reader_->manifest().schema_fields[field].column_index);
     const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::Statistics>> { return chunk->statistics(); });
     if (!statistics.ok() || *statistics == nullptr || !(*statistics)->HasMinMax()) return std::nullopt;
+    ValueRange range{0, -1};
     if ((*statistics)->physical_type() == parquet::Type::INT64) {
       const auto& typed = static_cast<const parquet::Int64Statistics&>(**statistics);
-      return ValueRange{typed.min(), typed.max()};
-    }
-    if ((*statistics)->physical_type() == parquet::Type::INT32) {
+      range = {typed.min(), typed.max()};
+    } else if ((*statistics)->physical_type() == parquet::Type::INT32) {
       const auto& typed = static_cast<const parquet::Int32Statistics&>(**statistics);
-      return ValueRange{typed.min(), typed.max()};
+      range = {typed.min(), typed.max()};
     }
-    return std::nullopt;
+    // Unsigned values keep another order, in which the bounds may be the wrong way round when read as signed ones.
+    if (range.min > range.max) return std::nullopt;
+    return range;
   }
 
   Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) override {
     const int leaf = reader_->manifest().schema_fields[field].column_index;
-    const std::string where = Where(schema_->field(field)->name());
+    const std::string where = Where(field);
     auto opened = GuardParquet([&]() -> Result<std::unique_ptr<FlatColumnReader>> {
       auto column = group_->Column(leaf);
       switch (column->type()) {
@@ -206,7 +223,7 @@ class RowGroupColumns : public ScanColumns {
           return std::make_unique<TypedFlatReader<parquet::DoubleType>>(std::move(column), where);
       }
     });
-    if (!opened.ok()) return WithContext(opened.status(), where);
+    if (!opened.ok()) return DecodeError(opened.status(), where);
     return opened;
   }
 
@@ -217,9 +234,13 @@ class RowGroupColumns : public ScanColumns {
     auto opened = GuardParquet([&]() -> Result<std::unique_ptr<arrow::RecordBatchReader>> {
       return reader_->GetRecordBatchReader({row_group_}, leaves);
     });
-    if (!opened.ok()) return WithContext(opened.status(), Where(schema_->field(fields[0])->name()));
-    return opened;
+    std::string where = Place();
+    for (size_t i = 0; i < fields.size(); ++i) where += (i == 0 ? ", column " : ", ") + schema_->field(fields[i])->name();
+    if (!opened.ok()) return DecodeError(opened.status(), where);
+    return std::make_unique<NamedReader>(std::move(*opened), std::move(where));
   }
+
+  std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
 
  private:
   static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
@@ -227,9 +248,7 @@ class RowGroupColumns : public ScanColumns {
     for (const auto& child : field.children) CollectLeaves(child, leaves);
   }
 
-  std::string Where(const std::string& column) const {
-    return "file " + source_.path + ", row group " + std::to_string(row_group_) + ", column " + column;
-  }
+  std::string Place() const { return "file " + source_.path + ", row group " + std::to_string(row_group_); }
 
   ParquetSource source_;
   int row_group_ = 0;

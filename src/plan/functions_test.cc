@@ -1,0 +1,46 @@
+#include "plan/functions.h"
+
+#include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
+#include <gtest/gtest.h>
+
+namespace millstream {
+namespace {
+
+TEST(Functions, EveryAllowedFunctionIsOneThatArrowHas) {
+  ASSERT_TRUE(arrow::compute::Initialize().ok());
+  for (const auto& name : arrow::compute::GetFunctionRegistry()->GetFunctionNames()) {
+    const FunctionEntry* entry = FindFunction(name);
+    if (entry == nullptr) continue;
+    const auto function = *arrow::compute::GetFunctionRegistry()->GetFunction(name);
+    EXPECT_EQ(function->kind(), arrow::compute::Function::SCALAR) << name;
+    EXPECT_LE(function->arity().num_args, entry->arguments_max) << name;
+    if (!function->arity().is_varargs) EXPECT_EQ(function->arity().num_args, entry->arguments_min) << name;
+  }
+  EXPECT_EQ(FindFunction("random"), nullptr);
+}
+
+TEST(Functions, AnUnknownOperatorNamesTheNearOne) {
+  const Status status = CallOperator("starts_wit", {ColumnExpression("a")}).status();
+  EXPECT_EQ(KindOf(status), ErrorKind::kInvalidArgument);
+  EXPECT_NE(status.message().find("did you mean 'starts_with'"), std::string::npos);
+}
+
+TEST(Functions, OptionsAreCheckedByName) {
+  const auto a = ColumnExpression("a");
+  EXPECT_TRUE(CallOperator("round", {a}, {{"ndigits", int64_t{2}}}).ok());
+  EXPECT_TRUE(CallOperator("round", {a}).ok());
+  EXPECT_EQ(KindOf(CallOperator("round", {a}, {{"ndigits", std::string("2")}}).status()), ErrorKind::kType);
+  EXPECT_EQ(KindOf(CallOperator("round", {a}, {{"digits", int64_t{2}}}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(CallOperator("is_in", {a}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(CallOperator("floor_divide", {a}).status()), ErrorKind::kInvalidArgument);
+}
+
+TEST(Functions, ATreeThatSharesItsPartsIsMeasuredInFullButNotWalkedForEver) {
+  auto tree = ColumnExpression("a")->tree();
+  for (int i = 0; i < 60; ++i) tree = arrow::compute::call("add_checked", {tree, tree});
+  EXPECT_EQ(KindOf(CheckSize(tree)), ErrorKind::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace millstream
