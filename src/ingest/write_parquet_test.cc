@@ -3,7 +3,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <algorithm>
 
 #include "format/parquet/parquet_dataset.h"
 #include "ingest/execute.h"
@@ -29,7 +29,8 @@ PlanPtr TablePlan() {
   return SourcePlan("FromArrow", *MakeTableSource(SmallSchema(), batches));
 }
 
-std::shared_ptr<Engine> MakeEngine(std::shared_ptr<Env> env = RealEnv(), int cpus = 2, int64_t limit = 256 << 20, std::shared_ptr<Scheduler> scheduler = nullptr) {
+std::shared_ptr<Engine> MakeEngine(std::shared_ptr<Env> env = RealEnv(), int cpus = 2, int64_t limit = 256 << 20,
+                                   std::shared_ptr<Scheduler> scheduler = nullptr) {
   EngineOptions options;
   options.num_cpus = cpus;
   options.memory_limit_bytes = limit;
@@ -171,6 +172,23 @@ TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
   EXPECT_EQ(KindOf(status), ErrorKind::kType);
   EXPECT_NE(status.message().find("'u'"), std::string::npos);
   EXPECT_TRUE(root.empty());
+}
+
+TEST(WriteParquet, AShuffleThatSpillsLeavesTheWriterItsMemory) {
+  TemporaryDirectory root;
+  constexpr int64_t kMany = 3'000'000;
+  const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany, 12)), SeedKind::kFixed, 3);
+  const auto engine = MakeEngine(RealEnv(), 2, 40 << 20);
+  const auto files = WriteParquet(engine, plan, root.path(), {.parquet = {.row_group_rows = 60'000}});
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_LE(engine->budget()->peak_bytes(), 40 << 20);
+  std::vector<bool> seen(kMany);
+  const auto table = ReadBack(root.path());
+  ASSERT_EQ(table->num_rows(), kMany);
+  for (const auto& chunk : table->column(0)->chunks()) {
+    for (int64_t row = 0; row < chunk->length(); ++row) seen[static_cast<const arrow::Int64Array&>(*chunk).Value(row)] = true;
+  }
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), kMany);
 }
 
 TEST(WriteParquet, ATooSmallBudgetIsABudgetErrorAndLeavesNothingBehind) {

@@ -188,7 +188,9 @@ int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& opt
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(Env& env, const std::string& path, const arrow::Schema& schema,
                                                            const ParquetWriterOptions& options, std::shared_ptr<BudgetPool> pool) {
-  if (options.row_group_rows < 0) return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options.row_group_rows));
+  if (options.row_group_rows < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options.row_group_rows));
+  }
   auto written = ParquetSchema(schema);
   if (!written.ok()) return WithContext(written.status(), "file " + path);
   auto writer = std::make_unique<FileWriter>(path, std::move(*written), std::move(pool));

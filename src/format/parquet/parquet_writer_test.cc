@@ -188,7 +188,8 @@ TEST(ParquetWriter, AFileWithoutRowsHoldsTheSchema) {
 }
 
 TEST(ParquetWriter, ARefusedChargeIsABudgetErrorAndAllMemoryComesBack) {
-  const auto schema = arrow::schema({arrow::field("n", arrow::int64()), arrow::field("s", arrow::utf8()), arrow::field("r", arrow::run_end_encoded(arrow::int32(), arrow::utf8()))});
+  const auto runs = arrow::run_end_encoded(arrow::int32(), arrow::utf8());
+  const auto schema = arrow::schema({arrow::field("n", arrow::int64()), arrow::field("s", arrow::utf8()), arrow::field("r", runs)});
   const auto batch = RandomBatch(schema, {.rows = 500});
   bool refused = true;
   int index = 0;
