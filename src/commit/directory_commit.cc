@@ -70,7 +70,8 @@ Result<std::vector<std::string>> DirectoryCommit::Existing() const {
 Status DirectoryCommit::CheckMode(bool exists) {
   if (!exists) return Status::OK();
   if (mode_ == SaveMode::kError) {
-    return MakeError(ErrorKind::kInvalidArgument, "Path '" + directory_ + "' already exists; write to a new one, or use mode 'append', 'overwrite' or 'ignore'");
+    return MakeError(ErrorKind::kInvalidArgument,
+                     "Path '" + directory_ + "' already exists; write to a new one, or use mode 'append', 'overwrite' or 'ignore'");
   }
   skipped_ = mode_ == SaveMode::kIgnore;
   return Status::OK();
@@ -115,7 +116,8 @@ void DirectoryCommit::RemoveMadeDirectories() {
 Result<std::string> DirectoryCommit::Stage(const std::string& name) {
   if (!staging_) return MakeError(ErrorKind::kInvalidArgument, "Cannot stage file '" + name + "': the job has ended");
   if (!StagingFolder::IsStageable(name)) {
-    return MakeError(ErrorKind::kInvalidArgument, "Cannot stage a file under the name '" + name + "': it must not be empty, hidden, or hold a '/' or a line break");
+    return MakeError(ErrorKind::kInvalidArgument,
+                     "Cannot stage a file under the name '" + name + "': it must not be empty, hidden, or hold a '/' or a line break");
   }
   if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
     return MakeError(ErrorKind::kInvalidArgument, "Cannot stage file '" + name + "' twice");

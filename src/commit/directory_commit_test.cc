@@ -1,6 +1,8 @@
 #include "commit/directory_commit.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -220,6 +222,52 @@ TEST(DirectoryCommit, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
         ASSERT_LT(index, 99);
       }
     }
+  }
+}
+
+/// Runs the job in a process that is killed at that call; false when it came to its end.
+bool KillJobAt(EnvCall call, int index, const std::string& directory, SaveMode mode) {
+  const pid_t child = fork();
+  if (child == 0) {
+    auto env = FaultEnv::Make(RealEnv());
+    env->DieAtCall(call, index);
+    _exit(RunJob(env, directory, mode).ok() ? 0 : 1);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+  return WIFSIGNALED(status);
+}
+
+TEST(DirectoryCommit, AJobMayBeKilledAtAnyCallAndTheNextOneFindsTheOldOrTheNewFiles) {
+  const Contents old = {{"o1", "x"}, {"o2", "y"}};
+  for (const SaveMode mode : {SaveMode::kAppend, SaveMode::kOverwrite}) {
+    Contents both = kNew;
+    if (mode == SaveMode::kAppend) both.insert(old.begin(), old.end());
+    int took_back = 0, kept = 0;
+    for (const EnvCall call : {EnvCall::kCreate, EnvCall::kWrite, EnvCall::kClose, EnvCall::kRename, EnvCall::kRemove, EnvCall::kSync, EnvCall::kLock}) {
+      bool killed = true;
+      for (int index = 0; killed; ++index) {
+        ASSERT_LT(index, 100);
+        SCOPED_TRACE(std::string(NameOf(call)) + " " + std::to_string(index));
+        TemporaryDirectory root;
+        WriteFile(*RealEnv(), root / "o1", "x");
+        WriteFile(*RealEnv(), root / "o2", "y");
+        killed = KillJobAt(call, index, root.path(), mode);
+        // Each file that is seen is complete, at any time.
+        for (const auto& [name, text] : Visible(root.path())) EXPECT_EQ(text, kNew.contains(name) ? kNew.at(name) : old.at(name));
+        { auto next = *OpenDirectoryCommit(RealEnv(), root.path(), SaveMode::kAppend); }
+        const Contents found = Visible(root.path());
+        EXPECT_TRUE(found == old || found == both);
+        if (!killed) {
+          EXPECT_EQ(found, both);
+        }
+        EXPECT_FALSE(HasStaging(root.path()));
+        ++(found == old ? took_back : kept);
+      }
+    }
+    EXPECT_GT(took_back, 10);
+    EXPECT_GT(kept, 7);
   }
 }
 

@@ -21,10 +21,14 @@ class StreamCore {
     cancellation_.Cancel(status);
     WakeAll();
   }
-  /// Keeps a blocked task's waker until the next WakeAll.
+  /// Keeps a blocked task's waker until the next WakeAll. After a failure it is called at once: the task may have looked for one just before it came, and
+  /// no other WakeAll need follow.
   void Block(Waker waker) {
-    std::lock_guard lock(mutex_);
-    blocked_.push_back(std::move(waker));
+    {
+      std::lock_guard lock(mutex_);
+      blocked_.push_back(waker);
+    }
+    if (cancellation_.cancelled()) waker();
   }
   /// Wakes the blocked tasks and the consumer.
   void WakeAll() {

@@ -192,6 +192,7 @@ Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, con
   shuffle.prefetch_batches = options.prefetch_batches;
   shuffle.has_resume = options.has_resume;
   shuffle.resume = options.resume;
+  shuffle.memory_kept_bytes = options.memory_kept_bytes;
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(std::move(engine), std::move(folded.source), std::move(program), shuffle));
   if (limit < 0) return stream;
   return std::make_unique<LimitStream>(std::move(stream), limit, options.drop_last ? options.batch_rows : 0);

@@ -17,7 +17,7 @@ class QueuedBatch {
   ~QueuedBatch() {
     if (ledger_ != nullptr) ledger_->Release(bytes_);
   }
-  const arrow::RecordBatch& batch() const { return *batch_; }
+  const std::shared_ptr<arrow::RecordBatch>& batch() const { return batch_; }
   int64_t bytes() const { return bytes_; }
 
  private:
@@ -83,12 +83,14 @@ class FileTasks::EncodeTask : public Task {
 
   Status Open() {
     const Options& options = state_->options;
-    return ParquetWriter::Open(*state_->core.engine()->env(), file_->path, *options.schema, options.parquet, options.pool.get()).Value(&writer_);
+    return ParquetWriter::Open(*state_->core.engine()->env(), file_->path, *options.schema, options.parquet, options.pool).Value(&writer_);
   }
 
   Result<Step> Write(QueuedBatch next) {
+    const int64_t rows = next.batch()->num_rows();
+    // Charged twice for a moment: by the writer, which keeps it, and as one that waits.
     ARROW_RETURN_NOT_OK(writer_->Write(next.batch()));
-    state_->statistics.rows += next.batch().num_rows();
+    state_->statistics.rows += rows;
     {
       std::lock_guard lock(state_->mutex);
       state_->queued_bytes -= next.bytes();

@@ -117,7 +117,8 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> e
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
-  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), engine->options().memory_limit_bytes};
+  const int64_t memory_bytes = engine->options().memory_limit_bytes - options.memory_kept_bytes;
+  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes};
   ScatterPhase::Inputs inputs;
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *program, sizes));
   inputs.epoch = MakeEpochKey(options.seed, options.epoch);

@@ -20,6 +20,7 @@ struct ShuffleStreamOptions {
   bool has_resume = false;
   bool keep_rows = false;      // in the store, for the next epoch
   std::string source_name = "ReadParquet";
+  int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
 };
 
 Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,

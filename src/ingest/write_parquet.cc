@@ -54,6 +54,7 @@ class ParquetJob {
   const std::string job_name_;
   int64_t file_rows_ = 0;
   int64_t rows_left_ = 0;  // of the file begun last
+  int64_t memory_kept_bytes_ = 0;  // the floor of the encoders
   std::vector<std::string> paths_;
   std::chrono::steady_clock::time_point last_tick_{};
   std::chrono::steady_clock::time_point last_progress_{};
@@ -77,7 +78,8 @@ Status ParquetJob::OpenTasks() {
   const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)));
   tasks.open_files_max = static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
   // Kept aside before the stream takes what is free.
-  ARROW_ASSIGN_OR_RAISE(tasks.pool, engine_->OpenPool("parquet writer", std::min(file_bytes * tasks.open_files_max, limit / 2)));
+  memory_kept_bytes_ = std::min(file_bytes * tasks.open_files_max, limit / 2);
+  ARROW_ASSIGN_OR_RAISE(tasks.pool, engine_->OpenPool("parquet writer", memory_kept_bytes_));
   ARROW_ASSIGN_OR_RAISE(tasks.queue_ledger, Budget::Open(engine_->budget(), "write queue", 0));
   tasks.queue_bytes_max = std::min(kQueueBytesMax, limit / 32);
   tasks.interrupted = [this] { return Tick(); };
@@ -91,6 +93,7 @@ Status ParquetJob::OpenStream() {
   execute.seed = options_.seed;
   execute.epoch = options_.epoch;
   execute.batch_rows = BatchRows(*plan_->schema);
+  execute.memory_kept_bytes = memory_kept_bytes_;
   return Execute(engine_, plan_, execute).Value(&stream_);
 }
 

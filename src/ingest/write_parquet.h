@@ -25,14 +25,14 @@ namespace millstream {
 struct WriteParquetOptions {
   uint64_t seed = 0;   // of the shuffle; ignored where the plan fixes it
   uint64_t epoch = 0;
-  ParquetWriterOptions parquet;
+  ParquetWriterOptions parquet = {};
   int64_t file_rows_min = 0;  // at least so many rows a file, but for the last; 0: no bound
   int64_t file_rows_max = 0;  // at most so many; 0: no bound
   SaveMode mode = SaveMode::kAppend;
   /// Looked at every 50 ms, and after each call of `progress`, on the calling thread; true ends the job with kCancelled.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted = {};
   /// Called on the calling thread, at most four times a second, with the stages of the stream and of the writing; no lock is held.
-  std::function<void(const std::vector<const StageStatistics*>&)> progress;
+  std::function<void(const std::vector<const StageStatistics*>&)> progress = {};
 };
 
 struct WrittenFile {

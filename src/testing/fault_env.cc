@@ -3,6 +3,9 @@
 #include <arrow/buffer.h>
 #include <arrow/util/future.h>
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -13,7 +16,7 @@ namespace {
 /// The faults that are set, and what has been counted; shared by the env and its files.
 class Faults {
  public:
-  enum class Effect : uint8_t { kNone, kFail, kShort, kFlip };
+  enum class Effect : uint8_t { kNone, kFail, kShort, kFlip, kDie };
   struct Decision {
     Effect effect = Effect::kNone;
     ErrorKind kind = ErrorKind::kIo;
@@ -35,6 +38,7 @@ class Faults {
     Plan& plan = plans_[static_cast<size_t>(call)];
     if (plan.calls++ != plan.strikes_at) return {};
     ++faults_;
+    if (plan.decision.effect == Effect::kDie) kill(getpid(), SIGKILL);
     return plan.decision;
   }
   Status Check(EnvCall call, const std::string& path) {
@@ -200,6 +204,7 @@ class FaultyEnv : public FaultEnv {
   void FailCall(EnvCall call, int64_t index, ErrorKind kind) override { faults_->Set(call, index, {Faults::Effect::kFail, kind, 0}); }
   void ShortWrite(int64_t index) override { faults_->Set(EnvCall::kWrite, index, {Faults::Effect::kShort, ErrorKind::kDiskFull, 0}); }
   void FlipBit(int64_t index, int64_t bit) override { faults_->Set(EnvCall::kRead, index, {Faults::Effect::kFlip, ErrorKind::kIo, bit}); }
+  void DieAtCall(EnvCall call, int64_t index) override { faults_->Set(call, index, {Faults::Effect::kDie, ErrorKind::kOther, 0}); }
   void PretendSpace(std::optional<Space> space) override {
     std::lock_guard lock(mutex_);
     space_ = space;

@@ -29,6 +29,8 @@ class FaultEnv : public Env {
   virtual void ShortWrite(int64_t index) = 0;
   /// Read number `index` from now succeeds with bit `bit` (modulo its length) flipped.
   virtual void FlipBit(int64_t index, int64_t bit) = 0;
+  /// The process is killed, as by kill -9, at call number `index` from now, before it has an effect. For children of a test.
+  virtual void DieAtCall(EnvCall call, int64_t index) = 0;
   /// What SpaceOf says instead of the truth.
   virtual void PretendSpace(std::optional<Space> space) = 0;
   /// Takes all faults back.

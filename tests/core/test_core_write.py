@@ -11,7 +11,6 @@ import threading
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from millstream import _core
 
 ROWS = 20_000
@@ -83,14 +82,18 @@ def test_a_shuffle_is_written_in_its_order(source, tmp_path):
     plan = read(source).random_shuffle("per_execution", 0)
     for threads, name in ((1, "one"), (3, "three")):
         write(plan, tmp_path / name, engine=engine(threads), seed=3, epoch=2)
-    one, three = ([(tmp_path / name / file).read_bytes() for file in visible(tmp_path / name)] for name in ("one", "three"))
-    assert one == three
+
+    def contents(name):
+        return [(tmp_path / name / file).read_bytes() for file in visible(tmp_path / name)]
+
+    assert contents("one") == contents("three")
     assert sorted(keys(tmp_path / "one")) == list(range(ROWS))
     assert keys(tmp_path / "one") != list(range(ROWS))
 
 
 def test_filters_and_projections_are_written(source, tmp_path):
-    plan = read(source).filter(_core.call("less", [_core.column("key"), _core.literal(10)])).project([("key", _core.column("key"))])
+    key = _core.column("key")
+    plan = read(source).filter(_core.call("less", [key, _core.literal(10)])).project([("key", key)])
     files = write(plan, tmp_path / "few")
     assert [file["rows"] for file in files] == [10]
     assert pq.read_table(files[0]["path"]).to_pydict() == {"key": list(range(10))}
@@ -128,14 +131,14 @@ def test_modes_do_what_they_do_in_ray_data(source, tmp_path):
 def test_what_cannot_be_written_says_why_and_leaves_nothing(source, tmp_path):
     target = tmp_path / "out"
     plan = read(source)
-    with pytest.raises(ValueError, match="zip.*snappy"):
+    with pytest.raises(ValueError, match=r"zip.*snappy"):
         write(plan, target, compression="zip")
     with pytest.raises(ValueError, match="min_rows_per_file"):
         write(plan, target, file_rows_min=9, file_rows_max=3)
     with pytest.raises(ValueError, match="at least one column"):
         write(plan.project([]), target)
     union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
-    with pytest.raises(TypeError, match="column 'u'.*union"):
+    with pytest.raises(TypeError, match=r"column 'u'.*union"):
         write(_core.Plan.from_arrow(pa.table({"u": union})), target)
     seconds = pa.table({"t": pa.array([2**60], pa.timestamp("s"))})
     with pytest.raises(ValueError, match="column 't'"):
@@ -155,7 +158,8 @@ def test_an_unregistered_extension_type_keeps_its_name(tmp_path):
 def test_progress_is_told_and_may_end_the_job(source, tmp_path):
     seen = []
     write(read(source), tmp_path / "a", file_rows_max=50, progress=seen.append)
-    assert seen and seen[0][-1]["name"] == "WriteParquet" and seen[0][-1]["rows_expected"] == ROWS
+    assert seen[0][-1]["name"] == "WriteParquet"
+    assert seen[0][-1]["rows_expected"] == ROWS
 
     def stop(stages):
         raise LookupError("enough")
@@ -188,16 +192,15 @@ def test_ctrl_c_leaves_nothing_behind(source, tmp_path):
 
 
 def run_python(code, *arguments):
-    path = os.pathsep.join([os.path.dirname(_core.__file__), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=120,
     )
 
 
 DISK_FULL = """
     import errno, resource, signal, sys
-    import _core
+    from millstream import _core
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     engine = _core.Engine(num_cpus=2, memory_limit=256 << 20)
     plan = _core.Plan.read_parquet(engine, [sys.argv[1]])
@@ -223,7 +226,8 @@ def test_a_write_that_the_system_refuses_leaves_the_old_files(source, tmp_path):
 def small_disk(tmp_path):
     mount = tmp_path / "small"
     mount.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(mount)], check=False, capture_output=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(mount)]
+    made = subprocess.run(command, check=False, capture_output=True)
     if made.returncode != 0:
         pytest.skip("mounting a tmpfs takes a right that this process does not have")
     yield mount
@@ -231,7 +235,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_an_oserror_with_enospc_and_leaves_nothing(source, small_disk):
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match="No space left") as raised:
         write(read(source), small_disk / "out", compression="none")
     assert raised.value.errno == errno.ENOSPC
     assert os.listdir(small_disk) == []
@@ -239,10 +243,12 @@ def test_a_full_disk_is_an_oserror_with_enospc_and_leaves_nothing(source, small_
 
 KILLED = """
     import os, signal, sys
-    import _core
+    from millstream import _core
     engine = _core.Engine(num_cpus=2, memory_limit=256 << 20)
     plan = _core.Plan.read_parquet(engine, [sys.argv[1]])
-    _core.write_parquet(engine, plan, sys.argv[2], file_rows_max=50, progress=lambda stages: os.kill(os.getpid(), signal.SIGKILL))
+    def kill(stages):
+        os.kill(os.getpid(), signal.SIGKILL)
+    _core.write_parquet(engine, plan, sys.argv[2], file_rows_max=50, progress=kill)
 """
 
 

@@ -3,6 +3,8 @@
 #include <arrow/compute/api.h>
 #include <arrow/extension_type.h>
 
+#include <algorithm>
+
 #include "column/gather.h"
 
 namespace millstream {
@@ -50,12 +52,21 @@ Status NoForm(const DataType& type) {
   return MakeError(ErrorKind::kType, "type " + type.ToString() + " has no form in Parquet; cast the column to another type, or drop it");
 }
 
+/// Arrow's reader does not put the dictionaries of several row groups together below the top level, and its writer cannot cut a view whose struct may be
+/// null.
+Result<TypePtr> ChildType(const DataType& parent, const TypePtr& type) {
+  if (type->id() == Type::DICTIONARY) return PlainType(static_cast<const arrow::DictionaryType&>(*type).value_type());
+  if (parent.id() == Type::STRUCT && type->id() == Type::STRING_VIEW) return arrow::utf8();
+  if (parent.id() == Type::STRUCT && type->id() == Type::BINARY_VIEW) return arrow::binary();
+  return ParquetType(type);
+}
+
 Result<TypePtr> NestedType(const TypePtr& type) {
   if (type->num_fields() == 0) return NoForm(*type);
   arrow::FieldVector fields;
   bool changed = false;
   for (const auto& field : type->fields()) {
-    ARROW_ASSIGN_OR_RAISE(auto written, ParquetType(field->type()));
+    ARROW_ASSIGN_OR_RAISE(auto written, ChildType(*type, field->type()));
     changed |= written != field->type();
     fields.push_back(field->WithType(std::move(written)));
   }
@@ -91,11 +102,13 @@ Result<TypePtr> ParquetType(const TypePtr& type) {
     case Type::INTERVAL_DAY_TIME:
     case Type::INTERVAL_MONTH_DAY_NANO:
       return NoForm(*type);
+    case Type::FIXED_SIZE_LIST:
+      // Arrow writes a list of size 0 as one that it cannot read.
+      return static_cast<const arrow::FixedSizeListType&>(*type).list_size() == 0 ? Result<TypePtr>(NoForm(*type)) : NestedType(type);
     case Type::LIST:
     case Type::LARGE_LIST:
     case Type::LIST_VIEW:
     case Type::LARGE_LIST_VIEW:
-    case Type::FIXED_SIZE_LIST:
     case Type::MAP:
     case Type::STRUCT:
       return NestedType(type);
@@ -145,12 +158,20 @@ Result<DataPtr> Convert(const DataPtr& data, const TypePtr& type, arrow::MemoryP
     case Type::DATE64:
     case Type::TIME32:
     case Type::TIMESTAMP:
+    case Type::STRING_VIEW:
+    case Type::BINARY_VIEW:
       return CastSafely(data, type, pool);
     default: return ConvertChildren(data, type, pool);
   }
 }
 
-/// Without the values that no row has: a cast of a child must not fail because of them.
+/// Arrow's writer takes a null only as a null code.
+bool HasNullInDictionary(const arrow::ArrayData& data) {
+  if (data.dictionary != nullptr && data.dictionary->GetNullCount() > 0) return true;
+  return std::any_of(data.child_data.begin(), data.child_data.end(), [](const DataPtr& child) { return HasNullInDictionary(*child); });
+}
+
+/// Without the values that no row has, and with nulls as null codes: a cast of a child must not fail because of them.
 Result<DataPtr> Canonical(const DataPtr& data, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(data, pool));
   ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, stored->type, pool));
@@ -174,8 +195,10 @@ Result<std::shared_ptr<arrow::Schema>> ParquetSchema(const arrow::Schema& schema
 
 Result<DataPtr> ToParquetForm(const DataPtr& data, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const auto type, ParquetType(data->type));
-  if (data->type->Equals(*type)) return data;
-  if (data->type->num_fields() == 0) return Convert(data, type, pool);
+  const bool same = data->type->Equals(*type);
+  const bool renumber = HasNullInDictionary(*data);
+  if (same && !renumber) return data;
+  if (data->type->num_fields() == 0 && !renumber) return Convert(data, type, pool);
   ARROW_ASSIGN_OR_RAISE(const auto canonical, Canonical(data, pool));
   return Convert(canonical, type, pool);
 }

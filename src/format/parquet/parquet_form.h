@@ -1,10 +1,11 @@
 #pragma once
 /// The types in which columns are written to Parquet.
 ///
-/// Parquet has no place for some Arrow types. Those that lose nothing, or only their encoding, are written as another type: run-end encoding and dictionaries
-/// of values that Parquet keeps no dictionary of as plain values, seconds as milliseconds, date64 as date32. For the rest (unions, intervals,
-/// structs without fields, binary of width 0) there is an error that names the column. Extension types, dictionaries, time zones, views, list
-/// views, decimals and durations stay: the Arrow schema is stored in the file.
+/// Parquet has no place for some Arrow types. Those that lose nothing, or only their encoding, are written as another type: run-end encoding, and
+/// dictionaries inside lists and structs or of values other than text and bytes, as plain values; seconds as milliseconds; date64 as date32; views
+/// inside structs as plain strings and binary. For the rest (unions, intervals, structs without fields, binary and lists of a fixed size of 0) there
+/// is an error that names the column. Extension types, other dictionaries, time zones, other views, list views, decimals and durations stay: the
+/// Arrow schema is stored in the file.
 
 #include <arrow/array.h>
 #include <arrow/type.h>

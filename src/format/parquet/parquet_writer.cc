@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "column/gather.h"
 #include "format/parquet/parquet_form.h"
 #include "format/parquet/parquet_guard.h"
+#include "memory/overdraft_pool.h"
 
 namespace millstream {
 namespace {
@@ -16,9 +18,12 @@ constexpr int64_t kVaryingBytesGuess = 32;
 constexpr int64_t kRowGroupBytesGuess = 32 << 20;
 constexpr int64_t kRowGroupRowsMin = 1 << 10;
 constexpr int64_t kRowGroupRowsMax = 1 << 20;
-/// A data page, a dictionary with its hash table and a page under compression, each about 1 MiB by Arrow's defaults.
-constexpr int64_t kColumnBytesMax = 4 << 20;
-constexpr int64_t kColumnBytesMin = 64 << 10;
+/// Arrow's default: a dictionary that grows beyond it is given up.
+constexpr int64_t kDictionaryBytesMax = 1 << 20;
+/// Of the hash table that finds a value's number, as it doubles.
+constexpr int64_t kHashBytesPerValue = 224;
+constexpr int64_t kCodeBytes = 4;
+constexpr int64_t kColumnBytesMin = 256 << 10;
 
 int64_t ValueBytes(const arrow::DataType& type) {
   if (type.id() == arrow::Type::EXTENSION) return ValueBytes(*static_cast<const arrow::ExtensionType&>(type).storage_type());
@@ -48,28 +53,34 @@ std::shared_ptr<parquet::ArrowWriterProperties> ArrowPropertiesOf() {
 
 class FileWriter final : public ParquetWriter {
  public:
-  FileWriter(std::string path, std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool)
-      : path_(std::move(path)), schema_(std::move(schema)), pool_(pool) {}
+  FileWriter(std::string path, std::shared_ptr<arrow::Schema> schema, std::shared_ptr<BudgetPool> pool)
+      : path_(std::move(path)), schema_(std::move(schema)), pool_(std::move(pool)), library_pool_(pool_) {}
   ~FileWriter() override {
     // The library would write the rest of an unfinished file; whoever gave up on it does not want it.
     if (sink_ != nullptr && !sink_->closed()) (void)sink_->Abort();
   }
 
   Status Init(Env& env, const ParquetWriterOptions& options) {
-    const int64_t row_group_rows = options.row_group_rows > 0 ? options.row_group_rows : DefaultRowGroupRows(*schema_);
+    row_group_rows_ = options.row_group_rows > 0 ? options.row_group_rows : DefaultRowGroupRows(*schema_);
     ARROW_ASSIGN_OR_RAISE(sink_, env.CreateForWrite(path_));
-    const auto properties = PropertiesOf(options, row_group_rows, pool_);
-    return Guarded([&]() -> Status { return parquet::arrow::FileWriter::Open(*schema_, pool_, sink_, properties, ArrowPropertiesOf()).Value(&writer_); });
+    const auto properties = PropertiesOf(options, row_group_rows_, &library_pool_);
+    return Guarded([&]() -> Status {
+      return parquet::arrow::FileWriter::Open(*schema_, &library_pool_, sink_, properties, ArrowPropertiesOf()).Value(&writer_);
+    });
   }
 
-  Status Write(const arrow::RecordBatch& batch) override {
-    ARROW_ASSIGN_OR_RAISE(const auto form, FormOf(batch));
-    rows_ += form->num_rows();
-    if (form->num_rows() == 0) return Status::OK();
-    return Guarded([&] { return writer_->WriteRecordBatch(*form); });
+  Status Write(std::shared_ptr<arrow::RecordBatch> batch) override {
+    for (int64_t row = 0; row < batch->num_rows();) {
+      const int64_t rows = std::min(batch->num_rows() - row, row_group_rows_ - kept_rows_);
+      ARROW_RETURN_NOT_OK(Keep(batch->Slice(row, rows)));
+      row += rows;
+      if (kept_rows_ == row_group_rows_) ARROW_RETURN_NOT_OK(WriteRowGroup());
+    }
+    return Status::OK();
   }
 
   Result<Written> Close() override {
+    if (kept_rows_ > 0) ARROW_RETURN_NOT_OK(WriteRowGroup());
     ARROW_RETURN_NOT_OK(Guarded([&] { return writer_->Close(); }));
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, sink_->Tell());
     ARROW_RETURN_NOT_OK(sink_->Close());
@@ -77,30 +88,67 @@ class FileWriter final : public ParquetWriter {
   }
 
  private:
-  Result<std::shared_ptr<arrow::RecordBatch>> FormOf(const arrow::RecordBatch& batch) const {
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    for (int column = 0; column < batch.num_columns(); ++column) {
-      auto form = ToParquetForm(batch.column_data(column), pool_);
-      if (!form.ok()) return WithContext(form.status(), "column '" + batch.schema()->field(column)->name() + "'");
-      columns.push_back(std::move(*form));
-    }
-    return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));
+  Status Keep(std::shared_ptr<arrow::RecordBatch> batch) {
+    int64_t bytes = 0;
+    for (const auto& column : batch->columns()) bytes += RowBytes(*column->data(), 0, batch->num_rows());
+    auto charged = Reservation::Take(pool_->ledger(), bytes);
+    if (!charged.ok()) return InFile(charged.status());
+    kept_rows_ += batch->num_rows();
+    rows_ += batch->num_rows();
+    kept_.emplace_back(std::move(batch), std::move(*charged));
+    return Status::OK();
   }
 
-  template <typename Call>
-  Status Guarded(Call call) const {
-    const Status status = GuardParquet(call);
+  Status WriteRowGroup() {
+    ARROW_RETURN_NOT_OK(Guarded([&] { return writer_->NewRowGroup(); }));
+    for (int column = 0; column < schema_->num_fields(); ++column) {
+      ARROW_ASSIGN_OR_RAISE(const auto form, FormOf(column));
+      ARROW_RETURN_NOT_OK(Guarded([&] { return writer_->WriteColumnChunk(form); }));
+    }
+    kept_.clear();
+    kept_rows_ = 0;
+    return Status::OK();
+  }
+
+  Result<std::shared_ptr<arrow::ChunkedArray>> FormOf(int column) const {
+    arrow::ArrayVector pieces;
+    for (const auto& [batch, charged] : kept_) {
+      auto form = ToParquetForm(batch->column_data(column), pool_.get());
+      if (!form.ok()) return InFile(WithContext(form.status(), "column '" + schema_->field(column)->name() + "'"));
+      pieces.push_back(arrow::MakeArray(std::move(*form)));
+    }
+    return std::make_shared<arrow::ChunkedArray>(std::move(pieces), schema_->field(column)->type());
+  }
+
+  Status InFile(const Status& status) const {
     if (KindOf(status) != ErrorKind::kBudget) return WithContext(status, "file " + path_);
     return WithContext(status, "file " + path_ + ": the memory for a row group is refused; write smaller row groups or raise the limit");
   }
 
+  template <typename Call>
+  Status Guarded(Call call) const {
+    Status status = GuardParquet(call);
+    if (!library_pool_.status().ok()) status = library_pool_.status();
+    return InFile(status);
+  }
+
   const std::string path_;
   const std::shared_ptr<arrow::Schema> schema_;
-  arrow::MemoryPool* const pool_;
+  const std::shared_ptr<BudgetPool> pool_;
+  OverdraftPool library_pool_;
   std::shared_ptr<arrow::io::OutputStream> sink_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  int64_t row_group_rows_ = 0;
+  std::vector<std::pair<std::shared_ptr<arrow::RecordBatch>, Reservation>> kept_;  // of the row group at hand
+  int64_t kept_rows_ = 0;
   int64_t rows_ = 0;
 };
+
+/// What encoding a column holds at one time beside its rows: codes, pages, a dictionary and its hash table.
+int64_t ColumnBytes(int64_t rows, int64_t value_bytes) {
+  const int64_t distinct = std::min(rows, kDictionaryBytesMax / std::min<int64_t>(value_bytes, 8));
+  return std::max(rows * (value_bytes + kCodeBytes) + distinct * kHashBytesPerValue, kColumnBytesMin);
+}
 
 }  // namespace
 
@@ -129,20 +177,23 @@ int64_t DefaultRowGroupRows(const arrow::Schema& schema) {
 int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows) {
   const int64_t group_rows = options.row_group_rows > 0 ? options.row_group_rows : DefaultRowGroupRows(schema);
   const int64_t rows = std::min(group_rows, file_rows);
-  int64_t bytes = 0;
+  int64_t rows_bytes = 0, column_bytes = 0;
   for (const auto& field : schema.fields()) {
-    const int64_t column = rows * ValueBytes(*field->type());
-    bytes += column + std::clamp(3 * column, kColumnBytesMin, kColumnBytesMax);
+    const int64_t value_bytes = ValueBytes(*field->type());
+    rows_bytes += rows * value_bytes;
+    column_bytes = std::max(column_bytes, ColumnBytes(rows, value_bytes));
   }
-  return bytes;
+  return rows_bytes + column_bytes;
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(Env& env, const std::string& path, const arrow::Schema& schema,
-                                                           const ParquetWriterOptions& options, arrow::MemoryPool* pool) {
-  if (options.row_group_rows < 0) return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options.row_group_rows));
+                                                           const ParquetWriterOptions& options, std::shared_ptr<BudgetPool> pool) {
+  if (options.row_group_rows < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options.row_group_rows));
+  }
   auto written = ParquetSchema(schema);
   if (!written.ok()) return WithContext(written.status(), "file " + path);
-  auto writer = std::make_unique<FileWriter>(path, std::move(*written), pool);
+  auto writer = std::make_unique<FileWriter>(path, std::move(*written), std::move(pool));
   ARROW_RETURN_NOT_OK(writer->Init(env, options));
   return writer;
 }

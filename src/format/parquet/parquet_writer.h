@@ -3,12 +3,14 @@
 /// has a form for them).
 ///
 ///   ARROW_ASSIGN_OR_RAISE(auto writer, ParquetWriter::Open(*env, path, schema, options, pool));
-///   for (...) ARROW_RETURN_NOT_OK(writer->Write(*batch));
+///   for (...) ARROW_RETURN_NOT_OK(writer->Write(batch));
 ///   ARROW_ASSIGN_OR_RAISE(const auto written, writer->Close());
 ///
-/// Everything happens on the calling thread. The encoded pages of the row group at hand, and one unfinished page and dictionary a column, are
-/// held in memory of `pool`; EncodeBytes estimates them. After an error the writer is of no more use; the caller removes the file. The bytes
-/// written depend on the rows, their cut into batches, the schema and the options alone. One thread at a time.
+/// Everything happens on the calling thread. A row group's batches are kept, charged to the ledger of `pool`, until they are all there, then encoded one column
+/// after the other, so that only one column's pages and dictionary are open; EncodeBytes estimates both together. A refused charge is an error of
+/// Write or Close. As the library cannot be refused memory in the midst of a column, up to what one column chunk needs may by then be held above
+/// the budget (memory/overdraft_pool.h). After an error the writer is of no more use; the caller removes the file. The bytes written depend on
+/// the rows, their cut into batches, the schema and the options alone. One thread at a time.
 
 #include <arrow/record_batch.h>
 #include <arrow/util/compression.h>
@@ -17,6 +19,7 @@
 #include <string>
 
 #include "env/env.h"
+#include "memory/budget_pool.h"
 
 namespace millstream {
 
@@ -42,13 +45,13 @@ class ParquetWriter {
     int64_t bytes = 0;  // of the file
   };
 
-  /// Creates the file. kType where a column has no form in Parquet. `pool` must outlive the writer.
+  /// Creates the file. kType where a column has no form in Parquet.
   static Result<std::unique_ptr<ParquetWriter>> Open(Env& env, const std::string& path, const arrow::Schema& schema,
-                                                     const ParquetWriterOptions& options, arrow::MemoryPool* pool);
+                                                     const ParquetWriterOptions& options, std::shared_ptr<BudgetPool> pool);
   virtual ~ParquetWriter() = default;
 
-  /// `batch` has the schema given to Open. kBudget where the memory is refused: smaller row groups help.
-  virtual Status Write(const arrow::RecordBatch& batch) = 0;
+  /// `batch` has the schema given to Open; its buffers are kept until its row group is written. kBudget where the memory is refused: smaller row groups help.
+  virtual Status Write(std::shared_ptr<arrow::RecordBatch> batch) = 0;
   /// Writes the footer and closes the file; a file without rows holds the schema.
   virtual Result<Written> Close() = 0;
 };
