@@ -46,9 +46,16 @@ std::shared_ptr<BudgetPool> BudgetPool::Make(std::shared_ptr<Ledger> ledger, std
   return std::shared_ptr<BudgetPool>(new BudgetPool(std::move(ledger), std::move(arena)));
 }
 
+bool BudgetPool::Charge(int64_t size) {
+  if (ledger_->TryChargeUntrimmed(ChargedBytes(size))) return true;
+  if (size > kNeverRefusedBytes) return false;
+  ledger_->ForceCharge(ChargedBytes(size));
+  return true;
+}
+
 /// Charges and allocates; the arena is trimmed afterwards, so that kept pages serve the request before they are given back.
 arrow::Result<uint8_t*> BudgetPool::Take(int64_t size, int64_t alignment) {
-  if (size > INT64_MAX - PageArena::kPageBytes || !ledger_->TryChargeUntrimmed(ChargedBytes(size))) return RefusedCharge(*ledger_, size);
+  if (size > INT64_MAX - PageArena::kPageBytes || !Charge(size)) return RefusedCharge(*ledger_, size);
   if (InArena(size)) {
     auto run = arena_->Allocate(size);
     if (!run.ok()) ledger_->Release(ChargedBytes(size));

@@ -3,6 +3,8 @@
 ///
 /// Allocations of kArenaBytesMin and more come from the PageArena, smaller ones from malloc (64-byte aligned), charged with
 /// their rounded size. A refused charge is Status::OutOfMemory with kind kBudget: what was asked, the ledger, the limit, the remedy.
+/// Allocations of kNeverRefusedBytes and less are charged but never refused: Arrow's hash tables take the first memory of a table without looking
+/// at the answer, and would then loop or crash (arrow/util/hashing.h). So charges may pass the limit by as many small buffers as a step makes.
 /// The pool must be kept alive by whoever holds its buffers: use AllocateOwned for memory that leaves the engine.
 
 #include <arrow/buffer.h>
@@ -18,6 +20,7 @@ namespace millstream {
 class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this<BudgetPool> {
  public:
   static constexpr int64_t kArenaBytesMin = 32 << 10;
+  static constexpr int64_t kNeverRefusedBytes = 2 << 10;
 
   /// Attaches the arena to the ledger's budget, so that kept pages count against its limit.
   static std::shared_ptr<BudgetPool> Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
@@ -49,6 +52,7 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
 
  private:
   BudgetPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+  bool Charge(int64_t size);
   arrow::Result<uint8_t*> Take(int64_t size, int64_t alignment);
   arrow::Result<bool> ResizeInPlace(int64_t old_size, int64_t new_size, uint8_t* data);
   arrow::Status MoveTo(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** data);

@@ -229,5 +229,17 @@ TEST(OwnedBuffer, ShrinksItsTail) {
   EXPECT_EQ(p.pool->bytes_allocated(), 0);
 }
 
+TEST(BudgetPool, NeverRefusesTheFirstMemoryOfAHashTable) {
+  const auto budget = Budget::Make(1 << 20);
+  const auto pool = BudgetPool::Make(*Budget::Open(budget, "scan", 0), PageArena::Make(1 << 20));
+  budget->InjectRefusals([](const std::string&, int64_t) { return true; });
+  auto small = arrow::AllocateBuffer(BudgetPool::kNeverRefusedBytes, pool.get());
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_EQ(budget->used_bytes(), BudgetPool::kNeverRefusedBytes);
+  EXPECT_EQ(KindOf(arrow::AllocateBuffer(BudgetPool::kNeverRefusedBytes + 1, pool.get()).status()), ErrorKind::kBudget);
+  small->reset();
+  EXPECT_EQ(budget->used_bytes(), 0);
+}
+
 }  // namespace
 }  // namespace millstream
