@@ -72,7 +72,7 @@ Status ScatterLane::OpenTask(const ScanTask& task) {
     ARROW_ASSIGN_OR_RAISE(values_scratch_, pool_->AllocateOwned(kDecodeRows * 8));
     ARROW_ASSIGN_OR_RAISE(valid_scratch_, pool_->AllocateOwned(kDecodeRows));
   }
-  ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_.get()));
+  ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_->for_libraries()));
   auto pieces = CutIntoPieces(task, shared_.piece_rows);
   if (shared_.program->filter != nullptr) ARROW_RETURN_NOT_OK(SelectRows(&pieces));
   ARROW_RETURN_NOT_OK(BeginPieces(std::move(pieces)));
@@ -82,10 +82,10 @@ Status ScatterLane::OpenTask(const ScanTask& task) {
 }
 
 Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_.get()));
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_->for_libraries()));
   for (PieceRows& piece : *pieces) {
     ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(piece.count));
-    ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_.get()));
+    ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_->for_libraries()));
   }
   return Status::OK();
 }
@@ -151,7 +151,7 @@ Status ScatterLane::MoveFlat(int column, int field) {
 
 Status ScatterLane::MoveArrays(int column) {
   const OutputColumn& output = shared_.program->columns[column];
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, output.inputs, shared_.piece_rows, pool_.get()));
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, output.inputs, shared_.piece_rows, pool_->for_libraries()));
   for (size_t piece = 0; piece < orders_.size(); ++piece) {
     ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(orders_[piece].count()));
     ARROW_RETURN_NOT_OK(AddBatch(piece, column, *batch));
@@ -160,7 +160,7 @@ Status ScatterLane::MoveArrays(int column) {
 }
 
 Status ScatterLane::AddBatch(size_t piece, int column, const arrow::RecordBatch& batch) {
-  ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(shared_.program->columns[column], batch, pool_.get()));
+  ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(shared_.program->columns[column], batch, pool_->for_libraries()));
   shared_.scan_statistics->bytes += RowBytes(*values, 0, values->length);
   const int flat_width = shared_.store->flat_widths()[column];
   if (flat_width == 0) return writer_.AddArray(piece_index_[piece], column, orders_[piece], values);

@@ -1,15 +1,10 @@
 /// Scans against the rows themselves, on generated tables of every type and on Parquet files of every type that they can hold.
 
-#include <arrow/io/file.h>
-#include <arrow/table.h>
 #include <gtest/gtest.h>
-#include <parquet/arrow/reader.h>
-#include <parquet/arrow/writer.h>
 
-#include "column/gather.h"
-#include "format/parquet/parquet_dataset.h"
 #include "testing/batch_generator.h"
 #include "testing/oracle_tables.h"
+#include "testing/parquet_files.h"
 #include "testing/type_catalog.h"
 
 namespace millstream {
@@ -119,70 +114,8 @@ TEST(ScanOracle, ALimitKeepsTheFirstRowsAndDropLastTheWholeBatches) {
   }
 }
 
-/// The same rows in the form that Arrow's Parquet writer takes: no nulls among dictionary values, no slices.
-Result<std::shared_ptr<arrow::RecordBatch>> Writable(const arrow::RecordBatch& batch) {
-  auto* pool = arrow::default_memory_pool();
-  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-  for (int column = 0; column < batch.num_columns(); ++column) {
-    const auto& type = batch.schema()->field(column)->type();
-    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
-    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
-    ARROW_ASSIGN_OR_RAISE(stored, FromStorage(stored, type, pool));
-    columns.push_back(std::move(stored));
-  }
-  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
-}
-
-/// Parquet files of one schema, read back by Arrow's own reader as the oracle's rows.
-class Files {
- public:
-  /// NotImplemented or Invalid where Parquet cannot hold the type.
-  Status Write(const Batches& batches, const std::shared_ptr<arrow::Schema>& schema, int64_t row_group_rows) {
-    const std::string path = directory_ / ("part-" + std::to_string(listed_.size()) + ".parquet");
-    Batches writable;
-    for (const auto& batch : batches) {
-      ARROW_ASSIGN_OR_RAISE(auto made, Writable(*batch));
-      writable.push_back(std::move(made));
-    }
-    const auto table = *arrow::Table::FromRecordBatches(schema, writable);
-    auto file = *arrow::io::FileOutputStream::Open(path);
-    const auto properties = parquet::WriterProperties::Builder().enable_page_checksum()->build();
-    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
-    ARROW_RETURN_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), file, row_group_rows, properties, arrow_properties));
-    ARROW_RETURN_NOT_OK(file->Close());
-    listed_.push_back({path, path.substr(path.rfind('/') + 1), (*RealEnv()->Stat(path)).size_bytes});
-    return Status::OK();
-  }
-
-  Result<std::vector<IdentifiedRow>> Rows() const {
-    std::vector<IdentifiedRow> rows;
-    for (size_t source = 0; source < listed_.size(); ++source) {
-      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(listed_[source].path));
-      ARROW_ASSIGN_OR_RAISE(auto reader, parquet::arrow::OpenFile(file, arrow::default_memory_pool()));
-      Batches read;
-      for (int group = 0; group < reader->num_row_groups(); ++group) {
-        ARROW_ASSIGN_OR_RAISE(auto table, reader->ReadRowGroup(group));
-        arrow::TableBatchReader batches(*table);
-        ARROW_ASSIGN_OR_RAISE(const auto more, batches.ToRecordBatches());
-        read.insert(read.end(), more.begin(), more.end());
-      }
-      for (auto& row : Identify(read, static_cast<uint32_t>(source))) rows.push_back(std::move(row));
-    }
-    return rows;
-  }
-
-  Result<PlanPtr> Plan(const std::shared_ptr<Env>& env) const {
-    ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, listed_));
-    return SourcePlan("ReadParquet", dataset, dataset);
-  }
-
- private:
-  TemporaryDirectory directory_;
-  std::vector<ListedFile> listed_;
-};
-
 /// Reads and shuffles the files under a setting; both must give what Arrow's own reader gives.
-void ExpectFilesLikeTheOracle(const Files& files, const Setting& setting, int64_t batch_rows) {
+void ExpectFilesLikeTheOracle(const ParquetFiles& files, const Setting& setting, int64_t batch_rows) {
   auto rows = files.Rows();
   ASSERT_TRUE(rows.ok()) << rows.status();
   TestEngine host(setting.EngineOptions(TestSeed()));
@@ -211,19 +144,19 @@ TEST(ScanOracle, ParquetFilesOfEveryTypeAreReadAndShuffledLikeArrowReadsThem) {
   for (const auto& type : EveryType()) {
     SCOPED_TRACE(type->ToString());
     const auto schema = arrow::schema({arrow::field("value", type)});
-    Files files;
+    ParquetFiles files;
     Status written;
     for (uint64_t file = 1 + random() % 3; file > 0 && written.ok(); --file) {
       written = files.Write(RandomBatches(schema, &random, 200), schema, 1 + static_cast<int64_t>(random() % 250));
     }
     if (!written.ok() || !files.Rows().ok()) continue;
-    if (!Files().Write({RandomBatch(schema, {.rows = 120, .seed = TestSeed()})}, schema, 50).ok()) continue;
+    if (!ParquetFiles().Write({RandomBatch(schema, {.rows = 120, .seed = TestSeed()})}, schema, 50).ok()) continue;
     ++held;
     all.push_back(arrow::field("c" + std::to_string(held), type));
     ExpectFilesLikeTheOracle(files, settings[random() % settings.size()], 1 + static_cast<int64_t>(random() % 300));
   }
   EXPECT_GE(held, 80) << "types that Parquet can hold";
-  Files together;
+  ParquetFiles together;
   const Status written = together.Write({RandomBatch(arrow::schema(all), {.rows = 120, .seed = TestSeed()})}, arrow::schema(all), 50);
   ASSERT_TRUE(written.ok()) << written;
   ASSERT_TRUE(together.Rows().ok()) << together.Rows().status();

@@ -105,7 +105,7 @@ class ScanLane : public Task {
       task_ = state_->next_task++;
       state_->queues[task_];
     }
-    auto opened = TaskRows::Open(*state_->source, state_->tasks[task_], state_->program, state_->window_rows, pool_.get());
+    auto opened = TaskRows::Open(*state_->source, state_->tasks[task_], state_->program, state_->window_rows, pool_->for_libraries());
     if (!opened.ok()) {
       state_->core.Fail(opened.status());
       return false;

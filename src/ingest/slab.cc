@@ -54,7 +54,6 @@ Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishFlat(int column) {
   if (valids_[column] == nullptr) return arrow::ArrayData::Make(type, rows_, {nullptr, flats_[column]}, 0);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bits, arrow::AllocateBuffer((rows_ + 7) / 8, pool_.get()));
   const int64_t nulls = PackValidity(valids_[column]->data(), rows_, bits->mutable_data());
-  valids_[column].reset();
   return arrow::ArrayData::Make(type, rows_, {nulls == 0 ? nullptr : bits, flats_[column]}, nulls);
 }
 
@@ -67,21 +66,21 @@ Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishArray(int column) {
     joined = parts[0].values;
   } else {
     std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-    for (auto& part : parts) pieces.push_back(std::move(part.values));
+    for (const auto& part : parts) pieces.push_back(part.values);
     ARROW_ASSIGN_OR_RAISE(joined, Concatenate(pieces, StorageType(type), pool_.get()));
   }
-  parts.clear();
   return FromStorage(joined, type, pool_.get());
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Slab::Finish() {
-  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-  for (int column = 0; column < schema_->num_fields(); ++column) {
+  for (int column = static_cast<int>(finished_.size()); column < schema_->num_fields(); ++column) {
     ARROW_ASSIGN_OR_RAISE(auto data, (*flat_widths_)[column] > 0 ? FinishFlat(column) : FinishArray(column));
-    columns.push_back(std::move(data));
+    finished_.push_back(std::move(data));
+    valids_[column].reset();
+    arrays_[column].clear();
   }
   flats_.clear();
-  return arrow::RecordBatch::Make(schema_, rows_, std::move(columns));
+  return arrow::RecordBatch::Make(schema_, rows_, std::move(finished_));
 }
 
 }  // namespace millstream

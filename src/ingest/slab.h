@@ -43,7 +43,7 @@ class Slab {
 
   /// Called once a writer has written `rows` rows of every column; true for the one that completed the slab.
   bool MarkWritten(int64_t rows) { return missing_.fetch_sub(rows, std::memory_order_acq_rel) == rows; }
-  /// Joins what was collected; after the last MarkWritten.
+  /// Joins what was collected; after the last MarkWritten. After a refusal it may be called again, and goes on where it stopped.
   Result<std::shared_ptr<arrow::RecordBatch>> Finish();
   /// The batch is the user's from now on.
   void HandOver() { pool_->EndCharge(); }
@@ -68,6 +68,7 @@ class Slab {
   std::mutex mutex_;
   std::vector<std::unique_ptr<arrow::Buffer>> valids_;
   std::vector<std::vector<ArrayPart>> arrays_;
+  std::vector<std::shared_ptr<arrow::ArrayData>> finished_;  // the first columns of the batch
   std::vector<std::pair<int64_t, OrderPosition>> positions_;
 };
 

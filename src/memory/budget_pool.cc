@@ -38,8 +38,42 @@ int64_t BudgetPool::ChargedBytes(int64_t size) {
   return InArena(size) ? PageArena::RoundUp(size) : (size + kSmallAlignment - 1) / kSmallAlignment * kSmallAlignment;
 }
 
+/// Passes everything on, and grants small requests that were refused.
+class BudgetPool::LibraryPool : public arrow::MemoryPool {
+ public:
+  explicit LibraryPool(BudgetPool* base) : base_(base) {}
+
+  Status Allocate(int64_t size, int64_t alignment, uint8_t** out) override {
+    const Status granted = base_->Allocate(size, alignment, out);
+    return granted.ok() || size > kNeverRefusedBytes ? granted : base_->AllocateUnasked(size, alignment, out);
+  }
+  Status Reallocate(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** ptr) override {
+    const Status granted = base_->Reallocate(old_size, new_size, alignment, ptr);
+    if (granted.ok() || new_size > kNeverRefusedBytes) return granted;
+    uint8_t* moved = nullptr;
+    ARROW_RETURN_NOT_OK(base_->AllocateUnasked(new_size, alignment, &moved));
+    std::memcpy(moved, *ptr, static_cast<size_t>(std::min(old_size, new_size)));
+    base_->Free(*ptr, old_size, alignment);
+    *ptr = moved;
+    return Status::OK();
+  }
+  void Free(uint8_t* buffer, int64_t size, int64_t alignment) override { base_->Free(buffer, size, alignment); }
+  int64_t bytes_allocated() const override { return base_->bytes_allocated(); }
+  int64_t total_bytes_allocated() const override { return base_->total_bytes_allocated(); }
+  int64_t num_allocations() const override { return base_->num_allocations(); }
+  int64_t max_memory() const override { return base_->max_memory(); }
+  std::string backend_name() const override { return base_->backend_name(); }
+
+ private:
+  BudgetPool* const base_;
+};
+
 BudgetPool::BudgetPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena)
-    : ledger_(std::move(ledger)), arena_(std::move(arena)), stats_(std::make_shared<arrow::internal::MemoryPoolStats>()) {}
+    : ledger_(std::move(ledger)), arena_(std::move(arena)), stats_(std::make_shared<arrow::internal::MemoryPoolStats>()),
+      library_pool_(std::make_unique<LibraryPool>(this)) {}
+BudgetPool::~BudgetPool() = default;
+
+arrow::MemoryPool* BudgetPool::for_libraries() { return library_pool_.get(); }
 
 std::shared_ptr<BudgetPool> BudgetPool::Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena) {
   ledger->budget()->Attach(arena);
@@ -71,6 +105,15 @@ Status BudgetPool::Allocate(int64_t size, int64_t alignment, uint8_t** out) {
     return Status::OK();
   }
   ARROW_ASSIGN_OR_RAISE(*out, Take(size, alignment));
+  stats_->DidAllocateBytes(size);
+  return Status::OK();
+}
+
+Status BudgetPool::AllocateUnasked(int64_t size, int64_t alignment, uint8_t** out) {
+  ARROW_RETURN_NOT_OK(CheckRequest(size, alignment));
+  *out = AllocateSmall(size, alignment);
+  if (*out == nullptr) return MakeError(ErrorKind::kBudget, "The system gives no memory for " + FormatBytes(size));
+  ledger_->ForceCharge(ChargedBytes(size));
   stats_->DidAllocateBytes(size);
   return Status::OK();
 }

@@ -18,9 +18,12 @@ namespace millstream {
 class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this<BudgetPool> {
  public:
   static constexpr int64_t kArenaBytesMin = 32 << 10;
+  static constexpr int64_t kNeverRefusedBytes = 2 << 10;
 
   /// Attaches the arena to the ledger's budget, so that kept pages count against its limit.
   static std::shared_ptr<BudgetPool> Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+
+  ~BudgetPool() override;
 
   using arrow::MemoryPool::Allocate;
   using arrow::MemoryPool::Free;
@@ -44,11 +47,19 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
   /// Aligned to `alignment`, from kArenaBytesMin on to PageArena::kPageBytes in any case (so that direct I/O can fill it).
   arrow::Result<std::shared_ptr<OwnedBuffer>> AllocateOwned(int64_t bytes, int64_t alignment = arrow::kDefaultBufferAlignment);
 
+  /// The same pool for decoders and compute kernels of libraries, which refuses nothing of kNeverRefusedBytes and less: Arrow's hash tables take
+  /// their first memory without looking at the answer, and would then loop or crash (arrow/util/hashing.h). What they get is charged all the
+  /// same, so charges may pass the limit by the few small buffers of a decoding step. Lives as long as this pool.
+  arrow::MemoryPool* for_libraries();
+
   const std::shared_ptr<Ledger>& ledger() const { return ledger_; }
   const std::shared_ptr<PageArena>& arena() const { return arena_; }
 
  private:
   BudgetPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
+  class LibraryPool;
+  /// A small allocation that is charged whatever the budget says.
+  arrow::Status AllocateUnasked(int64_t size, int64_t alignment, uint8_t** out);
   arrow::Result<uint8_t*> Take(int64_t size, int64_t alignment);
   arrow::Result<bool> ResizeInPlace(int64_t old_size, int64_t new_size, uint8_t* data);
   arrow::Status MoveTo(int64_t old_size, int64_t new_size, int64_t alignment, uint8_t** data);
@@ -56,6 +67,7 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
   std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<PageArena> arena_;
   std::shared_ptr<arrow::internal::MemoryPoolStats> stats_;
+  std::unique_ptr<LibraryPool> library_pool_;
 };
 
 /// One thread at a time changes the charge or the size; the last reference may drop on any thread.

@@ -229,5 +229,21 @@ TEST(OwnedBuffer, ShrinksItsTail) {
   EXPECT_EQ(p.pool->bytes_allocated(), 0);
 }
 
+TEST(BudgetPool, RefusesLibrariesNothingSmall) {
+  const auto budget = Budget::Make(1 << 20);
+  const auto pool = BudgetPool::Make(*Budget::Open(budget, "scan", 0), PageArena::Make(1 << 20));
+  budget->InjectRefusals([](const std::string&, int64_t) { return true; });
+  auto small = arrow::AllocateResizableBuffer(100, pool->for_libraries());
+  ASSERT_TRUE(small.ok()) << small.status();
+  (*small)->mutable_data()[99] = 5;
+  ASSERT_TRUE((*small)->Resize(BudgetPool::kNeverRefusedBytes).ok());
+  EXPECT_EQ((*small)->data()[99], 5);
+  EXPECT_EQ(budget->used_bytes(), BudgetPool::kNeverRefusedBytes);
+  EXPECT_EQ(KindOf((*small)->Resize(BudgetPool::kNeverRefusedBytes + 1)), ErrorKind::kBudget);
+  EXPECT_EQ(KindOf(arrow::AllocateBuffer(100, pool.get()).status()), ErrorKind::kBudget);
+  small->reset();
+  EXPECT_EQ(budget->used_bytes(), 0);
+}
+
 }  // namespace
 }  // namespace millstream

@@ -259,13 +259,15 @@ TEST(ThreadScheduler, NotifyWakesWaitersAtOnce) {
 
 TEST(ThreadScheduler, ATaskMayDropTheLastReference) {
   auto scheduler = *MakeThreadScheduler(2, RealEnv());
-  std::atomic<bool> destroyed{false};
+  const auto destroyed = std::make_shared<std::atomic<bool>>(false);  // shared: the lane may outlive the test
   struct Mark {
-    std::atomic<bool>* mark;
+    explicit Mark(std::shared_ptr<std::atomic<bool>> set) : mark(std::move(set)) {}
+    Mark(const Mark&) = delete;
     ~Mark() { *mark = true; }
+    std::shared_ptr<std::atomic<bool>> mark;
   };
   auto held = std::make_shared<std::shared_ptr<Scheduler>>(scheduler);
-  auto mark = std::make_shared<Mark>(Mark{&destroyed});
+  auto mark = std::make_shared<Mark>(destroyed);
   auto step = [held, mark](const Waker&) {
     if (held->use_count() > 1) return Step::kAgain;
     held->reset();
@@ -275,8 +277,8 @@ TEST(ThreadScheduler, ATaskMayDropTheLastReference) {
   ASSERT_TRUE(scheduler->Submit(MakeTask(std::move(step)), Priority::kNormal).ok());
   held.reset();
   scheduler.reset();
-  for (int i = 0; i < 5000 && !destroyed; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  EXPECT_TRUE(destroyed);
+  for (int i = 0; i < 5000 && !*destroyed; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(*destroyed);
 }
 
 TEST(ThreadScheduler, AForkedChildNeitherJoinsNorHangs) {

@@ -59,7 +59,7 @@ uint64_t TestSeed() {
 
 std::string ReplayNote() { return "replay with MILLSTREAM_TEST_SEED=" + std::to_string(TestSeed()); }
 
-TestEngine::TestEngine(TestEngineOptions options) {
+TestEngine::TestEngine(TestEngineOptions options, std::shared_ptr<FaultEnv> env) : env_(std::move(env)) {
   const auto hostile = HostileSwitches::FromEnvironment();
   EngineOptions made;
   made.num_cpus = options.lanes;

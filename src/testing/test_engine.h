@@ -47,7 +47,7 @@ std::string ReplayNote();
 class TestEngine {
  public:
   /// Throws std::runtime_error when the engine cannot be made.
-  explicit TestEngine(TestEngineOptions options = {});
+  explicit TestEngine(TestEngineOptions options = {}, std::shared_ptr<FaultEnv> env = FaultEnv::Make(RealEnv()));
 
   const std::shared_ptr<Engine>& engine() const { return engine_; }
   FaultEnv& env() { return *env_; }
@@ -57,7 +57,7 @@ class TestEngine {
 
  private:
   TemporaryDirectory directory_;
-  std::shared_ptr<FaultEnv> env_ = FaultEnv::Make(RealEnv());
+  std::shared_ptr<FaultEnv> env_;
   std::shared_ptr<Engine> engine_;
 };
 
