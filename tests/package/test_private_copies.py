@@ -1,4 +1,4 @@
-"""The libraries in the wheel share nothing with other copies of Arrow in the process, and show nothing but their own names."""
+"""The libraries in the wheel share nothing with other copies of Arrow in the process, and show only their own names."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow
 import pytest
-from conftest import ROOT
+from environments import ROOT
 
 sys.path.insert(0, str(ROOT / "cmake"))
-from elf_file import DT_SYMBOLIC, HIDDEN, SHT_DYNSYM, SHT_SYMTAB, STB_GNU_UNIQUE, ElfFile  # noqa: E402
+from elf_file import DT_SYMBOLIC, HIDDEN, SHT_DYNSYM, SHT_SYMTAB, STB_GNU_UNIQUE, ElfFile
 
 NAMES = ["arrow", "arrow_compute", "arrow_s3", "parquet"]
 
@@ -33,7 +33,8 @@ def originals():
 
 
 def unique(elf):
-    return [symbol.name for table in (SHT_DYNSYM, SHT_SYMTAB) for symbol in elf.symbols(table) if symbol.binding == STB_GNU_UNIQUE]
+    symbols = elf.symbols(SHT_DYNSYM) + elf.symbols(SHT_SYMTAB)
+    return [symbol.name for symbol in symbols if symbol.binding == STB_GNU_UNIQUE]
 
 
 def test_no_symbol_is_unique_to_the_process(copies, module):
@@ -54,7 +55,8 @@ def test_copies_look_at_home_first(copies):
 
 
 def test_references_to_copies_insist_on_their_version(copies, module):
-    references = [version for elf in [*copies, module] for version in elf.needed_versions() if "millstream" in version.file]
+    needed = [version for elf in [*copies, module] for version in elf.needed_versions()]
+    references = [version for version in needed if "millstream" in version.file]
     # compute, parquet and S3 need arrow; the module needs what it is linked with.
     assert len(references) >= 5
     for version in references:

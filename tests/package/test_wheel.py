@@ -10,7 +10,7 @@ import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from conftest import PROGRAMS, checked
+from environments import PROGRAMS, checked
 
 
 def test_the_tag_says_what_the_module_needs(wheel):

@@ -18,7 +18,7 @@ def table():
             "word": pa.array([("a", "b", "c")[row % 3] for row in rows]).dictionary_encode(),
             "price": pa.array([decimal.Decimal(row) / 4 for row in rows], pa.decimal128(12, 2)),
             "time": pa.array([row * 1000 for row in rows], pa.timestamp("us", tz="UTC")),
-            "pair": pa.array([{"x": row, "y": None} for row in rows], pa.struct([("x", pa.int16()), ("y", pa.float64())])),
+            "pair": pa.array([{"x": row, "y": None} for row in rows], pa.struct({"x": pa.int16(), "y": pa.float64()})),
         }
     )
 

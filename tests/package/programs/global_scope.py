@@ -10,7 +10,7 @@ everywhere = os.RTLD_NOW | os.RTLD_GLOBAL
 def import_pyarrow():
     sys.setdlopenflags(everywhere)
     import pyarrow
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet
 
     return pyarrow
 

@@ -4,7 +4,7 @@ import sys
 
 if sys.argv[1] == "pyarrow first":
     import pyarrow as pa
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet
     from millstream import _core
 elif sys.argv[1] == "millstream first":
     from millstream import _core
