@@ -1,6 +1,5 @@
 """The engine of this process: made when first needed, and anew after a fork."""
 
-import atexit
 import os
 import threading
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ class EngineSettings:
 
 class ProcessEngine:
     """Holds one engine for the process that uses it.
+
+    At exit _core stops it, after all that user code registered for exit.
 
     After a fork the child drops what it inherited, keeps the settings and makes an engine of its own at the next use.
     """
@@ -85,4 +86,3 @@ def _memory_limit_from_environment() -> int:
 PROCESS_ENGINE = ProcessEngine()
 
 os.register_at_fork(after_in_child=PROCESS_ENGINE.drop_inherited)
-atexit.register(PROCESS_ENGINE.close)

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "bindings/errors.h"
+#include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "bindings/stages.h"
 #include "ingest/write_parquet.h"
@@ -21,12 +22,12 @@ class PythonVisits {
 
   bool Interrupted() {
     if (raised_) return true;
-    nb::gil_scoped_acquire acquire;
+    const AcquireGil acquire;
     if (PyErr_CheckSignals() != 0) raised_ = std::make_exception_ptr(nb::python_error());
     return raised_ != nullptr;
   }
   void Progress(const std::vector<const StageStatistics*>& stages) {
-    nb::gil_scoped_acquire acquire;
+    const AcquireGil acquire;
     try {
       progress_(StageDicts(stages));
     } catch (...) {
@@ -58,6 +59,7 @@ nb::list FileDicts(const std::vector<WrittenFile>& files) {
 nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, const std::string& path, uint64_t seed, uint64_t epoch,
                    const std::string& compression, int64_t row_group_rows, int64_t file_rows_min, int64_t file_rows_max, const std::string& mode,
                    const nb::object& progress) {
+  CheckNotLeaving();
   PythonVisits visits(progress);
   WriteParquetOptions options;
   options.seed = seed;
@@ -70,7 +72,7 @@ nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<
   if (visits.wants_progress()) options.progress = [&](const auto& stages) { visits.Progress(stages); };
   Result<std::vector<WrittenFile>> files = std::vector<WrittenFile>{};
   {
-    nb::gil_scoped_release release;
+    const ReleaseGil release;
     files = WriteParquet(engine, plan, path, options);
   }
   if (!files.ok() && KindOf(files.status()) == ErrorKind::kCancelled) visits.Rethrow();
