@@ -2,10 +2,10 @@
 
 import random
 
-import _core
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from millstream import _core
 from order_reference import golden_keys, golden_orders, listing, row_key, shuffled
 
 ENGINE = _core.Engine(num_cpus=2, memory_limit=256 << 20)

@@ -8,9 +8,9 @@ so all of them together would fail it about once in 24,000 runs.
 import math
 from statistics import NormalDist
 
-import _core
 import numpy as np
 import pytest
+from millstream import _core
 
 FALSE_ALARM = 1e-6
 DEVIATIONS = NormalDist().inv_cdf(1 - FALSE_ALARM / 2)  # 4.9
