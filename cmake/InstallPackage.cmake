@@ -2,12 +2,22 @@
 include(CMakePackageConfigHelpers)
 set(CONFIG_DIR lib/cmake/millstream)
 
-install(TARGETS millstream millstream_arrow EXPORT millstreamTargets LIBRARY DESTINATION lib COMPONENT cpp NAMELINK_COMPONENT cpp)
+install(TARGETS millstream millstream_arrow EXPORT millstreamTargets LIBRARY DESTINATION lib COMPONENT cpp NAMELINK_SKIP)
 set_target_properties(millstream_arrow PROPERTIES EXPORT_NAME arrow)
 install(EXPORT millstreamTargets NAMESPACE millstream:: DESTINATION ${CONFIG_DIR} COMPONENT cpp)
 install(DIRECTORY include/millstream DESTINATION include COMPONENT cpp FILES_MATCHING PATTERN "*.h")
 
-if(NOT MILLSTREAM_SYSTEM_ARROW)
+if(MILLSTREAM_SYSTEM_ARROW)
+  install(TARGETS millstream LIBRARY DESTINATION lib COMPONENT cpp NAMELINK_ONLY)
+else()
+  # GNU ld takes no library whose references insist on a version, so the one that runs is bound where it is installed, and programs link with
+  # libmillstream.so, which is the same as it came from the linker.
+  install(CODE "
+    set(library \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/libmillstream.so\")
+    file(REMOVE \${library})
+    execute_process(COMMAND ${CMAKE_STRIP} --strip-unneeded -o \${library} \${library}.${PROJECT_VERSION} COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND ${Python_EXECUTABLE} -B ${PRIVATE_COPY} bind millstream \${library}.${PROJECT_VERSION} COMMAND_ERROR_IS_FATAL ANY)
+  " COMPONENT cpp)
   install(FILES ${MILLSTREAM_ARROW_LIBRARIES} ${MILLSTREAM_ARROW_STUBS} DESTINATION lib COMPONENT cpp)
   install(FILES ${PYARROW_LICENSES} DESTINATION share/doc/millstream/arrow_licenses COMPONENT cpp)
   # In a folder of their own, so that an Arrow installed under the same prefix keeps its headers.

@@ -67,8 +67,8 @@ class MILLSTREAM_EXPORT BatchIterator {
   BatchIterator& operator=(const BatchIterator&) = delete;
 
   const std::shared_ptr<arrow::Schema>& schema() const;
-  /// The next batch, null at the end and ever after; never empty. Blocks. `interrupted`, where given, is asked every 50 ms and ends the wait with kCancelled. After an
-  /// error every further call gives an error or null; begin a new pass.
+  /// The next batch, null at the end and ever after; never empty. Blocks. `interrupted`, where given, is asked every 50 ms and ends the wait with kCancelled.
+  /// After an error every further call gives an error or null; begin a new pass.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(const std::function<bool()>& interrupted = nullptr);
   /// The stages in order of flow. Any thread, any time until Close.
   std::vector<StageReport> Statistics() const;
@@ -91,19 +91,19 @@ class MILLSTREAM_EXPORT DataIterator {
   DataIterator& operator=(DataIterator&&) noexcept;
   ~DataIterator();
 
-  /// Begins the next pass: epoch 0 first, then 1, …, whether or not the pass before was used up (its batches no longer move this iterator's position). After
-  /// LoadStateJson: the rest of the saved epoch, empty if its last batch was delivered but its end not seen. kBudget, at once and with the number that would do, if the memory limit is too small for the
-  /// plan; kInvalidArgument for a batch_size below 1; kStale after a fork.
+  /// Begins the next pass: epoch 0 first, then 1, …, whether or not the pass before was used up (its batches no longer move this iterator's position).
+  /// After LoadStateJson: the rest of the saved epoch, empty if its last batch was delivered but its end not seen. kBudget, at once and with the number that
+  /// would do, if the memory limit is too small for the plan; kInvalidArgument for a batch_size below 1; kStale after a fork.
   arrow::Result<std::unique_ptr<BatchIterator>> IterateBatches(const IterationOptions& options = {});
 
   /// The epoch of the pass under way, or of the first one to come.
   uint64_t epoch() const;
 
-  /// Where the iterator stands after the batch that Next gave last: JSON below 1 KB, in the form docs/order.md gives. After the last batch: the end of that epoch.
-  /// After Next gave null: loaded, the next pass is the next epoch. kInvalidArgument for a pass that gave up order, until its end.
+  /// Where the iterator stands after the batch that Next gave last: JSON below 1 KB, in the form docs/order.md gives. After the last batch: the end of that
+  /// epoch. After Next gave null: loaded, the next pass is the next epoch. kInvalidArgument for a pass that gave up order, until its end.
   arrow::Result<std::string> StateJson() const;
-  /// Takes up a state saved here or by the Python package, in this process or another; threads, memory limit and batch size may differ. kInvalidArgument, naming the part with both values, when the
-  /// plan or the data is not the one saved from (files, rows, schema, stages, seed, order version).
+  /// Takes up a state saved here or by the Python package, in this process or another; threads, memory limit and batch size may differ. kInvalidArgument,
+  /// naming the part with both values, when the plan or the data is not the one saved from (files, rows, schema, stages, seed, order version).
   arrow::Status LoadStateJson(std::string_view json);
 
  private:

@@ -5,7 +5,6 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from millstream import _core
 from order_reference import golden_keys, golden_orders, listing, row_key, shuffled
 

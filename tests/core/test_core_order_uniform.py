@@ -10,7 +10,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-
 from millstream import _core
 
 FALSE_ALARM = 1e-6
