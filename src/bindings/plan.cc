@@ -11,6 +11,7 @@
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "exec/engine.h"
+#include "ingest/execute.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
 #include "plan/fingerprint.h"
@@ -112,6 +113,21 @@ nb::dict FingerprintDict(const Plan& plan) {
   return out;
 }
 
+/// The stages, and with an engine what it would do.
+std::string Explain(const Plan& plan, const std::shared_ptr<Engine>& engine, int64_t batch_size) {
+  std::string text = DescribePlan(*plan);
+  if (engine == nullptr) return text;
+  ExecuteOptions options;
+  options.batch_rows = batch_size;
+  Result<std::string> execution = std::string();
+  {
+    const ReleaseGil release;
+    execution = ExplainExecution(engine, plan, options);
+  }
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text + ValueOrRaise(std::move(execution));
+}
+
 Plan Deserialize(const nb::bytes& data) {
   Result<PlanPtr> plan = nullptr;
   {
@@ -149,8 +165,7 @@ void RegisterPlan(nb::module_& module) {
       .def_static("deserialize", &Deserialize)
       .def("fingerprint", &FingerprintDict)
       .def("schema", [](const Plan& plan) { return PySchema{plan->schema}; })
-      .def("explain", [](const Plan& plan, const Engine*, int64_t) { return DescribePlan(*plan); }, nb::arg("engine").none() = nb::none(),
-           nb::arg("batch_size") = 1024)
+      .def("explain", &Explain, nb::arg("engine").none() = nb::none(), nb::arg("batch_size") = 1024)
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
       .def("size_bytes", &SizeBytes)
       .def("num_blocks", [](const Plan& plan) { return BlockStarts(SourceOf(*plan)).size() - 1; })

@@ -6,6 +6,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <mutex>
+
 #include "base/fork.h"
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
@@ -161,14 +163,10 @@ class PyStream {
   int64_t rows_;
 };
 
-/// The passes of one iterator.
-struct PyPasses {
-  std::shared_ptr<Engine> engine;
-  std::shared_ptr<PlanNode> plan;
-};
-
-std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, uint64_t seed, uint64_t epoch,
-                                      int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order, const nb::object& resume) {
+/// Opens a stream: `open` is called without the GIL.
+template <typename Open>
+std::unique_ptr<PyStream> OpenStream(const std::weak_ptr<Engine>& engine, uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order,
+                                     const nb::object& resume, Open&& open) {
   ExecuteOptions options{seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, !resume.is_none(), {}, 0};
   if (options.has_resume) {
     const auto state = nb::cast<nb::dict>(resume);
@@ -180,20 +178,52 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
   Result<std::unique_ptr<BatchStream>> stream = nullptr;
   {
     const ReleaseGil release;
-    stream = Execute(engine, plan, options);
+    stream = open(options);
   }
   return std::make_unique<PyStream>(engine, ValueOrRaise(std::move(stream)), options.resume, options.rows_delivered);
 }
 
+std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, uint64_t seed, uint64_t epoch,
+                                      int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order, const nb::object& resume) {
+  return OpenStream(engine, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume,
+                    [&](const ExecuteOptions& options) { return Execute(engine, plan, options); });
+}
+
+/// The passes of one iterator.
+class PyPasses {
+ public:
+  PyPasses(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan) : engine_(engine), passes_(std::make_unique<Passes>(engine, plan)) {}
+  ~PyPasses() { Close(); }
+
+  std::unique_ptr<PyStream> Open(uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order,
+                                 const nb::object& resume, bool next_pass_expected) {
+    if (passes_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
+    return OpenStream(engine_, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume, [&](const ExecuteOptions& options) {
+      std::lock_guard lock(mutex_);
+      return passes_->Open(options, next_pass_expected);
+    });
+  }
+
+  void Close() {
+    if (passes_ == nullptr) return;
+    if (fork_.inherited()) {
+      static_cast<void>(passes_.release());  // its lanes are not in this process
+      return;
+    }
+    const ReleaseGil release;
+    passes_.reset();
+  }
+
+ private:
+  ForkGuard fork_;
+  const std::weak_ptr<Engine> engine_;
+  std::mutex mutex_;  // taken without the GIL
+  std::unique_ptr<Passes> passes_;
+};
+
 std::unique_ptr<PyStream> LocalShuffle(const Engine& engine, PyStream& stream, int64_t buffer_rows, int64_t batch_size, bool drop_last, uint64_t seed) {
   auto shuffled = ValueOrRaise(OpenLocalShuffle(engine, stream.Take(), {buffer_rows, batch_size, drop_last, seed}));
   return std::make_unique<PyStream>(stream.engine(), std::move(shuffled), StreamPosition{}, 0);
-}
-
-std::unique_ptr<PyStream> OpenPass(const PyPasses& passes, uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches,
-                                   bool preserve_order, const nb::object& resume, bool /*next_pass_expected*/) {
-  if (passes.engine == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
-  return ExecutePlan(passes.engine, passes.plan, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume);
 }
 
 }  // namespace
@@ -222,14 +252,10 @@ void RegisterStream(nb::module_& module) {
   module.def("local_shuffle", &LocalShuffle, nb::arg("engine"), nb::arg("stream"), nb::kw_only(), nb::arg("buffer_rows"), nb::arg("batch_size"),
              nb::arg("drop_last"), nb::arg("seed"));
   nb::class_<PyPasses>(module, "Passes")
-      .def(nb::new_([](const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan) { return PyPasses{engine, plan}; }), nb::arg("engine"),
-           nb::arg("plan"))
-      .def("open", &OpenPass, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"), nb::arg("prefetch_batches"),
-           nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("next_pass_expected") = false)
-      .def("close", [](PyPasses& passes) {
-        passes.engine.reset();
-        passes.plan.reset();
-      });
+      .def(nb::init<const std::shared_ptr<Engine>&, const std::shared_ptr<PlanNode>&>(), nb::arg("engine"), nb::arg("plan"))
+      .def("open", &PyPasses::Open, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"),
+           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("next_pass_expected") = false)
+      .def("close", &PyPasses::Close);
 }
 
 }  // namespace millstream

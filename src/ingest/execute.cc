@@ -2,139 +2,13 @@
 
 #include <algorithm>
 
+#include "ingest/describe_execution.h"
+#include "ingest/fold_plan.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
-#include "ops/prune_tasks.h"
-#include "plan/substitute.h"
 
 namespace millstream {
 namespace {
-
-/// A source cut to its first rows.
-class TruncatedSource : public ScanSource {
- public:
-  TruncatedSource(std::shared_ptr<const ScanSource> source, int64_t rows) : source_(std::move(source)) {
-    for (ScanTask task : source_->tasks()) {
-      task.rows = std::min(task.rows, rows);
-      if (task.rows <= 0) break;
-      rows -= task.rows;
-      tasks_.push_back(task);
-    }
-  }
-  const std::shared_ptr<arrow::Schema>& schema() const override { return source_->schema(); }
-  const std::vector<ScanTask>& tasks() const override { return tasks_; }
-  Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override { return source_->Open(task, pool); }
-  bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const override { return source_->MayPass(task, filter); }
-
- private:
-  std::shared_ptr<const ScanSource> source_;
-  std::vector<ScanTask> tasks_;
-};
-
-/// The folded plan.
-struct Folded {
-  std::shared_ptr<const ScanSource> source;
-  ExpressionPtr filter;
-  NamedExpressions columns;
-  const PlanNode* shuffle = nullptr;
-  int64_t limit = -1;
-};
-
-class Folder {
- public:
-  explicit Folder(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
-
-  Result<Folded> Fold(const PlanNode& plan) {
-    std::vector<const PlanNode*> nodes;
-    for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) nodes.push_back(node);
-    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) ARROW_RETURN_NOT_OK(Add(**node));
-    return std::move(folded_);
-  }
-
- private:
-  Status Add(const PlanNode& node) {
-    switch (node.kind) {
-      case PlanNode::Kind::kSource:
-        folded_.source = node.source;
-        for (const auto& field : node.schema->fields()) folded_.columns.emplace_back(field->name(), ColumnExpression(field->name()));
-        return Status::OK();
-      case PlanNode::Kind::kFilter:
-        return AddFilter(*node.filter);
-      case PlanNode::Kind::kProject:
-        return AddProject(node.columns);
-      case PlanNode::Kind::kLimit:
-        folded_.limit = folded_.limit < 0 ? node.limit : std::min(folded_.limit, node.limit);
-        return Status::OK();
-      case PlanNode::Kind::kShuffle:
-        ARROW_RETURN_NOT_OK(SettleLimit("random_shuffle"));
-        folded_.shuffle = &node;
-        return Status::OK();
-    }
-    return Status::OK();
-  }
-
-  Status AddFilter(const Expression& filter) {
-    ARROW_RETURN_NOT_OK(SettleLimit("filter"));
-    ARROW_ASSIGN_OR_RAISE(auto substituted, Substitute(filter, folded_.columns));
-    if (folded_.filter == nullptr) {
-      folded_.filter = std::move(substituted);
-    } else {
-      folded_.filter = std::make_shared<Expression>(
-          arrow::compute::call("and_kleene", {folded_.filter->tree(), substituted->tree()}));
-    }
-    return Status::OK();
-  }
-
-  Status AddProject(const NamedExpressions& columns) {
-    NamedExpressions projected;
-    for (const auto& [name, expression] : columns) {
-      ARROW_ASSIGN_OR_RAISE(auto substituted, Substitute(*expression, folded_.columns));
-      projected.emplace_back(name, std::move(substituted));
-    }
-    folded_.columns = std::move(projected);
-    return Status::OK();
-  }
-
-  /// A limit below another stage becomes a shorter source. After a shuffle that is not possible.
-  Status SettleLimit(const char* above) {
-    if (folded_.limit < 0) return Status::OK();
-    if (folded_.shuffle != nullptr) {
-      return MakeError(ErrorKind::kInvalidArgument, std::string("limit between random_shuffle and ") + above +
-                                                        " is not supported yet; put the limit last, or materialize() after it");
-    }
-    int64_t rows = folded_.limit;
-    if (folded_.filter != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(rows, SourceRowsFor(folded_.limit));
-    }
-    folded_.source = std::make_shared<TruncatedSource>(folded_.source, rows);
-    folded_.limit = -1;
-    return Status::OK();
-  }
-
-  /// How many source rows hold the first `limit` rows that pass the filter: found by reading the filter's columns.
-  Result<int64_t> SourceRowsFor(int64_t limit) {
-    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::Make(folded_.source->schema(), folded_.filter, {}));
-    ScanStreamOptions options;
-    options.row_limit = limit;
-    options.batch_rows = std::max<int64_t>(limit, 1);
-    ARROW_ASSIGN_OR_RAISE(auto stream, OpenScanStream(engine_, folded_.source, std::move(program), options));
-    StreamPosition last;
-    for (;;) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, stream->Next(nullptr));
-      if (batch.data == nullptr) break;
-      last = batch.position;
-    }
-    int64_t rows = 0;
-    for (const ScanTask& task : folded_.source->tasks()) {
-      if (task.source < last.key) rows += task.rows;
-      else if (task.source == last.key) rows += std::clamp<int64_t>(last.ties - task.first_row, 0, task.rows);
-    }
-    return rows;
-  }
-
-  std::shared_ptr<Engine> engine_;
-  Folded folded_;
-};
 
 /// Ends a shuffled stream after so many rows; a batch that this makes shorter than `batch_rows_min` is left out.
 class LimitStream : public BatchStream {
@@ -163,39 +37,113 @@ class LimitStream : public BatchStream {
   const int64_t batch_rows_min_;
 };
 
-}  // namespace
+Status CheckOptions(const ExecuteOptions& options) {
+  if (options.batch_rows > 0) return Status::OK();
+  return MakeError(ErrorKind::kInvalidArgument, "batch_size must be at least 1, got " + std::to_string(options.batch_rows));
+}
 
-Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  if (options.batch_rows <= 0) {
-    return MakeError(ErrorKind::kInvalidArgument, "batch_size must be at least 1, got " + std::to_string(options.batch_rows));
-  }
-  ARROW_ASSIGN_OR_RAISE(auto folded, Folder(engine).Fold(*plan));
-  ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::Make(folded.source->schema(), folded.filter, folded.columns));
-  folded.source = PruneTasks(std::move(folded.source), folded.filter.get());
-  const int64_t limit = folded.limit < 0 ? -1 : std::max<int64_t>(folded.limit - options.rows_delivered, 0);
-  if (folded.shuffle == nullptr) {
-    ScanStreamOptions scan;
-    scan.batch_rows = options.batch_rows;
-    scan.drop_last = options.drop_last;
-    scan.prefetch_batches = options.prefetch_batches;
-    scan.preserve_order = options.preserve_order;
-    scan.row_limit = limit;
-    scan.has_resume = options.has_resume;
-    scan.resume = options.resume;
-    return OpenScanStream(std::move(engine), std::move(folded.source), std::move(program), scan);
-  }
+ScanStreamOptions ScanOptions(const ExecuteOptions& options, int64_t limit) {
+  ScanStreamOptions scan;
+  scan.batch_rows = options.batch_rows;
+  scan.drop_last = options.drop_last;
+  scan.prefetch_batches = options.prefetch_batches;
+  scan.preserve_order = options.preserve_order;
+  scan.row_limit = limit;
+  scan.has_resume = options.has_resume;
+  scan.resume = options.resume;
+  return scan;
+}
+
+ShuffleStreamOptions ShuffleOptionsOf(const ExecuteOptions& options, const PlanNode& node) {
+  const bool fixed = node.seed_kind == SeedKind::kFixed;
   ShuffleStreamOptions shuffle;
-  shuffle.seed = folded.shuffle->seed_kind == SeedKind::kFixed ? folded.shuffle->seed : options.seed;
-  shuffle.epoch = folded.shuffle->seed_kind == SeedKind::kFixed ? 0 : options.epoch;
+  shuffle.seed = fixed ? node.seed : options.seed;
+  shuffle.epoch = fixed ? 0 : options.epoch;
   shuffle.batch_rows = options.batch_rows;
   shuffle.drop_last = options.drop_last;
   shuffle.prefetch_batches = options.prefetch_batches;
   shuffle.has_resume = options.has_resume;
   shuffle.resume = options.resume;
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(std::move(engine), std::move(folded.source), std::move(program), shuffle));
+  return shuffle;
+}
+
+int64_t LimitLeft(const FoldedPlan& folded, const ExecuteOptions& options) {
+  return folded.limit < 0 ? -1 : std::max<int64_t>(folded.limit - options.rows_delivered, 0);
+}
+
+std::unique_ptr<BatchStream> Limited(std::unique_ptr<BatchStream> stream, int64_t limit, const ExecuteOptions& options) {
   if (limit < 0) return stream;
   return std::make_unique<LimitStream>(std::move(stream), limit, options.drop_last ? options.batch_rows : 0);
+}
+
+/// Twice the data in memory, and room to spare.
+bool FitsBeside(const ShufflePlan& plan, int64_t limit) { return 2 * (plan.bytes() + plan.floor_bytes()) <= limit; }
+
+}  // namespace
+
+Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options) {
+  return Passes(std::move(engine), plan).Open(options, /*next_pass_expected=*/false);
+}
+
+/// The write phase of the epoch after, and what it was started for.
+struct Passes::Prepared {
+  std::shared_ptr<ScatterPhase> scatter;
+  ShuffleStreamOptions options;
+
+  bool Serves(const ShuffleStreamOptions& wanted) const {
+    return !wanted.has_resume && wanted.seed == options.seed && wanted.epoch == options.epoch && wanted.batch_rows == options.batch_rows &&
+           wanted.prefetch_batches == options.prefetch_batches && !scatter->core().cancellation().cancelled();
+  }
+};
+
+Passes::Passes(std::shared_ptr<Engine> engine, PlanPtr plan) : engine_(std::move(engine)), plan_(std::move(plan)) {}
+Passes::~Passes() { Close(); }
+
+void Passes::Close() {
+  if (prepared_ == nullptr) return;
+  prepared_->scatter->Release();
+  prepared_.reset();
+}
+
+Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options, bool next_pass_expected) {
+  ARROW_RETURN_NOT_OK(CheckOptions(options));
+  ARROW_RETURN_NOT_OK(engine_->CheckAlive());
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
+  const int64_t limit = LimitLeft(folded, options);
+  if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
+  const ShuffleStreamOptions shuffle = ShuffleOptionsOf(options, *folded.shuffle);
+  std::shared_ptr<ScatterPhase> scatter;
+  if (prepared_ != nullptr && prepared_->Serves(shuffle)) {
+    scatter = std::move(prepared_->scatter);
+    prepared_.reset();
+  }
+  Close();
+  const bool prepared = scatter != nullptr;
+  if (!prepared) {
+    ARROW_ASSIGN_OR_RAISE(scatter, MakeScatterPhase(engine_, folded.source, folded.program, shuffle));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, shuffle));
+  if (prepared) scatter->Promote();
+  else ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
+  if (next_pass_expected) Prepare(folded, shuffle, scatter->inputs().plan);
+  return Limited(std::move(stream), limit, options);
+}
+
+void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const ShufflePlan& plan) {
+  if (!FitsBeside(plan, engine_->options().memory_limit_bytes) || engine_->options().always_spill) return;
+  options.has_resume = false;
+  if (folded.shuffle->seed_kind != SeedKind::kFixed) ++options.epoch;
+  auto scatter = MakeScatterPhase(engine_, folded.source, folded.program, options);
+  // Preparing is a favour: what stands in its way will be met, and told, by the epoch itself.
+  if (!scatter.ok() || !(*scatter)->Start(Priority::kLow).ok()) return;
+  prepared_ = std::make_unique<Prepared>(Prepared{std::move(*scatter), options});
+}
+
+Result<std::string> ExplainExecution(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
+  ARROW_RETURN_NOT_OK(CheckOptions(options));
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine, *plan));
+  return DescribeExecution(*engine, folded, options);
 }
 
 }  // namespace millstream

@@ -20,8 +20,7 @@ constexpr int64_t kVaryingWidthGuess = 32;
 constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
 /// Page rounding of the dozen allocations of a step.
 constexpr int64_t kRoundingBytes = 256 << 10;
-/// A partition's share of one eviction: below it, reading back is bound by the disk's latency.
-constexpr int64_t kFrameBytesMin = 64 << 10;
+constexpr int64_t kPartitionsMax = 64 << 10;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -80,12 +79,8 @@ class Sizer {
     const int64_t row_bytes = plan->row_bytes * 5 / 4 + kOrderRowBytes;
     const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
-    // Once nothing is resident any more a lane evicts all it holds at a time: a frame is a partition's share of that.
-    const int64_t frames_most = std::max<int64_t>(limit / (2 * plan->lanes) / kFrameBytesMin, 2);
-    const bool two_passes = plan->bytes() > limit && partitions > frames_most;
-    plan->refined = two_passes ? static_cast<uint32_t>(DivideUp(partitions, frames_most)) : 1;
-    plan->partitions = static_cast<uint32_t>(DivideUp(partitions, plan->refined));
-    const int64_t rows = DivideUp(plan->rows, int64_t{plan->partitions} * plan->refined);
+    plan->partitions = static_cast<uint32_t>(std::min(partitions, kPartitionsMax));
+    const int64_t rows = DivideUp(plan->rows, plan->partitions);
     plan->gather_floor = GatherBytes(rows) + rows * plan->row_bytes * 5 / 4;
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
     const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));

@@ -16,8 +16,7 @@ struct ShufflePlan {
   int64_t rows = 0;             // upper bound where there is a filter
   int64_t row_bytes = 0;        // decoded; an estimate for columns of varying width
   bool exact = false;           // row_bytes is
-  uint32_t partitions = 1;      // that the first pass makes
-  uint32_t refined = 1;         // partitions that the second pass makes of each; 1: there is only one pass
+  uint32_t partitions = 1;
   int64_t piece_rows = 0;
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
@@ -29,7 +28,6 @@ struct ShufflePlan {
   int64_t slab_floor = 0;
 
   int64_t bytes() const { return rows * row_bytes; }
-  bool two_passes() const { return refined > 1; }
   int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + gather_floor) + slab_floor; }
   /// What may hold resident rows under this limit.
   int64_t resident_bytes(int64_t limit) const { return limit - floor_bytes() + lanes * scatter_floor; }

@@ -177,7 +177,7 @@ TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
 TEST(WriteParquet, AShuffleThatSpillsLeavesTheWriterItsMemory) {
   TemporaryDirectory root;
   constexpr int64_t kMany = 3'000'000;
-  const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany, 12)), SeedKind::kFixed, 3);
+  const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany), nullptr, 12), SeedKind::kFixed, 3);
   const auto engine = MakeEngine(RealEnv(), 2, 40 << 20);
   const auto files = WriteParquet(engine, plan, root.path(), {.parquet = {.row_group_rows = 60'000}});
   ASSERT_TRUE(files.ok()) << files.status();

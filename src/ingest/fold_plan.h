@@ -1,0 +1,25 @@
+#pragma once
+/// Folds the chain of a logical plan, from the source up, into one row program over the source's columns (filters and projections commute with a shuffle,
+/// whose keys come from the source's rows), at most one shuffle, and a limit that ends the stream.
+
+#include <memory>
+
+#include "exec/engine.h"
+#include "ops/row_program.h"
+#include "plan/logical_plan.h"
+
+namespace millstream {
+
+struct FoldedPlan {
+  std::shared_ptr<const ScanSource> source;  // cut to the rows that a limit below leaves, and to the tasks that may hold rows
+  ExpressionPtr filter;                      // over the source's columns; may be null
+  NamedExpressions columns;
+  const PlanNode* shuffle = nullptr;         // of the plan given; may be null
+  int64_t limit = -1;                        // negative: none
+  std::shared_ptr<const RowProgram> program;
+};
+
+/// A limit below a filter is found by reading the filter's columns up to it.
+Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan);
+
+}  // namespace millstream
