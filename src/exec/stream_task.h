@@ -21,10 +21,14 @@ class StreamCore {
     cancellation_.Cancel(status);
     WakeAll();
   }
-  /// Keeps a blocked task's waker until the next WakeAll.
+  /// Keeps a blocked task's waker until the next WakeAll; calls it at once when there will be none, for the stream has been stopped since the
+  /// task looked.
   void Block(Waker waker) {
-    std::lock_guard lock(mutex_);
-    blocked_.push_back(std::move(waker));
+    {
+      std::lock_guard lock(mutex_);
+      if (!cancellation_.cancelled()) return blocked_.push_back(std::move(waker));
+    }
+    waker();
   }
   /// Wakes the blocked tasks and the consumer.
   void WakeAll() {
