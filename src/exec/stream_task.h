@@ -21,14 +21,14 @@ class StreamCore {
     cancellation_.Cancel(status);
     WakeAll();
   }
-  /// Keeps a blocked task's waker until the next WakeAll. After a failure it is called at once: the task may have looked for one just before it came, and
-  /// no other WakeAll need follow.
+  /// Keeps a blocked task's waker until the next WakeAll; calls it at once when there will be none, for the stream has been stopped since the
+  /// task looked.
   void Block(Waker waker) {
     {
       std::lock_guard lock(mutex_);
-      blocked_.push_back(waker);
+      if (!cancellation_.cancelled()) return blocked_.push_back(std::move(waker));
     }
-    if (cancellation_.cancelled()) waker();
+    waker();
   }
   /// Wakes the blocked tasks and the consumer.
   void WakeAll() {

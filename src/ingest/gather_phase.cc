@@ -141,19 +141,14 @@ GatherPhase::Claim GatherPhase::ClaimPartition(uint32_t* partition, const Waker&
 }
 
 bool GatherPhase::Wait(uint32_t partition, const Waker& waker) {
-  {
-    std::lock_guard lock(mutex_);
-    const bool oldest = std::all_of(refused_.begin(), refused_.end(), [&](uint32_t other) { return other > partition; });
-    const bool consumer_gives = delivering_ || ready_.count(next_slab_) > 0;
-    if (oldest && running_ == 1 && !consumer_gives) return false;
-    --running_;
-    refused_.push_back(partition);
-    if (oldest) {
-      core().Block(waker);
-      return true;
-    }
-  }
-  core().WakeAll();  // an older one may find room now
+  std::lock_guard lock(mutex_);
+  const bool oldest = std::all_of(refused_.begin(), refused_.end(), [&](uint32_t other) { return other > partition; });
+  const bool consumer_gives = delivering_ || ready_.count(next_slab_) > 0;
+  if (oldest && running_ == 1 && !consumer_gives) return false;
+  --running_;
+  refused_.push_back(partition);
+  if (!oldest) core().WakeAll();  // an older one may find room now
+  // With the lock held: an older one that is done before this waker is kept would not wake it.
   core().Block(waker);
   return true;
 }
