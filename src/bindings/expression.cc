@@ -38,7 +38,7 @@ arrow::Datum ScalarOf(nb::handle value) {
   if (PyUnicode_Check(value.ptr())) return arrow::Datum(std::make_shared<arrow::StringScalar>(nb::cast<std::string>(value)));
   if (PyBytes_Check(value.ptr())) {
     return arrow::Datum(std::make_shared<arrow::BinaryScalar>(
-        arrow::Buffer::FromString(std::string(PyBytes_AS_STRING(value.ptr()), PyBytes_GET_SIZE(value.ptr())))));
+        arrow::Buffer::FromString(std::string(PyBytes_AsString(value.ptr()), PyBytes_Size(value.ptr())))));
   }
   if (!nb::hasattr(value, "__arrow_c_array__")) throw nb::type_error("a literal must be None, bool, int, float, str, bytes or an Arrow array of one value");
   const auto array = ImportArray(value);

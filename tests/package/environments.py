@@ -8,8 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
-# Without these a build in another folder finds nothing in the compiler's cache.
+# Without these a build in another folder finds nothing in the compiler's cache, which also tells compilers apart by name.
 CACHE = {
+    "CXX": "c++",
     "CCACHE_BASEDIR": str(ROOT),
     "CCACHE_NOHASHDIR": "1",
     "CCACHE_SLOPPINESS": "pch_defines,time_macros,include_file_mtime,include_file_ctime",

@@ -10,7 +10,7 @@ import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from environments import PROGRAMS, checked
+from environments import PROGRAMS, ROOT, checked
 
 
 def test_the_tag_says_what_the_module_needs(wheel):
@@ -19,6 +19,14 @@ def test_the_tag_says_what_the_module_needs(wheel):
     # From 3.12 on the module uses the stable interface only.
     assert (interpreter, abi) == ((own, own) if sys.version_info < (3, 12) else ("cp312", "abi3"))
     assert platform == sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+
+def test_bindings_use_no_macro_that_the_stable_interface_lacks():
+    """Only a build on 3.12 or later would tell: Python's macros look into objects whose layout may change."""
+    sources = [path for path in (ROOT / "src" / "bindings").iterdir() if path.suffix in (".cc", ".h")]
+    assert sources
+    macro = re.compile(r"Py[A-Z]\w*_(AS|GET)_[A-Z]+")
+    assert [path.name for path in sources if macro.search(path.read_text())] == []
 
 
 def test_it_holds_the_package_and_nothing_of_the_build(wheel):
