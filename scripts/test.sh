@@ -19,6 +19,6 @@ export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,ti
 cmake --preset python
 cmake --build --preset python
 ctest --preset python
-ruff check python tests/python
+ruff check python tests/python examples
 mypy
 PYTHONPATH="$PWD/python" python -m pytest tests

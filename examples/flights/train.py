@@ -2,8 +2,8 @@
 
     python train.py flights/          # the directory that prepare.py wrote
 
-Reads the files, drops cancelled flights, shuffles all rows anew each epoch and trains a small network with embeddings for airline and airports. Every fifth
-day of a month is kept apart for validation.
+Reads the files, drops cancelled flights, shuffles all rows anew each epoch and trains a small network with embeddings
+for airline and airports. Every fifth day of a month is kept apart for validation.
 """
 
 import argparse
@@ -58,8 +58,8 @@ class Encoder:
             weekday >= 5,
         )
         numbers = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
-        codes = np.stack([np.searchsorted(self.categories[name], batch[name].astype(str)) for name in CATEGORIES], axis=1)
-        return numbers, torch.from_numpy(codes), torch.from_numpy(batch["late"].astype(np.float32))
+        codes = [np.searchsorted(self.categories[name], batch[name].astype(str)) for name in CATEGORIES]
+        return numbers, torch.from_numpy(np.stack(codes, axis=1)), torch.from_numpy(batch["late"].astype(np.float32))
 
 
 class Network(nn.Module):

@@ -43,8 +43,8 @@ struct SpilledFrame {
 /// Belongs to one lane; not thread-safe.
 class ShuffleWriter {
  public:
-  /// `pool` is this lane's own.
-  ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool);
+  /// Both pools are this lane's own. `spill_pool` has a floor of FixedBytes, so that rows can be evicted when everything else is full.
+  ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool, std::shared_ptr<BudgetPool> spill_pool);
 
   /// The order of a piece's rows, evicting when memory is short.
   Result<PieceOrder> MakeOrder(const PieceRows& rows);
@@ -66,7 +66,7 @@ class ShuffleWriter {
   /// Hands the pieces over to the store.
   Status Finish();
 
-  /// What a writer that spills holds beside rows.
+  /// What a writer needs to spill: its staging buffer, and room to compact slices of arrays.
   static int64_t FixedBytes(int64_t staging_bytes);
 
   /// Allocates from the exchange's ledger, evicting when refused.
@@ -87,9 +87,9 @@ class ShuffleWriter {
   ShuffleStore* store_;
   uint32_t task_;
   std::shared_ptr<BudgetPool> pool_;
+  std::shared_ptr<BudgetPool> spill_pool_;
   std::vector<GroupedPiece> pieces_;
   std::unique_ptr<RunWriter> run_;
-  std::shared_ptr<OwnedBuffer> eviction_reserve_;
   std::vector<SpilledFrame> frames_;
 };
 

@@ -11,8 +11,8 @@ namespace {
 
 /// A frame below this size wastes the disk: evict more partitions' worth at once instead.
 constexpr int64_t kFrameBytesWanted = 64 << 10;
-/// What compacting array slices needs while everything else is full.
-constexpr int64_t kEvictionReserveBytes = 512 << 10;
+/// For compacting the array slices of one partition.
+constexpr int64_t kCompactionBytes = 512 << 10;
 
 template <typename T>
 bool Scatter(const FlatRun& run, const uint8_t* values, const uint32_t* places, int64_t count) {
@@ -37,12 +37,12 @@ int64_t ArrayBytes(const arrow::ArrayData& data) { return RowBytes(data, 0, data
 
 int64_t StagingBytes(int64_t memory_limit_bytes) { return std::clamp<int64_t>(memory_limit_bytes / 256 / 4096 * 4096, 64 << 10, kStagingBytesMax); }
 
-ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool)
-    : store_(store), task_(task), pool_(std::move(pool)) {}
+ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool, std::shared_ptr<BudgetPool> spill_pool)
+    : store_(store), task_(task), pool_(std::move(pool)), spill_pool_(std::move(spill_pool)) {}
 
 bool ShuffleWriter::MayEvict() const { return store_->options_.spill != nullptr && store_->eviction_allowed_ && BytesFrom(0) > 0; }
 
-int64_t ShuffleWriter::FixedBytes(int64_t staging_bytes) { return staging_bytes + kEvictionReserveBytes + (64 << 10); }
+int64_t ShuffleWriter::FixedBytes(int64_t staging_bytes) { return staging_bytes + kCompactionBytes + (64 << 10); }
 
 template <typename Step>
 auto ShuffleWriter::WithRoom(int64_t bytes, Step&& step) -> decltype(step()) {
@@ -180,14 +180,12 @@ int64_t ShuffleWriter::BytesFrom(uint32_t partition) const {
 
 Status ShuffleWriter::OpenRun() {
   if (run_ != nullptr || store_->options_.spill == nullptr) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(run_, store_->options_.spill->NewWriter(pool_, store_->options_.staging_bytes));
-  ARROW_ASSIGN_OR_RAISE(eviction_reserve_, pool_->AllocateOwned(kEvictionReserveBytes));
+  ARROW_ASSIGN_OR_RAISE(run_, store_->options_.spill->NewWriter(spill_pool_, store_->options_.staging_bytes));
   return Status::OK();
 }
 
 Status ShuffleWriter::Evict(int64_t bytes) {
   const uint32_t partitions = store_->partitions();
-  eviction_reserve_.reset();
   const uint32_t before = store_->watermark();
   uint32_t group = before == partitions ? kEvictionGroups : GroupOf(before, partitions);
   uint32_t watermark = before;
@@ -201,12 +199,11 @@ Status ShuffleWriter::Evict(int64_t bytes) {
   for (uint32_t partition = watermark; partition < partitions; ++partition) ARROW_RETURN_NOT_OK(WriteFrame(partition));
   ARROW_RETURN_NOT_OK(run_->Flush());
   DropFrom(watermark);
-  ARROW_ASSIGN_OR_RAISE(eviction_reserve_, pool_->AllocateOwned(kEvictionReserveBytes));
   return Status::OK();
 }
 
 Status ShuffleWriter::WriteFrame(uint32_t partition) {
-  FrameBuilder frame(pool_);
+  FrameBuilder frame(spill_pool_);
   const auto& schema = *store_->options_.schema;
   for (const GroupedPiece& piece : pieces_) {
     if (piece.rows_resident > partition) frame.AddRows(piece, partition);
@@ -258,7 +255,6 @@ Status ShuffleWriter::Finish() {
     ARROW_RETURN_NOT_OK(Evict(BytesFrom(0)));
   }
   run_.reset();
-  eviction_reserve_.reset();
   store_->Accept(std::move(pieces_), std::move(frames_));
   pieces_.clear();
   return Status::OK();

@@ -36,8 +36,8 @@ FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width) {
 
 }  // namespace
 
-ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> scan_pool, std::shared_ptr<BudgetPool> scatter_pool)
-    : shared_(shared), pool_(std::move(scan_pool)), writer_(shared.store, lane, std::move(scatter_pool)) {}
+ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, const Pools& pools)
+    : shared_(shared), pool_(pools.scan), writer_(shared.store, lane, pools.scatter, pools.spill) {}
 
 int64_t ScatterLane::NextStepBytes() const {
   if (task_ == nullptr) return pool_->ledger()->floor_bytes();

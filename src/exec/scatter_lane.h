@@ -39,8 +39,14 @@ class ScatterLane {
     int64_t piece_rows;
   };
 
-  /// `scan_pool` for decoding, `scatter_pool` for what is kept; both this lane's own.
-  ScatterLane(const Shared& shared, uint32_t lane, std::shared_ptr<BudgetPool> scan_pool, std::shared_ptr<BudgetPool> scatter_pool);
+  /// A lane's own memory: for decoding, for the rows that are kept, for spilling them.
+  struct Pools {
+    std::shared_ptr<BudgetPool> scan;
+    std::shared_ptr<BudgetPool> scatter;
+    std::shared_ptr<BudgetPool> spill;
+  };
+
+  ScatterLane(const Shared& shared, uint32_t lane, const Pools& pools);
 
   /// Does one step: opens a task, or moves one column of it. False when no task is left and the writer has finished.
   Result<bool> Step();

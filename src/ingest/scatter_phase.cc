@@ -61,10 +61,10 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs) {
   phase->cursor_ = std::make_unique<ScanCursor>(&phase->inputs_.source->tasks());
   for (int lane = 0; lane < plan.lanes; ++lane) {
     const std::string number = std::to_string(lane);
-    ARROW_ASSIGN_OR_RAISE(auto scan, engine.OpenPool("scan lane " + number, plan.scan_floor));
-    ARROW_ASSIGN_OR_RAISE(auto scatter, engine.OpenPool("shuffle lane " + number, plan.scatter_floor));
-    phase->scan_pools_.push_back(std::move(scan));
-    phase->scatter_pools_.push_back(std::move(scatter));
+    ScatterLane::Pools& pools = phase->pools_.emplace_back();
+    ARROW_ASSIGN_OR_RAISE(pools.scan, engine.OpenPool("scan lane " + number, plan.scan_floor));
+    ARROW_ASSIGN_OR_RAISE(pools.scatter, engine.OpenPool("shuffle lane " + number, plan.scatter_floor));
+    ARROW_ASSIGN_OR_RAISE(pools.spill, engine.OpenPool("spill lane " + number, plan.spill_floor));
   }
   phase->scan_.rows_expected = plan.rows;
   phase->lanes_running_ = plan.lanes;
@@ -76,7 +76,7 @@ Status ScatterPhase::Start(Priority priority) {
   store_->AllowEviction(urgent_);
   const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
   for (int lane = 0; lane < inputs_.plan.lanes; ++lane) {
-    ARROW_RETURN_NOT_OK(Submit(std::make_unique<ScatterLane>(shared, static_cast<uint32_t>(lane), scan_pools_[lane], scatter_pools_[lane]), priority));
+    ARROW_RETURN_NOT_OK(Submit(std::make_unique<ScatterLane>(shared, static_cast<uint32_t>(lane), pools_[lane]), priority));
   }
   return Status::OK();
 }
@@ -120,19 +120,19 @@ void ScatterPhase::LaneFinished() {
 void ScatterPhase::Release() {
   core_.Stop();
   store_.reset();
-  scan_pools_.clear();
-  scatter_pools_.clear();
+  pools_.clear();
 }
 
 void ScatterPhase::UpdateStatistics() {
   if (store_ == nullptr) return;
-  auto peak = [](const auto& pools) {
-    int64_t bytes = 0;
-    for (const auto& pool : pools) bytes += pool->ledger()->peak_bytes();
-    return bytes;
-  };
-  scan_.peak_memory_bytes = peak(scan_pools_);
-  shuffle_.peak_memory_bytes = peak(scatter_pools_);
+  int64_t scan_peak = 0;
+  int64_t scatter_peak = 0;
+  for (const auto& pools : pools_) {
+    scan_peak += pools.scan->ledger()->peak_bytes();
+    scatter_peak += pools.scatter->ledger()->peak_bytes() + pools.spill->ledger()->peak_bytes();
+  }
+  scan_.peak_memory_bytes = scan_peak;
+  shuffle_.peak_memory_bytes = scatter_peak;
   shuffle_.spilled_bytes = store_->bytes_written();
   shuffle_.read_back_bytes = store_->bytes_read();
 }

@@ -57,8 +57,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   StreamCore core_;
   StageStatistics scan_;
   StageStatistics shuffle_{"RandomShuffle"};
-  std::vector<std::shared_ptr<BudgetPool>> scan_pools_;     // before the store, whose arrays they hold
-  std::vector<std::shared_ptr<BudgetPool>> scatter_pools_;
+  std::vector<ScatterLane::Pools> pools_;  // before the store, whose arrays they hold
   std::unique_ptr<ShuffleStore> store_;
   std::unique_ptr<ScanCursor> cursor_;
   std::atomic<int> lanes_running_{0};

@@ -59,7 +59,8 @@ class Sizer {
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     const bool may_spill = plan.bytes() > limit / 4;
     plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
-    plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes + (may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0);
+    plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
+    plan.spill_floor = may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
     return plan;

@@ -24,11 +24,12 @@ struct ShufflePlan {
   // Floors, in bytes; all but the last are a lane's.
   int64_t scan_floor = 0;
   int64_t scatter_floor = 0;
+  int64_t spill_floor = 0;
   int64_t gather_floor = 0;
   int64_t slab_floor = 0;
 
   int64_t bytes() const { return rows * row_bytes; }
-  int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + gather_floor) + slab_floor; }
+  int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + spill_floor + gather_floor) + slab_floor; }
   /// What may hold resident rows under this limit.
   int64_t resident_bytes(int64_t limit) const { return limit - floor_bytes() + lanes * scatter_floor; }
 };

@@ -4,11 +4,12 @@ import datetime
 import decimal
 import sys
 
-import millstream as ms
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+
+import millstream as ms
 from millstream import batch_format
 
 TENSORS = np.arange(12, dtype=np.float32).reshape(3, 2, 2)

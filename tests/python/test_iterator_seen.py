@@ -4,8 +4,9 @@ import io
 import subprocess
 import sys
 
-import millstream as ms
 import pytest
+
+import millstream as ms
 from millstream.pass_record import PassTimes
 from millstream.stats import verdict
 

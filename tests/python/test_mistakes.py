@@ -35,7 +35,7 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path):
 def test_files_whose_columns_do_not_fit_name_file_and_column(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"a": ["x"]}), tmp_path / "2.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet.*'a'|'a'.*2\.parquet"):
+    with pytest.raises(TypeError, match=r"2\.parquet.*'a'|'a'.*2\.parquet"):
         ms.read_parquet(tmp_path)
 
 

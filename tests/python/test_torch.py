@@ -3,11 +3,12 @@
 import datetime
 import warnings
 
-import millstream as ms
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+
+import millstream as ms
 from millstream.batch_format import numpy_batch
 from millstream.collate_fn import ArrowBatchCollateFn, CollateFn, NumpyBatchCollateFn, PandasBatchCollateFn
 from millstream.data_pass import DataPass
