@@ -103,6 +103,7 @@ class FileTasks::EncodeTask : public Task {
     ARROW_ASSIGN_OR_RAISE(const auto written, writer_->Close());
     writer_.reset();
     state_->statistics.bytes += written.bytes;
+    state_->statistics.peak_memory_bytes = state_->options.pool->ledger()->peak_bytes();
     {
       std::lock_guard lock(state_->mutex);
       state_->written[file_->ordinal] = written;

@@ -137,8 +137,7 @@ Status ParquetJob::AddRows(OutputCommit* commit, const std::shared_ptr<arrow::Re
 }
 
 Status ParquetJob::WriteRows(OutputCommit* commit) {
-  bool stop = false;
-  const auto interrupted = [&] { return stop = Tick(); };
+  const auto interrupted = [this] { return Tick(); };
   for (;;) {
     if (interrupted()) return MakeError(ErrorKind::kCancelled, "interrupted");
     ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
