@@ -40,7 +40,8 @@ with tempfile.TemporaryDirectory() as directory:
     assert names == ["colour"], names
     assert sorted(values) == list(range(50)), values
 
-    # The file does name the type, and the user's own pyarrow does run the code.
-    assert pa.parquet.read_table(path).schema.field("colour").type == Colour()
+    # The file does name the type, and the user's own pyarrow does run the code. On this thread: a worker of pyarrow 17 that lets go of
+    # the type while the interpreter exits aborts the process, one time in thirty, without Millstream too.
+    assert pa.parquet.read_table(path, use_threads=False).schema.field("colour").type == Colour()
     assert "deserialize" in calls
 print(types[0])
