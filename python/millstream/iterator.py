@@ -275,11 +275,17 @@ class DataIterator:
         if position is not None and position.skip > 0 and not by_row:
             start = self._past_skipped_rows(engine, epoch, position)
         stream = self._open_stream(engine, epoch, start, options)
-        record = PassRecord(epoch, position, obstacle=self._obstacle(options), read_stages=stream.stages)
-        self._warn_of_repeated_order(epoch)
-        self._record, self._loaded = record, False
+        try:
+            self._warn_of_repeated_order(epoch)
+            opened = OpenPass(
+                stream, PassRecord(epoch, position, obstacle=self._obstacle(options)), self._progress(stream, epoch)
+            )
+        except BaseException:  # Ctrl-C too may come here
+            stream.close()
+            raise
+        self._record, self._loaded = opened.record, False
         self._passes_begun += 1
-        return OpenPass(stream, record, self._progress(stream, epoch))
+        return opened
 
     def _next_place(self) -> tuple[int, Position | None]:
         record = self._record
