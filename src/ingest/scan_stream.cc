@@ -182,6 +182,7 @@ class ScanStream : public BatchStream {
     if (closed_) return;
     closed_ = true;
     state_->core.Stop();
+    Release();
   }
   std::vector<const StageStatistics*> stages() const override { return {&state_->scan, &state_->output}; }
 
@@ -190,6 +191,13 @@ class ScanStream : public BatchStream {
   bool Drain();
   bool AnyReady() const;
   Status WaitForWindows(const std::function<bool()>& interrupted);
+  /// Lets go of all memory, for a closed stream may be kept for long: by the traceback of what ended it, for one. No task is left.
+  void Release() {
+    state_->queues.clear();
+    batcher_ = WindowBatcher(state_->program->output, state_->options.batch_rows);
+    state_->lane_pools.clear();
+    state_->ledger.reset();
+  }
 
   std::shared_ptr<ScanState> state_;
   WindowBatcher batcher_;
