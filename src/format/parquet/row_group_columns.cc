@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <unordered_map>
 
 #include "format/parquet/parquet_guard.h"
@@ -131,19 +132,26 @@ int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, bool windowe
   return stored + std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
 }
 
-/// Adds to errors where the rows come from.
+/// Adds to errors where the rows come from. `find_fault` reads the columns one by one, for of those that it reads together the library does
+/// not say which was at fault; it is asked only then.
 class NamedReader : public arrow::RecordBatchReader {
  public:
-  NamedReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::string where) : reader_(std::move(reader)), where_(std::move(where)) {}
+  NamedReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::string where, std::function<Status()> find_fault)
+      : reader_(std::move(reader)), where_(std::move(where)), find_fault_(std::move(find_fault)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return reader_->schema(); }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     const Status status = GuardParquet([&] { return reader_->ReadNext(out); });
-    return status.ok() ? status : DecodeError(status, where_);
+    if (status.ok()) return status;
+    const Status error = DecodeError(status, where_);
+    if (KindOf(error) != ErrorKind::kCorruptData || !find_fault_) return error;
+    const Status found = find_fault_();
+    return !found.ok() && KindOf(found) == ErrorKind::kCorruptData ? found : error;
   }
 
  private:
   std::unique_ptr<arrow::RecordBatchReader> reader_;
   std::string where_;
+  std::function<Status()> find_fault_;
 };
 
 class RowGroupColumns : public ScanColumns {
@@ -237,7 +245,9 @@ class RowGroupColumns : public ScanColumns {
     std::string where = Place();
     for (size_t i = 0; i < fields.size(); ++i) where += (i == 0 ? ", column " : ", ") + schema_->field(fields[i])->name();
     if (!opened.ok()) return DecodeError(opened.status(), where);
-    return std::make_unique<NamedReader>(std::move(*opened), std::move(where));
+    std::function<Status()> find_fault;
+    if (fields.size() > 1) find_fault = [this, fields, batch_rows] { return ReadOneByOne(fields, batch_rows); };
+    return std::make_unique<NamedReader>(std::move(*opened), std::move(where), std::move(find_fault));
   }
 
   std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
@@ -246,6 +256,18 @@ class RowGroupColumns : public ScanColumns {
   static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
     if (field.is_leaf()) leaves->push_back(field.column_index);
     for (const auto& child : field.children) CollectLeaves(child, leaves);
+  }
+
+  /// The error of the first column that does not decode.
+  Status ReadOneByOne(const std::vector<int>& fields, int64_t batch_rows) {
+    for (int field : fields) {
+      ARROW_ASSIGN_OR_RAISE(const auto reader, ReadArrays({field}, batch_rows));
+      std::shared_ptr<arrow::RecordBatch> batch;
+      do {
+        ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+      } while (batch != nullptr);
+    }
+    return Status::OK();
   }
 
   std::string Place() const { return "file " + source_.path + ", row group " + std::to_string(row_group_); }
