@@ -93,9 +93,12 @@ def read_parquet(
         raise NotImplementedError("read_parquet(file_extensions=...) is not supported by this version; use a glob")
     blocks = _blocks(parallelism, override_num_blocks)
     names = None if columns is None else _column_names(columns)
-    plan = _core.Plan.read_parquet(
-        PROCESS_ENGINE.get(), _path_list(paths), columns=None if filter is not None else names, blocks=blocks
-    )
+    files = _path_list(paths)
+    engine = PROCESS_ENGINE.get()
+    try:
+        plan = _core.Plan.read_parquet(engine, files, columns=None if filter is not None else names, blocks=blocks)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; {_path_remedy(files)}") from None
     dataset = Dataset(plan)
     if filter is None:
         return dataset
@@ -189,6 +192,14 @@ def _path_list(paths: Any) -> list[str]:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"a path must be a text or os.PathLike, not {type(path).__name__}")
     return [os.fspath(path) for path in given]
+
+
+def _path_remedy(paths: Sequence[str]) -> str:
+    if any(path.startswith("~") for path in paths):
+        return "~ is not expanded in paths: use os.path.expanduser()"
+    if not all(os.path.isabs(path) for path in paths):
+        return f"check the path; relative paths begin at {os.getcwd()}"
+    return "check the path"
 
 
 def _column_names(columns: Any) -> list[str]:
