@@ -194,7 +194,7 @@ class ScanStream : public BatchStream {
   /// Lets go of all memory, for a closed stream may be kept for long: by the traceback of what ended it, for one. No task is left.
   void Release() {
     state_->queues.clear();
-    batcher_ = WindowBatcher(state_->program->output, state_->options.batch_rows);
+    batcher_.Clear();
     state_->lane_pools.clear();
     state_->ledger.reset();
   }
