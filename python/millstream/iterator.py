@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from millstream import _core
+from millstream.arguments import check_count, check_flag
 from millstream.batch_format import batch_formatter
 from millstream.data_pass import DataPass, OpenPass, PassOptions, RowPass, Transfer
 from millstream.pass_record import PassRecord
@@ -184,6 +185,16 @@ class DataIterator:
     def __repr__(self) -> str:
         return f"DataIterator({self._dataset!r})"
 
+    def __iter__(self) -> NoReturn:
+        raise TypeError("a DataIterator is not iterable itself: loop over its iter_batches() or iter_rows()")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from millstream.missing_names import no_attribute
+
+            raise no_attribute(self, name)
+
     # State
 
     def state_dict(self) -> dict[str, Any]:
@@ -253,15 +264,16 @@ class DataIterator:
     ) -> PassOptions:
         if batch_size is None and local_shuffle_buffer_size is not None:
             raise ValueError("local_shuffle_buffer_size needs a batch_size; batch_size=None takes whole blocks")
-        size = self._block_rows() if batch_size is None else _count(batch_size, "batch_size", 1)
+        size = self._block_rows() if batch_size is None else check_count(batch_size, "batch_size", least=1)
         buffer = (
             None
             if local_shuffle_buffer_size is None
-            else _count(local_shuffle_buffer_size, "local_shuffle_buffer_size", 1)
+            else check_count(local_shuffle_buffer_size, "local_shuffle_buffer_size", least=1)
         )
-        return PassOptions(
-            size, bool(drop_last), _count(prefetch_batches, "prefetch_batches", 0), buffer, local_shuffle_seed
-        )
+        if local_shuffle_seed is not None and not hasattr(local_shuffle_seed, "__index__"):
+            raise TypeError(f"local_shuffle_seed must be a whole number, not {type(local_shuffle_seed).__name__}")
+        prefetch = check_count(prefetch_batches, "prefetch_batches")
+        return PassOptions(size, check_flag(drop_last, "drop_last"), prefetch, buffer, local_shuffle_seed)
 
     def _block_rows(self) -> int:
         plan = self._dataset._plan
@@ -399,12 +411,3 @@ def _rows_of(batch: _core.Batch) -> list[dict[str, Any]]:
         return [{} for _ in range(batch.num_rows)]
     columns = [batch.pylist(index) for index in range(batch.num_columns)]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _count(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    count = int(value)
-    if count < least:
-        raise ValueError(f"{name} must be at least {least}, got {count}")
-    return count
