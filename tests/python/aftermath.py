@@ -33,14 +33,16 @@ def files_under(directory):
 
 
 def assert_lanes_rest(lanes):
-    """There are so many lanes, and within a second, for one may be on its way to sleep, none runs for 20 ms on end."""
+    """There are so many lanes, or more of other engines; and within a second, for one may be on its way to sleep, none
+    runs for 20 ms on end.
+    """
     deadline = time.monotonic() + 1
     before = now = lane_run_times()
     while time.monotonic() < deadline:
         before = now
         time.sleep(0.02)
         now = lane_run_times()
-        if before == now and len(now) == lanes:
+        if before == now and len(now) >= lanes:
             return
     raise AssertionError(f"{lanes} lanes do not rest: {before}, 20 ms later {now}")
 
