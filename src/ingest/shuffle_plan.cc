@@ -16,6 +16,8 @@ constexpr int64_t kPieceRowsMax = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 constexpr int64_t kVaryingWidthGuess = 32;
+/// Values of varying width while a builder moves them to a buffer twice as large, and what is made of them.
+constexpr int64_t kDecodedCopies = 4;
 /// Keys and positions in order, the entries they are sorted in, bucket starts, and one flat column with its validity.
 constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
 /// Page rounding of the dozen allocations of a step.
@@ -54,7 +56,7 @@ class Sizer {
   ShufflePlan Make(int64_t limit, int lanes, bool ahead) const {
     ShufflePlan plan = base_;
     plan.lanes = lanes;
-    const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, 2 * scan_.column_row_bytes_max);
+    const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     const bool may_spill = plan.bytes() > limit / 4;
