@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "exchange/row_identities.h"
 #include "memory/budget_pool.h"
 
 namespace millstream {
@@ -30,12 +31,17 @@ struct ColumnRun {
 
 struct GroupedPiece {
   uint32_t id = 0;  // unique in the exchange
-  uint32_t source = 0;
-  int64_t first_row = 0;
+  uint32_t source = 0;                        // where identity_width is 4
+  int64_t first_row = 0;                      // where identity_width is 4
+  int identity_width = 4;
   std::vector<uint32_t> offsets;              // partitions + 1
-  std::shared_ptr<OwnedBuffer> row_offsets;   // uint32, row number less first_row
-  uint32_t rows_resident = 0;                 // as ColumnRun::resident, for row_offsets
+  std::shared_ptr<OwnedBuffer> identities;    // row_identities.h
+  uint32_t rows_resident = 0;                 // as ColumnRun::resident, for identities
   std::vector<ColumnRun> columns;
+
+  RowIdentities IdentitiesFrom(int64_t row) const {
+    return {source, first_row, identity_width, identities == nullptr ? nullptr : identities->data() + row * identity_width};
+  }
 };
 
 /// Array groups of a piece: group g holds partitions [GroupBegin(g), GroupBegin(g + 1)).

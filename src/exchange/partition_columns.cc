@@ -103,11 +103,18 @@ Result<PartitionColumn> PartitionColumn::Make(const PartitionRows& rows, int col
   const Encoding encoding = CommonEncoding(rows, column, flat_width);
   out.width_ = encoding.width;
   out.base_ = encoding.base;
-  ARROW_ASSIGN_OR_RAISE(out.values_, pool->AllocateOwned(rows.count * encoding.width));
-  CopySlices(rows, column, flat_width, encoding, out.values_->mutable_data());
+  if (rows.pieces.size() == 1) {
+    out.values_ = rows.pieces.front().columns[column].values;
+    out.valid_ = rows.pieces.front().columns[column].valid;
+    return out;
+  }
+  ARROW_ASSIGN_OR_RAISE(out.values_joined_, pool->AllocateOwned(rows.count * encoding.width));
+  CopySlices(rows, column, flat_width, encoding, out.values_joined_->mutable_data());
+  out.values_ = out.values_joined_->data();
   if (nulls) {
-    ARROW_ASSIGN_OR_RAISE(out.valid_, pool->AllocateOwned(rows.count));
-    CopyValid(rows, column, out.valid_->mutable_data());
+    ARROW_ASSIGN_OR_RAISE(out.valid_joined_, pool->AllocateOwned(rows.count));
+    CopyValid(rows, column, out.valid_joined_->mutable_data());
+    out.valid_ = out.valid_joined_->data();
   }
   return out;
 }
@@ -116,14 +123,14 @@ void PartitionColumn::GatherFlat(const PartitionOrder& order, int64_t begin, int
   if (count == 0) return;
   const uint32_t* positions = order.positions() + begin;
   if (flat_width_ == 8) {
-    GatherWiden<int64_t>(values_->data(), width_, base_, positions, count, reinterpret_cast<int64_t*>(values));
+    GatherWiden<int64_t>(values_, width_, base_, positions, count, reinterpret_cast<int64_t*>(values));
   } else {
-    GatherWiden<int32_t>(values_->data(), width_, static_cast<int32_t>(base_), positions, count, reinterpret_cast<int32_t*>(values));
+    GatherWiden<int32_t>(values_, width_, static_cast<int32_t>(base_), positions, count, reinterpret_cast<int32_t*>(values));
   }
 }
 
 void PartitionColumn::GatherValid(const PartitionOrder& order, int64_t begin, int64_t count, uint8_t* valid) const {
-  if (count > 0) GatherBytes(valid_->data(), 1, order.positions() + begin, count, valid);
+  if (count > 0) GatherBytes(valid_, 1, order.positions() + begin, count, valid);
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> PartitionColumn::GatherArray(const PartitionOrder& order, int64_t begin, int64_t count,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
 
 namespace millstream {
 namespace {
@@ -17,13 +16,13 @@ class Identities {
  public:
   explicit Identities(const PartitionRows& rows) : rows_(rows) {}
 
-  std::pair<uint32_t, int64_t> Of(uint32_t position) const {
+  uint64_t Of(uint32_t position) const {
     int64_t begin = 0;
     for (const PartitionPiece& piece : rows_.pieces) {
-      if (position < begin + piece.count) return {piece.source, piece.first_row + piece.row_offsets[position - begin]};
+      if (position < begin + piece.count) return piece.identities.Packed(position - begin);
       begin += piece.count;
     }
-    return {};
+    return 0;
   }
 
   bool Before(const Entry& a, const Entry& b) const {
@@ -41,11 +40,9 @@ uint32_t BucketOf(uint64_t key, uint32_t partitions, uint32_t buckets) {
 }
 
 void ComputeKeys(const ShuffleKeys& keys, const PartitionRows& rows, uint64_t* out) {
+  KeyMaker maker(keys.epoch);
   for (const PartitionPiece& piece : rows.pieces) {
-    const SourceKey source = MakeSourceKey(keys.epoch, piece.source);
-    for (int64_t i = 0; i < piece.count; ++i) {
-      out[i] = source.KeyOfRow(static_cast<uint64_t>(piece.first_row) + piece.row_offsets[i]);
-    }
+    maker.Make(piece.identities, piece.count, out);
     out += piece.count;
   }
 }

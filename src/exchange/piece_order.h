@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "exchange/partition_rows.h"
 #include "memory/budget_pool.h"
 
 namespace millstream {
@@ -39,6 +40,8 @@ class PieceOrder {
  public:
   /// Computes keys, partitions and places. Costs about 4 ns a row; the result holds 4 bytes a row from `pool`.
   static arrow::Result<PieceOrder> Make(const ShuffleKeys& keys, const PieceRows& rows, const std::shared_ptr<BudgetPool>& pool);
+  /// The same for rows taken up from a store, in their order there; costs about 8 ns a row.
+  static arrow::Result<PieceOrder> Make(const ShuffleKeys& keys, const PartitionRows& rows, const std::shared_ptr<BudgetPool>& pool);
 
   /// Place of each of the piece's rows, dropped ones at kept().
   const uint32_t* places() const { return reinterpret_cast<const uint32_t*>(places_->data()); }
@@ -47,10 +50,15 @@ class PieceOrder {
   int64_t count() const { return count_; }
   int64_t kept() const { return offsets_.back(); }
 
-  /// Row number less first_row of the row at each place: the identity column of the grouped piece (4 bytes a kept row).
+  /// Index in the piece of the row at each place (4 bytes a kept row): for a scanned piece its identities in the grouped piece.
   arrow::Result<std::shared_ptr<BudgetPool::OwnedBuffer>> RowOffsets(const std::shared_ptr<BudgetPool>& pool) const;
 
  private:
+  static arrow::Result<PieceOrder> Unplaced(int64_t count, const std::shared_ptr<BudgetPool>& pool);
+  /// From each row's partition to its place.
+  void Place(uint32_t partitions);
+  uint32_t* mutable_places() { return reinterpret_cast<uint32_t*>(places_->mutable_data()); }
+
   std::shared_ptr<BudgetPool::OwnedBuffer> places_;
   std::vector<uint32_t> offsets_;
   int64_t count_ = 0;

@@ -14,7 +14,7 @@ struct FrameEntry {
   int32_t column;       // kRowsColumn for the row numbers
   uint32_t source;
   uint8_t kind;
-  uint8_t width;        // flat: bytes a value; rows: bytes a delta
+  uint8_t width;        // flat: bytes a value; rows: 2: deltas, 4: numbers, 8: packed identities
   uint8_t has_valid;
   uint8_t reserved;
   int64_t base;         // flat: added to each value; rows: the first row's number
@@ -29,8 +29,6 @@ constexpr int32_t kRowsColumn = -1;
 enum EntryKind : uint8_t { kRows = 0, kFlat = 1, kArray = 2 };
 
 int64_t PaddedTo8(int64_t bytes) { return (bytes + 7) / 8 * 8; }
-
-const uint32_t* RowOffsetsOf(const GroupedPiece& piece) { return reinterpret_cast<const uint32_t*>(piece.row_offsets->data()); }
 
 /// Row numbers as differences of two bytes where all fit (they do unless partitions are very sparse), else as they are.
 std::unique_ptr<std::vector<uint8_t>> EncodeRows(const uint32_t* rows, int64_t count, uint8_t* width) {
@@ -119,14 +117,19 @@ void FrameBuilder::AddRows(const GroupedPiece& piece, uint32_t partition) {
   const uint32_t begin = piece.offsets[partition];
   const int64_t count = piece.offsets[partition + 1] - begin;
   if (count == 0) return;
-  FrameEntry entry{piece.id, kRowsColumn, piece.source, kRows, 0, 0, 0, piece.first_row, count, 0};
-  auto encoded = EncodeRows(RowOffsetsOf(piece) + begin, count, &entry.width);
+  FrameEntry entry{piece.id, kRowsColumn, piece.source, kRows, 8, 0, 0, piece.first_row, count, count * 8};
+  rows_ += count;
+  const uint8_t* identities = piece.IdentitiesFrom(begin).data;
+  if (piece.identity_width == 8) {
+    AddHeader(entry);
+    return Append(identities, entry.bytes);
+  }
+  auto encoded = EncodeRows(reinterpret_cast<const uint32_t*>(identities), count, &entry.width);
   entry.bytes = static_cast<int64_t>(encoded->size());
   AddHeader(entry);
   pieces_.headers.push_back(std::move(encoded));
   Append(pieces_.headers.back()->data(), entry.bytes);
   PadTo8();
-  rows_ += count;
 }
 
 void FrameBuilder::AddFlat(const GroupedPiece& piece, uint32_t partition, int column) {
@@ -154,6 +157,7 @@ Status FrameBuilder::AddArray(const GroupedPiece& piece, uint32_t partition, int
   arrays_.push_back(compact);
   FramePieces column_pieces;
   ARROW_RETURN_NOT_OK(AppendColumn(*compact, &column_pieces));
+  compacted_bytes_ += column_pieces.total_bytes;
   AddHeader({piece.id, column, piece.source, kArray, 0, 0, 0, 0, count, column_pieces.total_bytes});
   for (const auto& part : column_pieces.pieces) Append(part.data, part.bytes);
   for (auto& header : column_pieces.headers) pieces_.headers.push_back(std::move(header));
@@ -175,14 +179,16 @@ Status ReadFramePayload(const std::shared_ptr<arrow::Buffer>& frame, const std::
     PartitionPiece* piece = FindPiece(entry.piece, flat_widths.size(), piece_ids, rows);
     if (piece->count >= 0 && piece->count != entry.count) return Corrupt("row count");
     piece->count = entry.count;
-    piece->source = entry.source;
     if (entry.kind == kRows) {
       if (entry.count > (int64_t{1} << 31)) return Corrupt("row count");
-      ARROW_ASSIGN_OR_RAISE(auto decoded, pool->AllocateOwned(entry.count * 4));
-      ARROW_RETURN_NOT_OK(DecodeRows(entry, data, reinterpret_cast<uint32_t*>(decoded->mutable_data())));
-      piece->first_row = entry.base;
-      piece->row_offsets = reinterpret_cast<const uint32_t*>(decoded->data());
-      rows->frames.push_back(std::move(decoded));
+      if (entry.width == 8 && entry.bytes != entry.count * 8) return Corrupt("row numbers");
+      piece->identities = {entry.source, entry.base, entry.width == 8 ? 8 : 4, data};
+      if (entry.width != 8) {
+        ARROW_ASSIGN_OR_RAISE(auto decoded, pool->AllocateOwned(entry.count * 4));
+        ARROW_RETURN_NOT_OK(DecodeRows(entry, data, reinterpret_cast<uint32_t*>(decoded->mutable_data())));
+        piece->identities.data = decoded->data();
+        rows->frames.push_back(std::move(decoded));
+      }
     } else {
       if (entry.column < 0 || entry.column >= static_cast<int32_t>(flat_widths.size())) return Corrupt("column number");
       ColumnSlice* slice = &piece->columns[entry.column];

@@ -23,6 +23,8 @@ class FrameBuilder {
   Status AddArray(const GroupedPiece& piece, uint32_t partition, int column, const std::shared_ptr<arrow::DataType>& type);
 
   int64_t rows() const { return rows_; }
+  /// Of the arrays that were brought together for it.
+  int64_t compacted_bytes() const { return compacted_bytes_; }
   bool empty() const { return pieces_.pieces.empty(); }
   std::vector<RunWriter::Piece> pieces() const;
 
@@ -35,6 +37,7 @@ class FrameBuilder {
   FramePieces pieces_;
   std::vector<std::shared_ptr<arrow::ArrayData>> arrays_;
   int64_t rows_ = 0;
+  int64_t compacted_bytes_ = 0;
 };
 
 /// Adds the entries of `frame` to the pieces they belong to; `piece_ids` runs parallel to rows->pieces.

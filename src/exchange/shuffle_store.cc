@@ -9,25 +9,29 @@
 namespace millstream {
 namespace {
 
+ColumnSlice FlatSlice(const FlatRun& run, int64_t begin) {
+  ColumnSlice slice;
+  slice.values = run.values->data() + begin * run.width;
+  slice.valid = run.valid == nullptr ? nullptr : run.valid->data() + begin;
+  slice.width = run.width;
+  slice.base = run.base;
+  return slice;
+}
+
 /// The part of a resident piece that belongs to `partition`.
 PartitionPiece ResidentPart(const GroupedPiece& piece, uint32_t partition) {
   const uint32_t partitions = static_cast<uint32_t>(piece.offsets.size()) - 1;
   const int64_t begin = piece.offsets[partition];
   PartitionPiece part;
-  part.source = piece.source;
-  part.first_row = piece.first_row;
   part.count = piece.offsets[partition + 1] - begin;
-  if (piece.rows_resident > partition) part.row_offsets = reinterpret_cast<const uint32_t*>(piece.row_offsets->data()) + begin;
+  if (piece.rows_resident > partition) part.identities = piece.IdentitiesFrom(begin);
   part.columns.resize(piece.columns.size());
   for (size_t column = 0; column < piece.columns.size(); ++column) {
     const ColumnRun& run = piece.columns[column];
     if (run.resident <= partition) continue;
     ColumnSlice& slice = part.columns[column];
     if (run.groups.empty()) {
-      slice.values = run.flat.values->data() + begin * run.flat.width;
-      slice.valid = run.flat.valid == nullptr ? nullptr : run.flat.valid->data() + begin;
-      slice.width = run.flat.width;
-      slice.base = run.flat.base;
+      slice = FlatSlice(run.flat, begin);
     } else {
       const uint32_t group = GroupOf(partition, partitions);
       slice.array = run.groups[group]->Slice(begin - piece.offsets[GroupBegin(group, partitions)], part.count);
@@ -36,11 +40,46 @@ PartitionPiece ResidentPart(const GroupedPiece& piece, uint32_t partition) {
   return part;
 }
 
+/// All of a piece that is in memory as a whole.
+Result<PartitionPiece> WholePiece(const GroupedPiece& piece, const std::vector<std::shared_ptr<arrow::DataType>>& storage_types, BudgetPool* pool) {
+  PartitionPiece whole;
+  whole.count = piece.offsets.back();
+  whole.identities = piece.IdentitiesFrom(0);
+  whole.columns.resize(piece.columns.size());
+  for (size_t column = 0; column < piece.columns.size(); ++column) {
+    const ColumnRun& run = piece.columns[column];
+    if (run.groups.empty()) {
+      whole.columns[column] = FlatSlice(run.flat, 0);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(whole.columns[column].array, Concatenate(run.groups, storage_types[column], pool));
+    }
+  }
+  return whole;
+}
+
+void FreeRows(GroupedPiece* piece) {
+  piece->identities.reset();
+  for (ColumnRun& run : piece->columns) {
+    // `resident` stays: Load of a later partition looks at it.
+    run.flat.values.reset();
+    run.flat.valid.reset();
+    for (auto& group : run.groups) group.reset();
+  }
+}
+
 /// Partitions from it on have no rows of this piece in memory.
 uint32_t ResidentEnd(const GroupedPiece& piece) {
   uint32_t end = piece.rows_resident;
   for (const ColumnRun& run : piece.columns) end = std::max(end, run.resident);
   return end;
+}
+
+Status CountRows(PartitionRows* rows) {
+  for (const PartitionPiece& piece : rows->pieces) {
+    if (piece.identities.data == nullptr) return MakeError(ErrorKind::kCorruptData, "the shuffle lost the row numbers of a piece");
+    rows->count += piece.count;
+  }
+  return Status::OK();
 }
 
 bool AnyResident(const GroupedPiece& piece, uint32_t partition) {
@@ -81,20 +120,94 @@ std::vector<int64_t> ShuffleStore::PartitionCounts() const {
 
 Result<PartitionRows> ShuffleStore::Load(uint32_t partition, const std::shared_ptr<BudgetPool>& pool) const {
   PartitionRows rows;
-  rows.partition = partition;
   std::vector<uint32_t> piece_ids;
   for (const GroupedPiece& piece : pieces_) {
     if (!AnyResident(piece, partition)) continue;
     rows.pieces.push_back(ResidentPart(piece, partition));
     piece_ids.push_back(piece.id);
   }
-  for (const SpilledFrame& frame : frames_[partition]) {
-    ARROW_ASSIGN_OR_RAISE(auto payload, options_.spill->ReadFrame(frame.location, pool.get()));
-    bytes_read_ += frame.location.stored_bytes;
-    ARROW_RETURN_NOT_OK(ReadFramePayload(payload, flat_widths_, storage_types_, pool, &piece_ids, &rows));
-  }
-  for (const PartitionPiece& piece : rows.pieces) rows.count += piece.count;
+  for (const SpilledFrame& frame : frames_[partition]) ARROW_RETURN_NOT_OK(ReadFrame(frame, pool, &piece_ids, &rows));
+  ARROW_RETURN_NOT_OK(CountRows(&rows));
   return rows;
+}
+
+Status ShuffleStore::ReadFrame(const SpilledFrame& frame, const std::shared_ptr<BudgetPool>& pool, std::vector<uint32_t>* piece_ids,
+                               PartitionRows* rows) const {
+  ARROW_ASSIGN_OR_RAISE(auto payload, options_.spill->ReadFrame(frame.location, pool.get()));
+  bytes_read_ += frame.location.stored_bytes;
+  return ReadFramePayload(payload, flat_widths_, storage_types_, pool, piece_ids, rows);
+}
+
+std::vector<StoredChunk> ShuffleStore::Chunks() const {
+  std::vector<StoredChunk> chunks;
+  if (all_resident()) {
+    for (uint32_t piece = 0; piece < pieces_.size(); ++piece) chunks.push_back({StoredChunk::Kind::kPiece, piece});
+    return chunks;
+  }
+  for (uint32_t partition = 0; partition < partitions(); ++partition) {
+    if (watermark() > 0) {
+      chunks.push_back({StoredChunk::Kind::kPartition, partition});
+    } else {
+      const auto here = ChunksOf(partition);
+      chunks.insert(chunks.end(), here.begin(), here.end());
+    }
+  }
+  return chunks;
+}
+
+std::vector<StoredChunk> ShuffleStore::ChunksOf(uint32_t partition) const {
+  std::vector<StoredChunk> chunks;
+  uint32_t begin = 0;
+  for (uint32_t frame = 0; frame < frames_[partition].size(); ++frame) {
+    if (!frames_[partition][frame].complete) continue;
+    chunks.push_back({StoredChunk::Kind::kFrames, partition, begin, frame + 1});
+    begin = frame + 1;
+  }
+  return chunks;
+}
+
+Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const std::shared_ptr<BudgetPool>& pool) const {
+  if (chunk.kind == StoredChunk::Kind::kPartition) return Load(chunk.index, pool);
+  PartitionRows rows;
+  if (chunk.kind == StoredChunk::Kind::kPiece) {
+    ARROW_ASSIGN_OR_RAISE(auto whole, WholePiece(pieces_[chunk.index], storage_types_, pool.get()));
+    if (whole.count > 0) rows.pieces.push_back(std::move(whole));
+  } else {
+    std::vector<uint32_t> piece_ids;
+    for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
+      ARROW_RETURN_NOT_OK(ReadFrame(frames_[chunk.index][frame], pool, &piece_ids, &rows));
+    }
+  }
+  ARROW_RETURN_NOT_OK(CountRows(&rows));
+  return rows;
+}
+
+int64_t ShuffleStore::ChunkBytes(const StoredChunk& chunk) const {
+  if (chunk.kind == StoredChunk::Kind::kPartition) return SpilledBytes(chunk.index) + 4 * RowsOf(chunk.index);
+  int64_t bytes = 0;
+  if (chunk.kind == StoredChunk::Kind::kFrames) {
+    for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
+      bytes += frames_[chunk.index][frame].location.stored_bytes + 4 * frames_[chunk.index][frame].rows;
+    }
+    return bytes;
+  }
+  for (const ColumnRun& run : pieces_[chunk.index].columns) {
+    for (const auto& group : run.groups) {
+      if (group != nullptr) bytes += RowBytes(*group, 0, group->length);
+    }
+  }
+  return bytes;
+}
+
+void ShuffleStore::DiscardChunk(const StoredChunk& chunk) {
+  switch (chunk.kind) {
+    case StoredChunk::Kind::kPiece:
+      return FreeRows(&pieces_[chunk.index]);
+    case StoredChunk::Kind::kPartition:
+      return Discard(chunk.index);
+    case StoredChunk::Kind::kFrames:
+      for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) options_.spill->Discard(frames_[chunk.index][frame].location);
+  }
 }
 
 void ShuffleStore::Discard(uint32_t partition) {
@@ -110,14 +223,7 @@ int64_t ShuffleStore::RowsOf(uint32_t partition) const {
 void ShuffleStore::DropResidentBelow(uint32_t partition) {
   std::lock_guard lock(mutex_);
   for (GroupedPiece& piece : pieces_) {
-    if (piece.row_offsets == nullptr || ResidentEnd(piece) > partition) continue;
-    piece.row_offsets.reset();
-    for (ColumnRun& run : piece.columns) {
-      // `resident` stays: Load of a later partition looks at it.
-      run.flat.values.reset();
-      run.flat.valid.reset();
-      for (auto& group : run.groups) group.reset();
-    }
+    if (piece.identities != nullptr && ResidentEnd(piece) <= partition) FreeRows(&piece);
   }
 }
 

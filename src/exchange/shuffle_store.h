@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "exchange/grouped_piece.h"
+#include "exchange/partition_rows.h"
 #include "exchange/piece_order.h"
 #include "spill/spill_area.h"
 
@@ -32,12 +33,24 @@ struct ShuffleOptions {
 /// A staging buffer that suits a memory limit.
 int64_t StagingBytes(int64_t memory_limit_bytes);
 
+class FrameBuilder;
 class ShuffleStore;
 
 struct SpilledFrame {
   uint32_t partition;
   int64_t rows;
   FrameLocation location;
+  /// The rows of the writer's frames of this partition, up to this one and from the last such one on, are complete: each has all its columns.
+  bool complete;
+};
+
+/// Rows of a store that can be taken up together: a piece in memory, a partition, or a complete run of one writer's frames of a partition.
+struct StoredChunk {
+  enum class Kind : uint8_t { kPiece, kPartition, kFrames };
+  Kind kind;
+  uint32_t index = 0;  // of the piece or partition
+  uint32_t begin = 0;  // kFrames: [begin, end) of the partition's frames
+  uint32_t end = 0;
 };
 
 /// Belongs to one lane; not thread-safe.
@@ -63,6 +76,13 @@ class ShuffleWriter {
   Status EnsureRoom(int64_t bytes, Ledger& ledger);
   /// Makes room: evicts at least `bytes` if there is as much. Called on a refused request, and by the executor when the budget asks.
   Status Evict(int64_t bytes);
+  /// Starts a piece of rows that come from another store, in their order there.
+  Result<size_t> BeginStored(const PartitionRows& rows, const PieceOrder& order);
+  Result<PieceOrder> MakeOrder(const PartitionRows& rows);
+  /// Adds a whole column of them, as it was stored.
+  Status AddStored(size_t piece, int column, const PieceOrder& order, const PartitionRows& rows);
+  /// The same where there is something to evict and a disk to evict it to; else false.
+  Result<bool> EvictSome(int64_t bytes);
   /// Hands the pieces over to the store.
   Status Finish();
 
@@ -76,9 +96,13 @@ class ShuffleWriter {
   /// Runs `step`, evicting and trying again as long as the budget refuses and something is left to evict.
   template <typename Step>
   auto WithRoom(int64_t bytes, Step&& step) -> decltype(step());
+  size_t AddPiece(GroupedPiece piece, const PieceOrder& order);
+  Status AddGroups(size_t piece, int column, const PieceOrder& order, const arrow::ArrayData& stored);
   bool MayEvict() const;
   Status OpenRun();
-  Status WriteFrame(uint32_t partition);
+  /// What is in memory of the partition; several frames where there is much to compact.
+  Status WriteFrames(uint32_t partition);
+  Status WriteFrame(uint32_t partition, FrameBuilder* frame, bool complete);
   void DropFrom(uint32_t watermark);
   int64_t BytesFrom(uint32_t partition) const;
   Status WidenRun(GroupedPiece* piece, FlatRun* run, int to_width);
@@ -91,31 +115,7 @@ class ShuffleWriter {
   std::vector<GroupedPiece> pieces_;
   std::unique_ptr<RunWriter> run_;
   std::vector<SpilledFrame> frames_;
-};
-
-/// One column of one piece within one partition.
-struct ColumnSlice {
-  const uint8_t* values = nullptr;  // flat
-  const uint8_t* valid = nullptr;
-  int width = 0;
-  int64_t base = 0;
-  std::shared_ptr<arrow::ArrayData> array;  // storage form
-};
-
-struct PartitionPiece {
-  uint32_t source = 0;
-  int64_t first_row = 0;
-  int64_t count = 0;
-  const uint32_t* row_offsets = nullptr;
-  std::vector<ColumnSlice> columns;
-};
-
-/// The rows of one partition, not yet in order. Keeps the spill frames it points into alive.
-struct PartitionRows {
-  uint32_t partition = 0;
-  int64_t count = 0;
-  std::vector<PartitionPiece> pieces;
-  std::vector<std::shared_ptr<arrow::Buffer>> frames;
+  size_t columns_missing_ = 0;  // of pieces begun
 };
 
 class ShuffleStore {
@@ -129,7 +129,19 @@ class ShuffleStore {
   /// Partitions below it are in memory.
   uint32_t watermark() const { return watermark_.load(std::memory_order_relaxed); }
 
-  /// Rows of each partition; valid once all writers have finished.
+  /// Nothing has been spilled. Valid once all writers have finished, as is what follows.
+  bool all_resident() const { return watermark() == partitions() && bytes_written() == 0; }
+  /// All rows, as chunks: pieces where nothing has been spilled, else partitions, or runs of frames where nothing is in memory.
+  std::vector<StoredChunk> Chunks() const;
+  /// The chunks of one partition; everything must have been spilled.
+  std::vector<StoredChunk> ChunksOf(uint32_t partition) const;
+  Result<PartitionRows> LoadChunk(const StoredChunk& chunk, const std::shared_ptr<BudgetPool>& pool) const;
+  /// About what LoadChunk takes from its pool.
+  int64_t ChunkBytes(const StoredChunk& chunk) const;
+  /// The rows are not needed again. May run beside LoadChunk of others.
+  void DiscardChunk(const StoredChunk& chunk);
+
+  /// Rows of each partition.
   std::vector<int64_t> PartitionCounts() const;
   Result<PartitionRows> Load(uint32_t partition, const std::shared_ptr<BudgetPool>& pool) const;
   /// The partition's rows are not needed again.
@@ -151,6 +163,7 @@ class ShuffleStore {
   friend class ShuffleWriter;
   void LowerWatermark(uint32_t to);
   void Accept(std::vector<GroupedPiece> pieces, std::vector<SpilledFrame> frames);
+  Status ReadFrame(const SpilledFrame& frame, const std::shared_ptr<BudgetPool>& pool, std::vector<uint32_t>* piece_ids, PartitionRows* rows) const;
 
   ShuffleOptions options_;
   std::vector<int> flat_widths_;

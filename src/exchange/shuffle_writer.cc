@@ -3,6 +3,7 @@
 
 #include "column/gather.h"
 #include "column/narrow.h"
+#include "exchange/partition_columns.h"
 #include "exchange/shuffle_frame.h"
 #include "exchange/shuffle_store.h"
 
@@ -76,13 +77,44 @@ Result<PieceOrder> ShuffleWriter::MakeOrder(const PieceRows& rows) {
 Result<size_t> ShuffleWriter::BeginPiece(const PieceRows& rows, const PieceOrder& order) {
   GroupedPiece piece;
   ARROW_RETURN_NOT_OK(OpenRun());
-  piece.id = store_->next_piece_.fetch_add(1, std::memory_order_relaxed);
   piece.source = rows.source;
   piece.first_row = rows.first_row;
+  ARROW_ASSIGN_OR_RAISE(piece.identities, WithRoom(order.kept() * 4, [&] { return order.RowOffsets(pool_); }));
+  return AddPiece(std::move(piece), order);
+}
+
+Result<PieceOrder> ShuffleWriter::MakeOrder(const PartitionRows& rows) {
+  return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
+}
+
+Result<size_t> ShuffleWriter::BeginStored(const PartitionRows& rows, const PieceOrder& order) {
+  ARROW_RETURN_NOT_OK(OpenRun());
+  GroupedPiece piece;
+  const RowIdentities& first = rows.pieces.front().identities;
+  piece.identity_width = rows.pieces.size() == 1 ? first.width : 8;
+  piece.source = first.source;
+  piece.first_row = first.first_row;
+  // One more: the trash slot.
+  ARROW_ASSIGN_OR_RAISE(piece.identities, Allocate((order.kept() + 1) * piece.identity_width));
+  uint8_t* identities = piece.identities->mutable_data();
+  const uint32_t* places = order.places();
+  for (const PartitionPiece& part : rows.pieces) {
+    if (part.identities.width == piece.identity_width) {
+      ScatterBytes(part.identities.data, piece.identity_width, places, part.count, identities);
+    } else {
+      for (int64_t row = 0; row < part.count; ++row) reinterpret_cast<uint64_t*>(identities)[places[row]] = part.identities.Packed(row);
+    }
+    places += part.count;
+  }
+  return AddPiece(std::move(piece), order);
+}
+
+size_t ShuffleWriter::AddPiece(GroupedPiece piece, const PieceOrder& order) {
+  piece.id = store_->next_piece_.fetch_add(1, std::memory_order_relaxed);
   piece.offsets = order.offsets();
-  ARROW_ASSIGN_OR_RAISE(piece.row_offsets, WithRoom(order.kept() * 4, [&] { return order.RowOffsets(pool_); }));
   piece.rows_resident = store_->partitions();
   piece.columns.resize(store_->flat_widths_.size());
+  columns_missing_ += piece.columns.size();
   pieces_.push_back(std::move(piece));
   return pieces_.size() - 1;
 }
@@ -113,7 +145,10 @@ Status ShuffleWriter::AddFlat(size_t piece_index, int column, const PieceOrder& 
     ARROW_RETURN_NOT_OK(EnsureValid(&piece, &column_run.flat));
     ScatterBytes(valid, 1, places, count, column_run.flat.valid->mutable_data());
   }
-  if (begin + count == order.count()) column_run.resident = store_->partitions();
+  if (begin + count == order.count()) {
+    column_run.resident = store_->partitions();
+    --columns_missing_;
+  }
   return Status::OK();
 }
 
@@ -142,21 +177,47 @@ Status ShuffleWriter::EnsureValid(GroupedPiece* piece, FlatRun* run) {
 }
 
 Status ShuffleWriter::AddArray(size_t piece_index, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values) {
+  ARROW_ASSIGN_OR_RAISE(auto stored, WithRoom(ArrayBytes(*values), [&] { return ToStorage(values, pool_.get()); }));
+  return AddGroups(piece_index, column, order, *stored);
+}
+
+Status ShuffleWriter::AddStored(size_t piece_index, int column, const PieceOrder& order, const PartitionRows& rows) {
+  const int flat_width = store_->flat_widths_[column];
+  ARROW_ASSIGN_OR_RAISE(const auto stored, WithRoom(rows.count * std::max(flat_width, 8), [&] {
+                          return PartitionColumn::Make(rows, column, flat_width, store_->storage_types_[column], pool_);
+                        }));
+  if (flat_width == 0) return AddGroups(piece_index, column, order, *stored.array());
+  FlatRun run;
+  run.width = stored.width();
+  run.base = stored.base();
+  ARROW_ASSIGN_OR_RAISE(run.values, Allocate((order.kept() + 1) * run.width));
+  ScatterBytes(stored.values(), run.width, order.places(), order.count(), run.values->mutable_data());
+  if (stored.has_nulls()) {
+    ARROW_ASSIGN_OR_RAISE(run.valid, Allocate(order.kept() + 1));
+    ScatterBytes(stored.valid(), 1, order.places(), order.count(), run.valid->mutable_data());
+  }
+  pieces_[piece_index].columns[column].flat = std::move(run);
+  pieces_[piece_index].columns[column].resident = store_->partitions();
+  --columns_missing_;
+  return Status::OK();
+}
+
+Status ShuffleWriter::AddGroups(size_t piece_index, int column, const PieceOrder& order, const arrow::ArrayData& stored) {
   const uint32_t partitions = store_->partitions();
-  const int64_t bytes = ArrayBytes(*values);
-  ARROW_ASSIGN_OR_RAISE(auto stored, WithRoom(bytes, [&] { return ToStorage(values, pool_.get()); }));
-  // Not the piece's own row_offsets: an eviction between two groups shrinks those.
+  const int64_t bytes = ArrayBytes(stored);
+  // Not the piece's own identities: an eviction between two groups shrinks those.
   ARROW_ASSIGN_OR_RAISE(auto row_of_place, WithRoom(order.kept() * 4, [&] { return order.RowOffsets(pool_); }));
   std::vector<std::shared_ptr<arrow::ArrayData>> groups(kEvictionGroups);
   for (uint32_t group = 0; group < kEvictionGroups; ++group) {
     const uint32_t begin = order.offsets()[GroupBegin(group, partitions)];
     const uint32_t end = order.offsets()[GroupBegin(group + 1, partitions)];
     ARROW_ASSIGN_OR_RAISE(groups[group], WithRoom(bytes / kEvictionGroups, [&] {
-                            return Gather(*stored, reinterpret_cast<const uint32_t*>(row_of_place->data()) + begin, end - begin, pool_.get());
+                            return Gather(stored, reinterpret_cast<const uint32_t*>(row_of_place->data()) + begin, end - begin, pool_.get());
                           }));
   }
   pieces_[piece_index].columns[column].groups = std::move(groups);
   pieces_[piece_index].columns[column].resident = partitions;
+  --columns_missing_;
   return Status::OK();
 }
 
@@ -165,7 +226,7 @@ int64_t ShuffleWriter::BytesFrom(uint32_t partition) const {
   const uint32_t partitions = store_->partitions();
   for (const GroupedPiece& piece : pieces_) {
     auto rows_until = [&](uint32_t resident) { return int64_t{piece.offsets[std::max(resident, partition)]} - piece.offsets[partition]; };
-    bytes += 4 * rows_until(piece.rows_resident);
+    bytes += piece.identity_width * rows_until(piece.rows_resident);
     for (const ColumnRun& run : piece.columns) {
       if (run.resident <= partition) continue;
       bytes += rows_until(run.resident) * (run.flat.width + (run.flat.valid != nullptr));
@@ -196,13 +257,19 @@ Status ShuffleWriter::Evict(int64_t bytes) {
   };
   while (group > 0 && !enough()) watermark = GroupBegin(--group, partitions);
   store_->LowerWatermark(watermark);
-  for (uint32_t partition = watermark; partition < partitions; ++partition) ARROW_RETURN_NOT_OK(WriteFrame(partition));
+  for (uint32_t partition = watermark; partition < partitions; ++partition) ARROW_RETURN_NOT_OK(WriteFrames(partition));
   ARROW_RETURN_NOT_OK(run_->Flush());
   DropFrom(watermark);
   return Status::OK();
 }
 
-Status ShuffleWriter::WriteFrame(uint32_t partition) {
+Result<bool> ShuffleWriter::EvictSome(int64_t bytes) {
+  if (!MayEvict()) return false;
+  ARROW_RETURN_NOT_OK(Evict(bytes));
+  return true;
+}
+
+Status ShuffleWriter::WriteFrames(uint32_t partition) {
   FrameBuilder frame(spill_pool_);
   const auto& schema = *store_->options_.schema;
   for (const GroupedPiece& piece : pieces_) {
@@ -214,13 +281,21 @@ Status ShuffleWriter::WriteFrame(uint32_t partition) {
         frame.AddFlat(piece, partition, column);
       } else {
         ARROW_RETURN_NOT_OK(frame.AddArray(piece, partition, column, StorageType(schema.field(column)->type())));
+        if (frame.compacted_bytes() >= kCompactionBytes / 2) ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
       }
     }
   }
-  if (frame.empty()) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(auto location, run_->Append({store_->options_.stage, task_, 0, partition}, frame.pieces()));
-  frames_.push_back({partition, frame.rows(), location});
+  const bool complete = columns_missing_ == 0;
+  if (!frame.empty()) return WriteFrame(partition, &frame, complete);
+  if (!frames_.empty() && frames_.back().partition == partition) frames_.back().complete |= complete;
+  return Status::OK();
+}
+
+Status ShuffleWriter::WriteFrame(uint32_t partition, FrameBuilder* frame, bool complete) {
+  ARROW_ASSIGN_OR_RAISE(auto location, run_->Append({store_->options_.stage, task_, 0, partition}, frame->pieces()));
+  frames_.push_back({partition, frame->rows(), location, complete});
   store_->bytes_written_ += location.stored_bytes;
+  *frame = FrameBuilder(spill_pool_);
   return Status::OK();
 }
 
@@ -234,7 +309,7 @@ void ShuffleWriter::DropFrom(uint32_t watermark) {
       else if (rows * width < (*buffer)->size()) (*buffer)->ShrinkTail(rows * width);
     };
     if (piece.rows_resident > watermark) {
-      shrink(&piece.row_offsets, 4);
+      shrink(&piece.identities, piece.identity_width);
       piece.rows_resident = watermark;
     }
     for (ColumnRun& run : piece.columns) {

@@ -54,6 +54,25 @@ Result<std::shared_ptr<SpillArea>> Engine::spill() {
   return spill_;
 }
 
+void Engine::AddSpareMemory(std::weak_ptr<SpareMemory> holder) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(spare_, [](const auto& each) { return each.expired(); });
+  spare_.push_back(std::move(holder));
+}
+
+void Engine::ReclaimSpareMemory(const SpareMemory* asker) {
+  if (budget_->free_bytes() > budget_->limit_bytes() / 2) return;
+  std::vector<std::shared_ptr<SpareMemory>> holders;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& each : spare_) {
+      auto holder = each.lock();
+      if (holder != nullptr && holder.get() != asker) holders.push_back(std::move(holder));
+    }
+  }
+  for (const auto& holder : holders) holder->GiveUp();
+}
+
 void Engine::Close() {
   if (!CheckAlive().ok()) return;
   closed_ = true;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "env/env.h"
 #include "memory/budget_pool.h"
@@ -20,7 +21,16 @@ struct EngineOptions {
   int num_cpus = 0;              // lanes; 0: the least of affinity and cgroup quota
   int64_t memory_limit_bytes = 0;  // 0: half of what the cgroup or machine allows
   std::string spill_directory;   // empty: $TMPDIR or /tmp, in a folder of its own
-  bool always_spill = false;     // hostile switch for tests
+  bool always_spill = false;     // hostile switches for tests
+  bool always_two_passes = false;
+};
+
+/// Memory that somebody holds for later and can do without.
+class SpareMemory {
+ public:
+  virtual ~SpareMemory() = default;
+  /// Gives it back before it returns. Called from any thread that is not a lane.
+  virtual void GiveUp() = 0;
 };
 
 class Engine {
@@ -40,6 +50,10 @@ class Engine {
   /// The spill area, opened at the first call.
   Result<std::shared_ptr<SpillArea>> spill();
 
+  void AddSpareMemory(std::weak_ptr<SpareMemory> holder);
+  /// For whoever is about to start an execution: everybody but `asker` gives up what is spare, unless most of the limit is free.
+  void ReclaimSpareMemory(const SpareMemory* asker);
+
   /// Joins the lanes for good. A stream left open gives no more batches; whoever waits for one must look at CheckAlive meanwhile.
   void Close();
   /// kStale once closed, and in a child of the process that made the engine.
@@ -53,7 +67,8 @@ class Engine {
   std::shared_ptr<Budget> budget_;
   std::shared_ptr<PageArena> arena_;
   std::mutex mutex_;
-  std::shared_ptr<SpillArea> spill_;
+  std::shared_ptr<SpillArea> spill_;  // guarded by mutex_, as is what follows
+  std::vector<std::weak_ptr<SpareMemory>> spare_;
   int64_t process_id_ = 0;
   std::atomic<bool> closed_{false};
 };

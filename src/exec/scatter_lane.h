@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "exchange/shuffle_store.h"
+#include "exec/shuffle_lane.h"
 #include "exec/stage_statistics.h"
 #include "ops/row_program.h"
 #include "ops/scan_columns.h"
@@ -27,7 +28,7 @@ class ScanCursor {
   std::atomic<size_t> next_{0};
 };
 
-class ScatterLane {
+class ScatterLane : public ShuffleLane {
  public:
   struct Shared {
     std::shared_ptr<const ScanSource> source;
@@ -48,10 +49,8 @@ class ScatterLane {
 
   ScatterLane(const Shared& shared, uint32_t lane, const Pools& pools);
 
-  /// Does one step: opens a task, or moves one column of it. False when no task is left and the writer has finished.
-  Result<bool> Step();
-  /// What the next step needs at one time, about.
-  int64_t NextStepBytes() const;
+  Result<bool> Step() override;
+  int64_t NextStepBytes() const override;
 
  private:
   Status OpenTask(const ScanTask& task);

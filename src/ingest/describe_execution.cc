@@ -1,5 +1,7 @@
 #include "ingest/describe_execution.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "ingest/shuffle_plan.h"
 
@@ -10,8 +12,13 @@ std::string Bytes(int64_t bytes, bool exact) { return (exact ? "" : "about ") + 
 
 std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, bool exact) {
   const int64_t resident = plan.resident_bytes(limit);
-  std::string text = "  shuffle: one pass, " + std::to_string(plan.partitions) + " partitions, " + std::to_string(plan.lanes) + " lanes";
-  if (plan.bytes() <= resident) {
+  std::string text = std::string("  shuffle: ") + (plan.two_passes() ? "two passes, " + std::to_string(plan.coarse_partitions) + " coarse partitions, " : "one pass, ") +
+                     std::to_string(plan.partitions) + " partitions, " + std::to_string(plan.lanes) + " lanes";
+  if (plan.two_passes()) {
+    text += ", spills: at most " + Bytes(plan.bytes(), exact) + " to be written, and read back";
+    const int64_t again = plan.coarse_partitions * std::max<int64_t>(plan.bytes() / plan.coarse_partitions - resident, 0);
+    text += again == 0 ? ", once\n" : ", and at most " + Bytes(again, exact) + " of it once more\n";
+  } else if (plan.bytes() <= resident) {
     text += ", in memory: nothing is written\n";
   } else {
     // Narrow integers are stored in fewer bytes: what is written may be much less.
@@ -24,7 +31,7 @@ std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, bool exact) 
 
 Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options) {
   const int64_t limit = engine.options().memory_limit_bytes;
-  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit};
+  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
   const bool exact = plan.exact && folded.filter == nullptr;
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +

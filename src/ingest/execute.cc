@@ -1,6 +1,7 @@
 #include "ingest/execute.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"
@@ -77,6 +78,9 @@ std::unique_ptr<BatchStream> Limited(std::unique_ptr<BatchStream> stream, int64_
   return std::make_unique<LimitStream>(std::move(stream), limit, options.drop_last ? options.batch_rows : 0);
 }
 
+/// Rows stay in memory until the next epoch has been made of them, with room to spare for what others hold meanwhile.
+bool MayKeep(const ShufflePlan& plan, int64_t limit) { return !plan.two_passes() && plan.bytes() + plan.floor_bytes() + limit / 8 <= limit; }
+
 /// Twice the data in memory, and room to spare.
 bool FitsBeside(const ShufflePlan& plan, int64_t limit) { return 2 * (plan.bytes() + plan.floor_bytes()) <= limit; }
 
@@ -86,58 +90,84 @@ Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, con
   return Passes(std::move(engine), plan).Open(options, /*next_pass_expected=*/false);
 }
 
-/// The write phase of the epoch after, and what it was started for.
-struct Passes::Prepared {
-  std::shared_ptr<ScatterPhase> scatter;
-  ShuffleStreamOptions options;
+/// What is held for the epoch after this one: the rows of the last one, and the write phase that was started ahead.
+class Passes::Ahead : public SpareMemory {
+ public:
+  void GiveUp() override {
+    std::lock_guard lock(mutex);
+    if (prepared != nullptr) std::exchange(prepared, nullptr)->Release();
+    if (last != nullptr) std::exchange(last, nullptr)->EndKeeping();
+  }
 
   bool Serves(const ShuffleStreamOptions& wanted) const {
-    return !wanted.has_resume && wanted.seed == options.seed && wanted.epoch == options.epoch && wanted.batch_rows == options.batch_rows &&
-           wanted.prefetch_batches == options.prefetch_batches && !scatter->core().cancellation().cancelled();
+    return prepared != nullptr && !wanted.has_resume && wanted.seed == options.seed && wanted.epoch == options.epoch &&
+           wanted.batch_rows == options.batch_rows && wanted.prefetch_batches == options.prefetch_batches &&
+           !prepared->core().cancellation().cancelled();
   }
+
+  std::mutex mutex;
+  // Guarded by mutex:
+  std::shared_ptr<ScatterPhase> last;      // keeps its rows
+  std::shared_ptr<ScatterPhase> prepared;
+  ShuffleStreamOptions options;            // of `prepared`
 };
 
-Passes::Passes(std::shared_ptr<Engine> engine, PlanPtr plan) : engine_(std::move(engine)), plan_(std::move(plan)) {}
-Passes::~Passes() { Close(); }
-
-void Passes::Close() {
-  if (prepared_ == nullptr) return;
-  prepared_->scatter->Release();
-  prepared_.reset();
+Passes::Passes(std::shared_ptr<Engine> engine, PlanPtr plan) : engine_(std::move(engine)), plan_(std::move(plan)), ahead_(std::make_shared<Ahead>()) {
+  engine_->AddSpareMemory(ahead_);
 }
+Passes::~Passes() { Close(); }
+void Passes::Close() { ahead_->GiveUp(); }
 
 Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options, bool next_pass_expected) {
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
+  engine_->ReclaimSpareMemory(ahead_.get());
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
   const ShuffleStreamOptions shuffle = ShuffleOptionsOf(options, *folded.shuffle);
-  std::shared_ptr<ScatterPhase> scatter;
-  if (prepared_ != nullptr && prepared_->Serves(shuffle)) {
-    scatter = std::move(prepared_->scatter);
-    prepared_.reset();
-  }
-  Close();
-  const bool prepared = scatter != nullptr;
-  if (!prepared) {
-    ARROW_ASSIGN_OR_RAISE(scatter, MakeScatterPhase(engine_, folded.source, folded.program, shuffle));
+  const int64_t memory = engine_->options().memory_limit_bytes;
+  std::lock_guard lock(ahead_->mutex);
+  ARROW_ASSIGN_OR_RAISE(const auto scatter, TakeScatter(folded, shuffle));
+  const ShufflePlan& plan = scatter->inputs().plan;
+  const bool keep = next_pass_expected && MayKeep(plan, memory);
+  if (keep) {
+    scatter->KeepRows();
+    ahead_->last = scatter;
   }
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, shuffle));
-  if (prepared) scatter->Promote();
-  else ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
-  if (next_pass_expected) Prepare(folded, shuffle, scatter->inputs().plan);
+  ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
+  scatter->Promote();
+  if (next_pass_expected && FitsBeside(plan, memory) && !engine_->options().always_spill) Prepare(folded, shuffle, scatter);
   return Limited(std::move(stream), limit, options);
 }
 
-void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const ShufflePlan& plan) {
-  if (!FitsBeside(plan, engine_->options().memory_limit_bytes) || engine_->options().always_spill) return;
+/// The write phase of the epoch: prepared already, or over the rows that the last one kept, or over the scan.
+Result<std::shared_ptr<ScatterPhase>> Passes::TakeScatter(const FoldedPlan& folded, const ShuffleStreamOptions& options) {
+  const auto last = std::move(ahead_->last);
+  const bool serves = ahead_->Serves(options);
+  auto prepared = std::move(ahead_->prepared);
+  if (serves) return prepared;
+  if (prepared != nullptr) prepared->Release();
+  if (last != nullptr) {
+    auto made = MakeScatterPhase(engine_, folded.source, folded.program, options, {last, last->stream_ended()});
+    if (made.ok()) return made;
+    last->EndKeeping();
+  }
+  return MakeScatterPhase(engine_, folded.source, folded.program, options);
+}
+
+void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const std::shared_ptr<ScatterPhase>& running) {
   options.has_resume = false;
   if (folded.shuffle->seed_kind != SeedKind::kFixed) ++options.epoch;
-  auto scatter = MakeScatterPhase(engine_, folded.source, folded.program, options);
+  auto scatter = MakeScatterPhase(engine_, folded.source, folded.program, options, {running, false});
   // Preparing is a favour: what stands in its way will be met, and told, by the epoch itself.
-  if (!scatter.ok() || !(*scatter)->Start(Priority::kLow).ok()) return;
-  prepared_ = std::make_unique<Prepared>(Prepared{std::move(*scatter), options});
+  if (!scatter.ok()) return;
+  ahead_->prepared = std::move(*scatter);
+  ahead_->options = options;
+  running->WhenFinished([weak = std::weak_ptr<ScatterPhase>(ahead_->prepared)] {
+    if (const auto prepared = weak.lock()) static_cast<void>(prepared->Start(Priority::kLow));
+  });
 }
 
 Result<std::string> ExplainExecution(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {

@@ -29,27 +29,31 @@ struct ExecuteOptions {
 Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options);
 
 struct FoldedPlan;
-struct ShufflePlan;
+class ScatterPhase;
 struct ShuffleStreamOptions;
 
-/// The passes of one iterator over a plan, one after the other. Where the next one is expected and memory holds two epochs, its rows are read and scattered
-/// at low priority while this one is consumed. One caller at a time.
+/// The passes of one iterator over a plan, one after the other.
+///
+/// Where a next one is expected, rows stay decoded in memory as far as they fit, so that it needs no decoding. Where memory holds two epochs, the next one is
+/// also prepared while this one is consumed, at low priority. All that is given up as soon as another execution of the engine needs the memory. One
+/// caller at a time.
 class Passes {
  public:
   Passes(std::shared_ptr<Engine> engine, PlanPtr plan);
   ~Passes();
   /// The stream may outlive the passes.
   Result<std::unique_ptr<BatchStream>> Open(const ExecuteOptions& options, bool next_pass_expected);
-  /// Gives up what was prepared. Blocks until its lanes have stopped.
+  /// Gives up what is held for the next one. Blocks until its lanes have stopped.
   void Close();
 
  private:
-  struct Prepared;
-  void Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const ShufflePlan& plan);
+  class Ahead;
+  Result<std::shared_ptr<ScatterPhase>> TakeScatter(const FoldedPlan& folded, const ShuffleStreamOptions& options);
+  void Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const std::shared_ptr<ScatterPhase>& running);
 
   std::shared_ptr<Engine> engine_;
   PlanPtr plan_;
-  std::unique_ptr<Prepared> prepared_;
+  std::shared_ptr<Ahead> ahead_;
 };
 
 /// What an execution would do: how many bytes are read, decoded, kept and spilled, in how many passes, within which memory.

@@ -1,6 +1,7 @@
 #include "ingest/gather_phase.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "exchange/partition_columns.h"
 
@@ -67,6 +68,7 @@ Result<std::shared_ptr<GatherPhase>> GatherPhase::Make(std::shared_ptr<ScatterPh
   std::shared_ptr<GatherPhase> phase(new GatherPhase(std::move(scatter), options));
   const auto& engine = phase->scatter_->inputs().engine;
   const ShufflePlan& plan = phase->plan();
+  if (plan.two_passes()) phase->second_pass_ = std::make_shared<SecondPass>(phase->scatter_);
   ARROW_ASSIGN_OR_RAISE(phase->slab_ledger_, Budget::Open(engine->budget(), "batches", plan.slab_floor));
   for (int lane = 0; lane < plan.lanes; ++lane) {
     ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("gather lane " + std::to_string(lane), plan.gather_floor));
@@ -76,26 +78,57 @@ Result<std::shared_ptr<GatherPhase>> GatherPhase::Make(std::shared_ptr<ScatterPh
 }
 
 void GatherPhase::Start() {
-  const auto counts = store().PartitionCounts();
-  int64_t row = -options_.skip_rows;
+  keep_rows_ = scatter_->keeps_rows() && scatter_->HoldsAllRows();
+  coarse_rows_ = scatter_->store().PartitionCounts();
+  const int64_t rows = std::accumulate(coarse_rows_.begin(), coarse_rows_.end(), int64_t{0});
   {
     std::lock_guard lock(mutex_);
-    for (const int64_t count : counts) {
-      first_row_.push_back(std::max<int64_t>(row, 0));
-      row += count;
-    }
-    first_row_.push_back(std::max<int64_t>(row, 0));
-    total_rows_ = first_row_.back();
+    total_rows_ = std::max<int64_t>(rows - options_.skip_rows, 0);
     slab_count_ = (total_rows_ + plan().slab_rows - 1) / plan().slab_rows;
+    served_rows_ = -options_.skip_rows;
+    last_store_ = second_pass_ == nullptr;
     started_ = true;
   }
-  scatter_->shuffle_statistics().rows_expected = total_rows_;
+  scatter_->shuffle_statistics().rows_expected = rows;
   output_.rows_expected = total_rows_;
+  if (second_pass_ != nullptr) ServeNextCoarse();
+  else Serve(std::shared_ptr<ShuffleStore>(scatter_, &scatter_->store()));
   for (const auto& pool : pools_) {
     const Status status = scatter_->inputs().engine->scheduler()->Submit(std::make_unique<GatherTask>(shared_from_this(), pool), Priority::kNormal);
     if (!status.ok()) return core().Fail(status);
   }
+}
+
+void GatherPhase::Serve(std::shared_ptr<ShuffleStore> store) {
+  const auto counts = store->PartitionCounts();
+  {
+    std::lock_guard lock(mutex_);
+    store_ = std::move(store);
+    next_partition_ = 0;
+    first_row_.clear();
+    for (const int64_t count : counts) {
+      first_row_.push_back(std::max<int64_t>(served_rows_, 0));
+      served_rows_ += count;
+    }
+    first_row_.push_back(std::max<int64_t>(served_rows_, 0));
+  }
   core().WakeAll();
+}
+
+void GatherPhase::ServeNextCoarse() {
+  uint32_t coarse;
+  {
+    std::lock_guard lock(mutex_);
+    store_ = nullptr;
+    while (next_coarse_ < coarse_rows_.size() && coarse_rows_[next_coarse_] == 0) ++next_coarse_;
+    coarse = next_coarse_++;
+    last_store_ = std::all_of(coarse_rows_.begin() + std::min<size_t>(next_coarse_, coarse_rows_.size()), coarse_rows_.end(),
+                              [](int64_t rows) { return rows == 0; });
+  }
+  if (coarse == coarse_rows_.size()) return core().WakeAll();
+  second_pass_->Move(coarse, [weak = weak_from_this()](std::shared_ptr<ShuffleStore> store) {
+    if (const auto phase = weak.lock()) phase->Serve(std::move(store));
+  });
 }
 
 bool GatherPhase::Ready() {
@@ -129,8 +162,9 @@ void GatherPhase::HandOver(Slab& slab) {
 
 GatherPhase::Claim GatherPhase::ClaimPartition(uint32_t* partition, const Waker& waker) {
   std::lock_guard lock(mutex_);
-  if (next_partition_ == store().partitions()) return Claim::kEnd;
-  if (first_row_[next_partition_] / plan().slab_rows > next_slab_ + plan().slabs_ahead) {
+  const bool used_up = store_ != nullptr && next_partition_ == store_->partitions();
+  if (total_rows_ == 0 || (used_up && last_store_)) return Claim::kEnd;
+  if (store_ == nullptr || used_up || first_row_[next_partition_] / plan().slab_rows > next_slab_ + plan().slabs_ahead) {
     core().Block(waker);
     return Claim::kWait;
   }
@@ -161,21 +195,27 @@ void GatherPhase::EndWait(uint32_t partition) {
 
 void GatherPhase::PartitionDone(uint32_t partition) {
   uint32_t all_done_below;
+  bool next_coarse;
+  std::shared_ptr<ShuffleStore> store;
   {
     std::lock_guard lock(mutex_);
+    store = store_;
     --running_;
     claimed_.erase(partition);
     all_done_below = claimed_.empty() ? next_partition_ : *claimed_.begin();
+    next_coarse = !last_store_ && claimed_.empty() && next_partition_ == store->partitions();
   }
-  if (!options_.keep_rows) {
-    store().Discard(partition);
-    store().DropResidentBelow(all_done_below);
+  if (!keep_rows_) {
+    store->Discard(partition);
+    store->DropResidentBelow(all_done_below);
   }
+  store.reset();
+  if (next_coarse) ServeNextCoarse();
   core().WakeAll();
 }
 
 int64_t GatherPhase::BytesToGather(uint32_t partition) {
-  return GatherBytes(store().RowsOf(partition)) + store().SpilledBytes(partition) * 5 / 4;
+  return GatherBytes(store_->RowsOf(partition)) + store_->SpilledBytes(partition) * 5 / 4;
 }
 
 Result<std::vector<GatherPhase::SlabRange>> GatherPhase::RangesOf(uint32_t partition, int64_t count) {
@@ -190,7 +230,7 @@ Result<std::vector<GatherPhase::SlabRange>> GatherPhase::RangesOf(uint32_t parti
     const int64_t rows = std::min(end - row, rows_of_slab(index) - slab_begin);
     auto slab = open_slabs_[index];
     if (slab == nullptr) {
-      slab = std::make_shared<Slab>(index, rows_of_slab(index), scatter_->inputs().program->output, &store().flat_widths(),
+      slab = std::make_shared<Slab>(index, rows_of_slab(index), scatter_->inputs().program->output, &scatter_->store().flat_widths(),
                                     HandOverPool::Make(slab_ledger_, scatter_->inputs().engine->arena()));
       ARROW_RETURN_NOT_OK(slab->Allocate());
       open_slabs_[index] = slab;
@@ -205,11 +245,11 @@ Result<std::vector<GatherPhase::SlabRange>> GatherPhase::RangesOf(uint32_t parti
 Status GatherPhase::Gather(uint32_t partition, const std::shared_ptr<BudgetPool>& pool) {
   CpuTimer timer(&scatter_->shuffle_statistics().cpu_nanoseconds);
   if (first_row_[partition] == first_row_[partition + 1]) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const PartitionRows rows, store().Load(partition, pool));
-  ARROW_ASSIGN_OR_RAISE(const auto order, PartitionOrder::Make(store().options().keys, rows, pool));
+  ARROW_ASSIGN_OR_RAISE(const PartitionRows rows, store_->Load(partition, pool));
+  ARROW_ASSIGN_OR_RAISE(const auto order, PartitionOrder::Make(store_->options().keys, rows, pool));
   ARROW_ASSIGN_OR_RAISE(const auto ranges, RangesOf(partition, rows.count));
   std::vector<PendingArray> pending;
-  for (int column = 0; column < static_cast<int>(store().flat_widths().size()); ++column) {
+  for (int column = 0; column < static_cast<int>(store_->flat_widths().size()); ++column) {
     ARROW_RETURN_NOT_OK(GatherColumn(rows, order, column, ranges, pool, &pending));
   }
   for (PendingArray& array : pending) array.slab->AddArray(array.column, array.row, std::move(array.values));
@@ -220,8 +260,8 @@ Status GatherPhase::Gather(uint32_t partition, const std::shared_ptr<BudgetPool>
 
 Status GatherPhase::GatherColumn(const PartitionRows& rows, const PartitionOrder& order, int column, const std::vector<SlabRange>& ranges,
                                  const std::shared_ptr<BudgetPool>& pool, std::vector<PendingArray>* pending) {
-  const int flat_width = store().flat_widths()[column];
-  ARROW_ASSIGN_OR_RAISE(auto values, PartitionColumn::Make(rows, column, flat_width, store().storage_type(column), pool));
+  const int flat_width = store_->flat_widths()[column];
+  ARROW_ASSIGN_OR_RAISE(auto values, PartitionColumn::Make(rows, column, flat_width, store_->storage_type(column), pool));
   for (const SlabRange& range : ranges) {
     if (flat_width == 0) {
       ARROW_ASSIGN_OR_RAISE(auto array, values.GatherArray(order, range.order_begin, range.count, range.slab->pool()));
@@ -289,6 +329,8 @@ void GatherPhase::Release() {
   open_slabs_.clear();
   full_slabs_.clear();
   ready_.clear();
+  store_.reset();
+  if (second_pass_ != nullptr) second_pass_->Release();
   pools_.clear();
   slab_ledger_.reset();
 }

@@ -1,6 +1,6 @@
 #pragma once
 /// The read phase of one epoch: lanes take the partitions of a finished ShuffleStore in order, rebuild them and write their rows straight into slabs, which
-/// the consumer takes in order.
+/// the consumer takes in order. In a shuffle of two passes there is a store for each coarse partition, one after the other.
 ///
 /// Memory: a lane raises its ledger's floor to what its next partition needs before it loads it, and waits where that is refused, as long as somebody
 /// else can still give memory back. The partition that the consumer waits for always fits the floors that the plan reserved. A refusal in
@@ -16,6 +16,7 @@
 
 #include "exchange/partition_order.h"
 #include "ingest/scatter_phase.h"
+#include "ingest/second_pass.h"
 #include "ingest/slab.h"
 
 namespace millstream {
@@ -25,7 +26,6 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   struct Options {
     int64_t batch_rows = 1024;
     int64_t skip_rows = 0;      // of the first key that a resume keeps
-    bool keep_rows = false;     // the store serves the next epoch too
   };
   struct ReadySlab {
     std::shared_ptr<Slab> slab;
@@ -48,6 +48,8 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   /// The slab taken last is the user's from now on.
   void HandOver(Slab& slab);
   StageStatistics& statistics() { return output_; }
+  /// Null in a shuffle of one pass.
+  const SecondPass* second_pass() const { return second_pass_.get(); }
   void UpdateStatistics();
 
  private:
@@ -69,10 +71,12 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
 
   GatherPhase(std::shared_ptr<ScatterPhase> scatter, const Options& options);
   StreamCore& core() { return scatter_->core(); }
-  ShuffleStore& store() { return scatter_->store(); }
   const ShufflePlan& plan() const { return scatter_->inputs().plan; }
   int64_t rows_of_slab(int64_t slab) const { return std::min(plan().slab_rows, total_rows_ - slab * plan().slab_rows); }
 
+  /// From now on the partitions of `store` are gathered, those before having been used up.
+  void Serve(std::shared_ptr<ShuffleStore> store);
+  void ServeNextCoarse();
   /// kWait keeps the waker.
   Claim ClaimPartition(uint32_t* partition, const Waker& waker);
   /// Rebuilds the partition. After a kBudget error it may be called again.
@@ -95,11 +99,18 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   StageStatistics output_{"Batches"};
   std::vector<std::shared_ptr<BudgetPool>> pools_;
   std::shared_ptr<Ledger> slab_ledger_;
+  std::shared_ptr<SecondPass> second_pass_;
+  std::vector<int64_t> coarse_rows_;
+  bool keep_rows_ = false;
 
   std::mutex mutex_;
   // Guarded by mutex_:
   bool started_ = false;
-  std::vector<int64_t> first_row_;  // of each partition in the output order, partitions + 1
+  bool last_store_ = false;
+  uint32_t next_coarse_ = 0;
+  int64_t served_rows_ = 0;         // of the stores so far, those that a resume skips being negative
+  std::shared_ptr<ShuffleStore> store_;  // changes only while no partition is claimed
+  std::vector<int64_t> first_row_;  // of each of its partitions in the output order, partitions + 1
   int64_t total_rows_ = 0;
   uint32_t next_partition_ = 0;
   std::set<uint32_t> claimed_;      // and not done

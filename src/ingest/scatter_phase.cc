@@ -5,7 +5,7 @@ namespace millstream {
 /// One lane's share, a step at a time.
 class ScatterTask : public Task {
  public:
-  ScatterTask(std::shared_ptr<ScatterPhase> phase, std::unique_ptr<ScatterLane> lane, Priority priority)
+  ScatterTask(std::shared_ptr<ScatterPhase> phase, std::unique_ptr<ShuffleLane> lane, Priority priority)
       : count_(phase->core()), phase_(std::move(phase)), lane_(std::move(lane)), priority_(priority) {}
 
   Step Run(const Waker& waker) override {
@@ -38,21 +38,22 @@ class ScatterTask : public Task {
 
   TaskCount count_;
   std::shared_ptr<ScatterPhase> phase_;
-  std::unique_ptr<ScatterLane> lane_;
+  std::unique_ptr<ShuffleLane> lane_;
   const Priority priority_;
 };
 
 ScatterPhase::ScatterPhase(Inputs inputs) : inputs_(std::move(inputs)), core_(inputs_.engine), scan_(inputs_.source_name) {}
 
-Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs) {
+Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier earlier) {
   std::shared_ptr<ScatterPhase> phase(new ScatterPhase(std::move(inputs)));
+  phase->earlier_ = std::move(earlier);
   const ShufflePlan& plan = phase->inputs_.plan;
   Engine& engine = *phase->inputs_.engine;
   ShuffleOptions options;
   options.schema = phase->inputs_.program->output;
-  options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.partitions, phase->inputs_.lowest_key);
+  options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.first_pass_partitions(), phase->inputs_.lowest_key);
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
-  options.always_spill = engine.options().always_spill;
+  options.always_spill = engine.options().always_spill || plan.two_passes();
   if (options.always_spill || plan.bytes() > engine.options().memory_limit_bytes / 4) {
     ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
@@ -67,21 +68,39 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs) {
     ARROW_ASSIGN_OR_RAISE(pools.spill, engine.OpenPool("spill lane " + number, plan.spill_floor));
   }
   phase->scan_.rows_expected = plan.rows;
+  phase->kept_input_.rows_expected = plan.rows;
   phase->lanes_running_ = plan.lanes;
   return phase;
 }
 
 Status ScatterPhase::Start(Priority priority) {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(started_, true)) return Status::OK();
+  }
   urgent_ = priority == Priority::kNormal;
   store_->AllowEviction(urgent_);
-  const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
-  for (int lane = 0; lane < inputs_.plan.lanes; ++lane) {
-    ARROW_RETURN_NOT_OK(Submit(std::make_unique<ScatterLane>(shared, static_cast<uint32_t>(lane), pools_[lane]), priority));
+  if (earlier_.phase != nullptr && earlier_.phase->HoldsAllRows()) {
+    ShuffleStore& rows = earlier_.phase->store();
+    chunks_ = std::make_unique<ChunkCursor>(&rows, rows.Chunks());
+    from_store_ = true;
+  } else {
+    earlier_ = {};
   }
+  for (int lane = 0; lane < inputs_.plan.lanes; ++lane) ARROW_RETURN_NOT_OK(Submit(MakeLane(static_cast<uint32_t>(lane)), priority));
   return Status::OK();
 }
 
-Status ScatterPhase::Submit(std::unique_ptr<ScatterLane> lane, Priority priority) {
+std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
+  if (chunks_ != nullptr) {
+    const RescatterLane::Shared shared{chunks_.get(), store_.get(), earlier_.used_up, &kept_input_, &shuffle_};
+    return std::make_unique<RescatterLane>(shared, lane, pools_[lane]);
+  }
+  const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
+  return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
+}
+
+Status ScatterPhase::Submit(std::unique_ptr<ShuffleLane> lane, Priority priority) {
   return inputs_.engine->scheduler()->Submit(std::make_unique<ScatterTask>(shared_from_this(), std::move(lane), priority), priority);
 }
 
@@ -91,7 +110,7 @@ void ScatterPhase::Promote() {
   core_.WakeAll();
 }
 
-bool ScatterPhase::MayStep(const ScatterLane& lane) const {
+bool ScatterPhase::MayStep(const ShuffleLane& lane) const {
   const Budget& budget = *inputs_.engine->budget();
   return budget.free_bytes() > budget.limit_bytes() / 16 + inputs_.plan.lanes * lane.NextStepBytes();
 }
@@ -99,28 +118,57 @@ bool ScatterPhase::MayStep(const ScatterLane& lane) const {
 void ScatterPhase::WhenFinished(std::function<void()> done) {
   {
     std::lock_guard lock(mutex_);
-    if (lanes_running_ > 0) {
-      done_ = std::move(done);
-      return;
-    }
+    if (lanes_running_ > 0) return done_.push_back(std::move(done));
   }
   done();
 }
 
 void ScatterPhase::LaneFinished() {
-  std::function<void()> done;
+  std::vector<std::function<void()>> done;
+  Earlier earlier;  // its rows are freed when nothing is locked
   {
     std::lock_guard lock(mutex_);
     if (--lanes_running_ > 0) return;
-    done = std::move(done_);
+    done.swap(done_);
+    std::swap(earlier, earlier_);
   }
-  if (done) done();
+  for (const auto& call : done) call();
+}
+
+void ScatterPhase::EndStream() {
+  core_.Stop();
+  {
+    std::lock_guard lock(mutex_);
+    stream_ended_ = true;
+    if (!kept_ || !HoldsAllRows()) return ReleaseLocked();
+  }
+  for (const auto& pools : pools_) {
+    for (const auto& pool : {pools.scan, pools.scatter, pools.spill}) pool->ledger()->TrySetFloor(0);
+  }
+}
+
+bool ScatterPhase::stream_ended() {
+  std::lock_guard lock(mutex_);
+  return stream_ended_;
+}
+
+void ScatterPhase::EndKeeping() {
+  std::lock_guard lock(mutex_);
+  kept_ = false;
+  if (stream_ended_) ReleaseLocked();
 }
 
 void ScatterPhase::Release() {
   core_.Stop();
+  std::lock_guard lock(mutex_);
+  ReleaseLocked();
+}
+
+void ScatterPhase::ReleaseLocked() {
+  done_.clear();
   store_.reset();
   pools_.clear();
+  earlier_ = {};
 }
 
 void ScatterPhase::UpdateStatistics() {
@@ -131,7 +179,7 @@ void ScatterPhase::UpdateStatistics() {
     scan_peak += pools.scan->ledger()->peak_bytes();
     scatter_peak += pools.scatter->ledger()->peak_bytes() + pools.spill->ledger()->peak_bytes();
   }
-  scan_.peak_memory_bytes = scan_peak;
+  input_statistics().peak_memory_bytes = scan_peak;
   shuffle_.peak_memory_bytes = scatter_peak;
   shuffle_.spilled_bytes = store_->bytes_written();
   shuffle_.read_back_bytes = store_->bytes_read();

@@ -1,6 +1,8 @@
 #pragma once
 /// The write phase of one epoch: lanes move rows into a ShuffleStore until the input is used up.
 ///
+/// The input is the scan, or the rows of an earlier epoch where its store holds them all in memory: then nothing is decoded again.
+///
 /// It may be started early at low priority, to prepare an epoch while the one before is consumed: then it takes only memory that is free, waits when there
 /// is none, and never spills. Promote makes it an ordinary one.
 
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "exchange/shuffle_store.h"
+#include "exec/rescatter_lane.h"
 #include "exec/scatter_lane.h"
 #include "exec/stream_task.h"
 #include "ingest/shuffle_plan.h"
@@ -25,21 +28,39 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
     uint64_t lowest_key = 0;  // of a resume
     std::string source_name;
   };
+  /// The epoch that rows may come from.
+  struct Earlier {
+    std::shared_ptr<ScatterPhase> phase;
+    bool used_up = false;  // nobody else needs its rows: they are freed as they are moved
+  };
 
   /// Reserves the lanes' floors.
-  static Result<std::shared_ptr<ScatterPhase>> Make(Inputs inputs);
+  static Result<std::shared_ptr<ScatterPhase>> Make(Inputs inputs, Earlier earlier);
 
+  /// Does nothing when it has been started before. May be called on a lane.
   Status Start(Priority priority);
   /// What was started at low priority runs at normal priority from now on, and may spill. Idempotent.
   void Promote();
   /// Calls `done` once the last lane has handed its rows over, on that lane, or at once if that is so already. Not called after an error.
   void WhenFinished(std::function<void()> done);
   bool finished() const { return lanes_running_ == 0; }
+  /// Finished, and all rows of the plan are in memory, so that another epoch can be made from them.
+  bool HoldsAllRows() const { return finished() && inputs_.lowest_key == 0 && store_ != nullptr && store_->all_resident(); }
+
+  /// Asks that the rows outlive the stream that reads them, until EndKeeping. Before that stream is opened.
+  void KeepRows() { kept_ = true; }
+  bool keeps_rows() const { return kept_; }
+  /// The stream needs the rows no more: gives everything back, or where rows are kept, all but those.
+  void EndStream();
+  bool stream_ended();
+  /// Nobody else needs the rows: what the stream needs goes with it.
+  void EndKeeping();
 
   StreamCore& core() { return core_; }
   ShuffleStore& store() { return *store_; }
   const Inputs& inputs() const { return inputs_; }
-  StageStatistics& scan_statistics() { return scan_; }
+  StageStatistics& input_statistics() { return from_store_ ? kept_input_ : scan_; }
+  const std::vector<ScatterLane::Pools>& pools() const { return pools_; }
   StageStatistics& shuffle_statistics() { return shuffle_; }
   void UpdateStatistics();
   /// Stops the lanes, waits for them and gives everything back. Idempotent.
@@ -49,21 +70,31 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   friend class ScatterTask;
   explicit ScatterPhase(Inputs inputs);
   /// Room for a step while this is being prepared: leaves what the running epoch may still want.
-  bool MayStep(const ScatterLane& lane) const;
+  bool MayStep(const ShuffleLane& lane) const;
   void LaneFinished();
-  Status Submit(std::unique_ptr<ScatterLane> lane, Priority priority);
+  void ReleaseLocked();
+  std::unique_ptr<ShuffleLane> MakeLane(uint32_t lane);
+  Status Submit(std::unique_ptr<ShuffleLane> lane, Priority priority);
 
   Inputs inputs_;
   StreamCore core_;
   StageStatistics scan_;
+  StageStatistics kept_input_{"KeptRows"};
   StageStatistics shuffle_{"RandomShuffle"};
   std::vector<ScatterLane::Pools> pools_;  // before the store, whose arrays they hold
   std::unique_ptr<ShuffleStore> store_;
   std::unique_ptr<ScanCursor> cursor_;
+  Earlier earlier_;
+  std::unique_ptr<ChunkCursor> chunks_;
+  std::atomic<bool> from_store_{false};
   std::atomic<int> lanes_running_{0};
   std::atomic<bool> urgent_{true};
+  std::atomic<bool> kept_{false};
   std::mutex mutex_;
-  std::function<void()> done_;  // guarded by mutex_
+  // Guarded by mutex_:
+  bool started_ = false;
+  bool stream_ended_ = false;
+  std::vector<std::function<void()>> done_;
 };
 
 }  // namespace millstream

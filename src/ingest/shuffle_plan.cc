@@ -22,7 +22,9 @@ constexpr int64_t kDecodedCopies = 4;
 constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
 /// Page rounding of the dozen allocations of a step.
 constexpr int64_t kRoundingBytes = 256 << 10;
-constexpr int64_t kPartitionsMax = 64 << 10;
+constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
+/// Two passes are taken where the frames of a lane would be smaller in one: many small reads cost more than writing all rows once more.
+constexpr int64_t kFrameBytesMin = 48 << 10;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -59,12 +61,13 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    const bool may_spill = plan.bytes() > limit / 4;
+    const bool may_spill = plan.bytes() > limit / 4 || sizes_.always_two_passes;
     plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
     plan.spill_floor = may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
+    ChoosePasses(limit, column_bytes, &plan);
     return plan;
   }
 
@@ -82,7 +85,8 @@ class Sizer {
     const int64_t row_bytes = plan->row_bytes * 5 / 4 + kOrderRowBytes;
     const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
-    plan->partitions = static_cast<uint32_t>(std::min(partitions, kPartitionsMax));
+    const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
+    plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
     const int64_t rows = DivideUp(plan->rows, plan->partitions);
     plan->gather_floor = GatherBytes(rows) + rows * plan->row_bytes * 5 / 4;
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
@@ -91,11 +95,37 @@ class Sizer {
     plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_rows * plan->row_bytes * (plan->exact ? 9 : 16) / 8 + 64 * 1024);
   }
 
+  /// Frames of a lane are what it holds at most, cut into partitions. The coarse ones of two passes are as few as fit the memory of the second.
+  void ChoosePasses(int64_t limit, int64_t column_bytes, ShufflePlan* plan) const {
+    const int64_t lane_bytes = std::max<int64_t>(plan->resident_bytes(limit), 1) / plan->lanes;
+    const bool fits = plan->bytes() <= plan->resident_bytes(limit);
+    const bool large_frames = lane_bytes / plan->partitions >= kFrameBytesMin && plan->partitions <= kPartitionsMax;
+    if (!sizes_.always_two_passes && (fits || large_frames || plan->partitions < 4)) return;
+    const int64_t most = std::max<int64_t>(2, std::min<int64_t>(lane_bytes / kFrameBytesMin, kPartitionsMax));
+    const int64_t coarse = std::clamp<int64_t>(DivideUp(plan->bytes(), std::max<int64_t>(plan->resident_bytes(limit) / 2, 1)), 2, most);
+    const int64_t inner = std::min(DivideUp(plan->partitions, coarse), kPartitionsMax);
+    plan->coarse_partitions = static_cast<uint32_t>(coarse);
+    plan->partitions = static_cast<uint32_t>(coarse * inner);
+    // What a lane reads back at a time: its rows of one task and of one eviction.
+    const int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
+    plan->scan_floor = std::max(plan->scan_floor, chunk_bytes + kRoundingBytes);
+    plan->spill_floor += 2 * column_bytes / coarse;
+  }
+
   ShufflePlan base_;
   ScanSizes scan_;
   ShuffleSizes sizes_;
   int64_t task_rows_ = 1;
 };
+
+Status CheckIdentities(const ScanSource& source) {
+  for (const ScanTask& task : source.tasks()) {
+    if (!CanPack(task.source, task.first_row + task.rows)) {
+      return MakeError(ErrorKind::kInvalidArgument, "a shuffle takes at most 16,777,216 files of 1,099,511,627,776 rows each; shuffle fewer files at a time");
+    }
+  }
+  return Status::OK();
+}
 
 int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
   constexpr int64_t kStep = 1 << 20;
@@ -114,6 +144,7 @@ int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
 int64_t GatherBytes(int64_t rows) { return rows * kOrderRowBytes + kRoundingBytes; }
 
 Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {
+  ARROW_RETURN_NOT_OK(CheckIdentities(source));
   const Sizer sizer(source, program, sizes);
   const auto plan = sizer.Fit(sizes.memory_limit_bytes);
   if (plan.has_value()) return *plan;

@@ -17,6 +17,8 @@ struct ShufflePlan {
   int64_t row_bytes = 0;        // decoded; an estimate for columns of varying width
   bool exact = false;           // row_bytes is
   uint32_t partitions = 1;
+  /// In two passes rows are first cut into so many ranges of partitions, all of which go to disk; 1: one pass.
+  uint32_t coarse_partitions = 1;
   int64_t piece_rows = 0;
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
@@ -28,6 +30,8 @@ struct ShufflePlan {
   int64_t gather_floor = 0;
   int64_t slab_floor = 0;
 
+  bool two_passes() const { return coarse_partitions > 1; }
+  uint32_t first_pass_partitions() const { return two_passes() ? coarse_partitions : partitions; }
   int64_t bytes() const { return rows * row_bytes; }
   int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + spill_floor + gather_floor) + slab_floor; }
   /// What may hold resident rows under this limit.
@@ -39,6 +43,7 @@ struct ShuffleSizes {
   int prefetch_batches = 1;
   int lanes = 1;
   int64_t memory_limit_bytes = 0;
+  bool always_two_passes = false;  // a hostile switch for tests
 };
 
 /// kBudget with the number that would do when the floors do not fit the limit.

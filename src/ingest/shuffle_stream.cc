@@ -19,7 +19,10 @@ class ShuffleStream : public BatchStream {
   std::vector<const StageStatistics*> stages() const override {
     scatter_->UpdateStatistics();
     gather_->UpdateStatistics();
-    return {&scatter_->scan_statistics(), &scatter_->shuffle_statistics(), &gather_->statistics()};
+    std::vector<const StageStatistics*> stages = {&scatter_->input_statistics(), &scatter_->shuffle_statistics()};
+    if (gather_->second_pass() != nullptr) stages.push_back(&gather_->second_pass()->statistics());
+    stages.push_back(&gather_->statistics());
+    return stages;
   }
 
  private:
@@ -88,7 +91,7 @@ void ShuffleStream::Close() {
   gather_->UpdateStatistics();
   scatter_->UpdateStatistics();
   gather_->Release();
-  scatter_->Release();
+  scatter_->EndStream();
 }
 
 }  // namespace
@@ -97,7 +100,6 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPh
   GatherPhase::Options gathering;
   gathering.batch_rows = options.batch_rows;
   gathering.skip_rows = options.has_resume ? options.resume.ties : 0;
-  gathering.keep_rows = options.keep_rows;
   ARROW_ASSIGN_OR_RAISE(auto gather, GatherPhase::Make(scatter, gathering));
   auto stream = std::make_unique<ShuffleStream>(scatter, gather, options);
   scatter->WhenFinished([weak = std::weak_ptr<GatherPhase>(gather)] {
@@ -115,10 +117,11 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> e
 }
 
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
-                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
+                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
+                                                       ScatterPhase::Earlier earlier) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const int64_t memory_bytes = engine->options().memory_limit_bytes - options.memory_kept_bytes;
-  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes};
+  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes};
   ScatterPhase::Inputs inputs;
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *program, sizes));
   inputs.epoch = MakeEpochKey(options.seed, options.epoch);
@@ -127,7 +130,7 @@ Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> e
   inputs.source = std::move(source);
   inputs.program = std::move(program);
   inputs.source_name = options.source_name;
-  return ScatterPhase::Make(std::move(inputs));
+  return ScatterPhase::Make(std::move(inputs), std::move(earlier));
 }
 
 }  // namespace millstream

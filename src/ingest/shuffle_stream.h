@@ -18,7 +18,6 @@ struct ShuffleStreamOptions {
   int prefetch_batches = 1;
   StreamPosition resume;       // ties > 0: go on after this position
   bool has_resume = false;
-  bool keep_rows = false;      // in the store, for the next epoch
   std::string source_name = "ReadParquet";
   int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
 };
@@ -28,7 +27,8 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> e
 
 /// The two halves of the above: a phase that can be started ahead of time, and the stream over it.
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
-                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
+                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
+                                                       ScatterPhase::Earlier earlier = {});
 Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options);
 
 }  // namespace millstream

@@ -38,16 +38,17 @@ std::vector<std::string> TextsOf(std::vector<IdentifiedRow> rows) {
 }
 
 TestEngineOptions Setting::EngineOptions(uint64_t seed) const {
-  return {.lanes = lanes, .always_spill = always_spill, .random_block = random_block, .seed = seed};
+  return {.lanes = lanes, .always_spill = always_spill, .always_two_passes = two_passes, .random_block = random_block, .seed = seed};
 }
 
 std::string Setting::ToString() const {
-  return "lanes " + std::to_string(lanes) + (always_spill ? ", spilled" : "") + (random_block ? ", blocked at random" : "");
+  return "lanes " + std::to_string(lanes) + (always_spill ? ", spilled" : "") + (random_block ? ", blocked at random" : "") + (two_passes ? ", two passes" : "");
 }
 
 std::vector<Setting> Settings() {
   return {{1, false, false}, {2, false, false}, {8, false, false}, {1, true, false},
-          {2, true, false},  {8, true, false},  {2, true, true},   {3, false, true}};
+          {2, true, false},  {8, true, false},  {2, true, true},   {3, false, true},
+          {2, false, false, true}, {3, true, false, true}, {2, false, true, true}};
 }
 
 void ExpectSameRows(const std::vector<std::string>& got, const std::vector<std::string>& expected) {

@@ -29,6 +29,7 @@ struct Setting {
   int lanes;
   bool always_spill;
   bool random_block;
+  bool two_passes = false;
   TestEngineOptions EngineOptions(uint64_t seed) const;
   std::string ToString() const;
 };

@@ -20,6 +20,7 @@ constexpr int64_t kMinimumBudgetBytes = 32 << 20;
 
 bool* SwitchOf(HostileSwitches* switches, const std::string& name) {
   if (name == "always_spill") return &switches->always_spill;
+  if (name == "always_two_passes") return &switches->always_two_passes;
   if (name == "random_block") return &switches->random_block;
   if (name == "one_row") return &switches->one_row;
   return name == "minimum_budget" ? &switches->minimum_budget : nullptr;
@@ -66,6 +67,7 @@ TestEngine::TestEngine(TestEngineOptions options, std::shared_ptr<FaultEnv> env)
   made.memory_limit_bytes = hostile.minimum_budget ? std::min(options.memory_limit_bytes, kMinimumBudgetBytes) : options.memory_limit_bytes;
   made.spill_directory = directory_.path();
   made.always_spill = options.always_spill || hostile.always_spill;
+  made.always_two_passes = options.always_two_passes || hostile.always_two_passes;
   std::shared_ptr<Scheduler> scheduler;
   if (options.random_block || hostile.random_block) scheduler = MakeSeededScheduler({.seed = options.seed, .lanes = options.lanes});
   auto engine = Engine::Make(std::move(made), env_, std::move(scheduler));

@@ -25,6 +25,7 @@ struct TestEngineOptions {
   int lanes = 2;
   int64_t memory_limit_bytes = 512 << 20;
   bool always_spill = false;
+  bool always_two_passes = false;
   bool random_block = false;  // one thread, tasks in an order drawn from `seed`
   uint64_t seed = 1;
 };
@@ -32,6 +33,7 @@ struct TestEngineOptions {
 /// Switches of MILLSTREAM_HOSTILE that this process runs under.
 struct HostileSwitches {
   bool always_spill = false;
+  bool always_two_passes = false;
   bool random_block = false;
   bool one_row = false;
   bool minimum_budget = false;

@@ -1,0 +1,71 @@
+#include "exec/rescatter_lane.h"
+
+#include <algorithm>
+
+namespace millstream {
+namespace {
+
+/// Beside the chunk itself: page rounding of what it is loaded into.
+constexpr int64_t kRoundingBytes = 256 << 10;
+
+}  // namespace
+
+RescatterLane::RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools)
+    : shared_(shared), pool_(pools.scan), floor_bytes_(pool_->ledger()->floor_bytes()), writer_(shared.store, lane, pools.scatter, pools.spill) {}
+
+Result<bool> RescatterLane::Step() {
+  CpuTimer timer(&shared_.input_statistics->cpu_nanoseconds);
+  if (chunk_ != nullptr) {
+    ARROW_RETURN_NOT_OK(MoveColumn(next_column_++));
+  } else {
+    chunk_ = shared_.cursor->Take();
+    if (chunk_ == nullptr) {
+      ARROW_RETURN_NOT_OK(writer_.Finish());
+      return false;
+    }
+    ARROW_RETURN_NOT_OK(OpenChunk());
+  }
+  if (rows_.count == 0 || next_column_ == static_cast<int>(shared_.store->flat_widths().size())) EndChunk();
+  return true;
+}
+
+Status RescatterLane::OpenChunk() {
+  ARROW_RETURN_NOT_OK(MakeRoom());
+  ARROW_ASSIGN_OR_RAISE(rows_, shared_.cursor->store()->LoadChunk(*chunk_, pool_));
+  next_column_ = 0;
+  if (rows_.count == 0) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(order_, writer_.MakeOrder(rows_));
+  ARROW_ASSIGN_OR_RAISE(piece_, writer_.BeginStored(rows_, *order_));
+  shared_.input_statistics->rows += rows_.count;
+  if (shared_.shuffle_statistics != nullptr) shared_.shuffle_statistics->rows += order_->kept();
+  return Status::OK();
+}
+
+/// Raises the floor to what the chunk takes, evicting rows of this lane as far as that is needed.
+Status RescatterLane::MakeRoom() {
+  Ledger& ledger = *pool_->ledger();
+  const int64_t bytes = std::max(floor_bytes_, shared_.cursor->store()->ChunkBytes(*chunk_) * 5 / 4 + kRoundingBytes);
+  while (!ledger.TrySetFloor(bytes)) {
+    ARROW_ASSIGN_OR_RAISE(const bool evicted, writer_.EvictSome(bytes - ledger.floor_bytes()));
+    if (!evicted) return RefusedCharge(ledger, bytes);
+  }
+  return Status::OK();
+}
+
+Status RescatterLane::MoveColumn(int column) {
+  const auto& piece = writer_.piece(piece_);
+  ARROW_RETURN_NOT_OK(writer_.AddStored(piece_, column, *order_, rows_));
+  const ColumnRun& run = piece.columns[column];
+  shared_.input_statistics->bytes += rows_.count * (run.groups.empty() ? shared_.store->flat_widths()[column] : 0);
+  return Status::OK();
+}
+
+void RescatterLane::EndChunk() {
+  rows_ = {};
+  order_.reset();
+  if (shared_.discard) shared_.cursor->store()->DiscardChunk(*chunk_);
+  chunk_ = nullptr;
+  pool_->ledger()->TrySetFloor(floor_bytes_);
+}
+
+}  // namespace millstream

@@ -1,0 +1,65 @@
+#pragma once
+/// The write phase over rows that another store holds decoded: those of the epoch before, or of one coarse partition. Nothing is decoded again, and values
+/// keep the narrow form they were stored in.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "exchange/shuffle_store.h"
+#include "exec/scatter_lane.h"
+#include "exec/shuffle_lane.h"
+
+namespace millstream {
+
+/// Hands chunks of a store out to lanes, each once.
+class ChunkCursor {
+ public:
+  ChunkCursor(ShuffleStore* store, std::vector<StoredChunk> chunks) : store_(store), chunks_(std::move(chunks)) {}
+  const StoredChunk* Take() {
+    const size_t index = next_.fetch_add(1, std::memory_order_relaxed);
+    return index < chunks_.size() ? &chunks_[index] : nullptr;
+  }
+  ShuffleStore* store() const { return store_; }
+
+ private:
+  ShuffleStore* store_;
+  const std::vector<StoredChunk> chunks_;
+  std::atomic<size_t> next_{0};
+};
+
+class RescatterLane : public ShuffleLane {
+ public:
+  struct Shared {
+    ChunkCursor* cursor;
+    ShuffleStore* store;  // where rows go
+    bool discard;         // chunks are not needed once they have been moved
+    StageStatistics* input_statistics;
+    StageStatistics* shuffle_statistics;  // counts the rows moved; may be null
+  };
+
+  /// `pools.scan` holds a chunk while it is moved; its floor is raised to what that takes.
+  RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools);
+
+  Result<bool> Step() override;
+  int64_t NextStepBytes() const override { return pool_->ledger()->floor_bytes(); }
+
+ private:
+  Status OpenChunk();
+  Status MakeRoom();
+  Status MoveColumn(int column);
+  void EndChunk();
+
+  Shared shared_;
+  std::shared_ptr<BudgetPool> pool_;
+  const int64_t floor_bytes_;
+  ShuffleWriter writer_;
+  const StoredChunk* chunk_ = nullptr;
+  PartitionRows rows_;
+  std::optional<PieceOrder> order_;
+  size_t piece_ = 0;
+  int next_column_ = 0;
+};
+
+}  // namespace millstream
