@@ -15,9 +15,9 @@ namespace {
 constexpr int64_t kWindowBytesMax = 64 << 20;
 constexpr int64_t kVaryingWidthGuess = 32;
 
-int64_t RowBytesOf(const arrow::Schema& schema) {
+int64_t RowBytesOf(const arrow::Schema& schema, const ScanSizes& sizes) {
   int64_t bytes = 1;
-  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : kVaryingWidthGuess;
+  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : std::max(kVaryingWidthGuess, sizes.column_row_bytes_max);
   return bytes;
 }
 
@@ -210,7 +210,7 @@ Status ScanStream::Start() {
   ScanState& state = *state_;
   const auto& engine = state.core.engine();
   const int lanes = engine->scheduler()->lanes();
-  const int64_t row_bytes = RowBytesOf(*state.program->output);
+  const int64_t row_bytes = RowBytesOf(*state.program->output, state.source->sizes());
   const int64_t window_bytes = std::min(kWindowBytesMax, engine->options().memory_limit_bytes / (8 * lanes));
   state.tasks = TasksFor(*state.source, state.options, state.program->filter != nullptr);
   state.window_rows = std::max<int64_t>(window_bytes / row_bytes, 1);

@@ -61,17 +61,29 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    const bool may_spill = plan.bytes() > limit / 4 || sizes_.always_two_passes;
     plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
-    plan.spill_floor = may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
+    plan.may_spill = MaySpill(plan, limit);
+    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     ChoosePasses(limit, column_bytes, &plan);
+    if (plan.may_spill && !plan.exact) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
     return plan;
   }
 
  private:
+  bool MaySpill(const ShufflePlan& plan, int64_t limit) const {
+    if (sizes_.always_spill || sizes_.always_two_passes || plan.bytes() > limit / 4) return true;
+    const int64_t most = plan.bytes() * (plan.exact ? 1 : 2) + plan.rows * 8;
+    return plan.floor_bytes() + most > limit;
+  }
+
+  /// What a lane evicts of a partition at a time; columns of varying width are joined for it.
+  static int64_t FrameBytes(const ShufflePlan& plan, int64_t limit) {
+    return std::max<int64_t>(plan.resident_bytes(limit), 0) / plan.lanes / plan.first_pass_partitions();
+  }
+
   void SizeSlabs(int64_t limit, bool ahead, ShufflePlan* plan) const {
     const int64_t bytes_wanted = std::min(kSlabBytesWanted, limit / 32);
     const int64_t shared_most = std::max<int64_t>(1, kSlabRowsShared / sizes_.batch_rows);
