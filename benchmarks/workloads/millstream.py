@@ -22,7 +22,14 @@ def shuffle_figures(table: str) -> dict[str, Any]:
 
 class Millstream(Peer):
     # The package loads its parts when they are first used; here they come before the timer, as those of others do.
-    modules = ("millstream", "millstream.read_api", "millstream.torch_batch", "millstream.device_transfer")
+    modules = (
+        "millstream",
+        "millstream.read_api",
+        "millstream.iterator",
+        "millstream.progress",
+        "millstream.torch_batch",
+        "millstream.device_transfer",
+    )
     first_rows_modules = ("millstream",)
     held: Any = None
     iterator: Any = None
