@@ -46,29 +46,41 @@ def python_for_environments() -> str:
     return found
 
 
-def fingerprint(name: str, python: str) -> str:
-    return hashlib.sha256(f"{python}\n{requirements_file(name).read_text()}".encode()).hexdigest()
+def fingerprint(name: str) -> str:
+    """Of what is in it, not of the path of the Python that made it: any Python of the version will do."""
+    return hashlib.sha256(f"{PYTHON_VERSION}\n{requirements_file(name).read_text()}".encode()).hexdigest()
 
 
 def run_quietly(command: list[str], name: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        raise EnvironmentFailure(f"Making the environment {name} failed: {' '.join(command)}\n{done.stdout[-2000:]}")
+        raise EnvironmentFailure(f"Making {name} failed: {' '.join(command)}\n{done.stdout[-2000:]}")
 
 
 def make_environment(name: str, cache: Path = DEFAULT_CACHE) -> Path:
     """Returns the environment's Python, after making it if it is missing, half made or out of date."""
     directory = cache / "envs" / name
     stamp = directory / "requirements.sha256"
-    python = python_for_environments()
-    wanted = fingerprint(name, python)
+    wanted = fingerprint(name)
     if not stamp.is_file() or stamp.read_text() != wanted:
         print(f"making the environment {name}", file=sys.stderr, flush=True)
-        run_quietly([python, "-m", "venv", "--clear", str(directory)], name)
+        run_quietly([python_for_environments(), "-m", "venv", "--clear", str(directory)], name)
         pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         run_quietly([*pip, "--no-deps", "-r", str(requirements_file(name))], name)
         stamp.write_text(wanted)  # Last, so that an interrupted install is made again.
     return directory / "bin" / "python"
+
+
+def build_program(source: Path, cache: Path = DEFAULT_CACHE) -> Path:
+    """Compiles one C++ file without dependencies; reused while that file is unchanged."""
+    program = cache / "programs" / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
+    if not program.is_file():
+        compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+        if compiler is None:
+            raise EnvironmentFailure(f"{source.name} measures a limit and needs a C++ compiler: install g++")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        run_quietly([compiler, "-std=c++20", "-O2", "-pthread", str(source), "-o", str(program)], source.stem)
+    return program
 
 
 def main() -> None:

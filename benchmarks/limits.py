@@ -1,9 +1,8 @@
 """Measures what the machine itself allows, as one line of JSON: decoding, copying, touching, permuting and the disk.
 
-    python benchmarks/limits.py --data DIR --scratch DIR [--threads 2]
+    python benchmarks/limits.py --data DIR --scratch DIR --permutation PROGRAM [--threads 2]
 
-MILLSTREAM_LIMITS_BINARY may name a program that takes the same options, measures some or all of the same limits without
-Python, and prints its own line of JSON; its figures replace those from here. Needs numpy and pyarrow.
+PROGRAM is cpp/permutation_limit.cc, compiled: numpy takes twice as long to permute. Needs numpy and pyarrow.
 """
 
 from __future__ import annotations
@@ -13,24 +12,19 @@ import json
 import mmap
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 COPY_BYTES = 256_000_000
 COPY_REPEATS = 4
 TOUCH_BYTES = 2_000_000_000
-PERMUTED_ROWS = 8_000_000
-PERMUTED_COLUMNS = 30
-PARTITIONS = 32
-BLOCKS = 32
 DISK_BYTES = 1 << 30
 DISK_BLOCK_BYTES = 4 << 20
-BINARY_VARIABLE = "MILLSTREAM_LIMITS_BINARY"
 
 
 def seconds_on_threads(tasks: Sequence[Callable[[], Any]], threads: int) -> float:
@@ -67,7 +61,7 @@ def copy_bytes_per_second(threads: int) -> float:
     source = np.ones(COPY_BYTES, np.uint8)
     target = np.ones(COPY_BYTES, np.uint8)
     edges = [COPY_BYTES * part // threads for part in range(threads + 1)]
-    parts = [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [slice(first, last) for first, last in pairwise(edges)]
 
     def copy(part: slice) -> None:
         for _ in range(COPY_REPEATS):
@@ -88,43 +82,6 @@ def first_touch_seconds(threads: int) -> float:
         np.frombuffer(mapping, np.uint8)[:: mmap.PAGESIZE] = 1
 
     return seconds_on_threads([partial(touch, mapping) for mapping in mappings], threads)
-
-
-def permutation_seconds(threads: int) -> float:
-    """Of 8 M rows in 30 columns of 8 bytes between warm buffers: blocks grouped by partition, then each permuted.
-
-    Drawing the order is outside the clock; only the moving of the rows is a limit. All columns move by the same order.
-    """
-    import numpy as np
-
-    random = np.random.default_rng(0)
-    rows_per_block = PERMUTED_ROWS // BLOCKS
-    source = np.ones((PERMUTED_COLUMNS, PERMUTED_ROWS), np.int64)
-    target = np.ones_like(source)
-    partition_of_row = random.integers(0, PARTITIONS, (BLOCKS, rows_per_block))
-    orders = np.argsort(partition_of_row, axis=1, kind="stable")
-    counts = np.stack([np.bincount(block, minlength=PARTITIONS) for block in partition_of_row])
-    starts = np.concatenate([np.zeros((BLOCKS, 1), np.int64), np.cumsum(counts, axis=1)], axis=1)
-    partition_rows = counts.sum(axis=0)
-    partition_starts = np.concatenate([[0], np.cumsum(partition_rows)])
-    inner_orders = [random.permutation(rows) for rows in partition_rows]
-
-    def group(block: int) -> None:
-        rows = slice(block * rows_per_block, (block + 1) * rows_per_block)
-        for column in range(PERMUTED_COLUMNS):
-            np.take(source[column, rows], orders[block], out=target[column, rows], mode="clip")
-
-    def permute(partition: int) -> None:
-        first, last = partition_starts[partition], partition_starts[partition + 1]
-        gathered = np.empty(last - first, np.int64)
-        for column in range(PERMUTED_COLUMNS):
-            blocks = target[column].reshape(BLOCKS, rows_per_block)
-            runs = [blocks[block, starts[block, partition] : starts[block, partition + 1]] for block in range(BLOCKS)]
-            np.concatenate(runs, out=gathered)
-            np.take(gathered, inner_orders[partition], out=source[column, first:last], mode="clip")
-
-    grouped = seconds_on_threads([partial(group, block) for block in range(BLOCKS)], threads)
-    return grouped + seconds_on_threads([partial(permute, partition) for partition in range(PARTITIONS)], threads)
 
 
 def direct_disk_bytes_per_second(scratch: Path) -> dict[str, float]:
@@ -154,7 +111,7 @@ def expect_whole(size: int) -> None:
         raise OSError(f"Direct I/O moved {size} bytes of a block of {DISK_BLOCK_BYTES}")
 
 
-def measure(data: Path, scratch: Path, threads: int) -> dict[str, Any]:
+def measure(data: Path, scratch: Path, permutation: Path, threads: int) -> dict[str, Any]:
     """Seconds for fixed work where the name says so, else bytes a second."""
     disk = direct_disk_bytes_per_second(scratch)
     return {
@@ -163,8 +120,7 @@ def measure(data: Path, scratch: Path, threads: int) -> dict[str, Any]:
         "first_touch_seconds": first_touch_seconds(threads),
         "first_touch_1_thread_seconds": first_touch_seconds(1),
         "first_touch_bytes": TOUCH_BYTES,
-        "permutation_seconds": permutation_seconds(threads),
-        "permutation_bytes": PERMUTED_ROWS * PERMUTED_COLUMNS * 8,
+        **permutation_figures(permutation, threads),
         "copy_bytes_per_second": copy_bytes_per_second(threads),
         "copy_1_thread_bytes_per_second": copy_bytes_per_second(1),
         "disk_write_bytes_per_second": disk["disk_write"],
@@ -172,11 +128,9 @@ def measure(data: Path, scratch: Path, threads: int) -> dict[str, Any]:
     }
 
 
-def from_binary(binary: str, options: Sequence[str]) -> dict[str, Any]:
-    done = subprocess.run([binary, *options], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{BINARY_VARIABLE} failed with exit status {done.returncode}: {done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def permutation_figures(program: Path, threads: int) -> dict[str, Any]:
+    done = subprocess.run([str(program), str(threads)], stdout=subprocess.PIPE, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
@@ -184,14 +138,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, required=True, help="directory on the disk to be measured")
+    parser.add_argument("--permutation", type=Path, required=True, help="program of cpp/permutation_limit.cc")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
-    figures = measure(arguments.data, arguments.scratch, arguments.threads)
-    binary = os.environ.get(BINARY_VARIABLE)
-    if binary:
-        figures.update(from_binary(binary, sys.argv[1:]))
-        figures["measured_by"] = "program"
+    figures = measure(arguments.data, arguments.scratch, arguments.permutation, arguments.threads)
     print(json.dumps(figures), flush=True)
 
 

@@ -1,16 +1,18 @@
-"""Turns the figures of a run into tables: medians, ratios paired by round with their spread, limits, errors."""
+"""Turns the figures of a run into tables: what was asked, medians, ratios with their spread, limits, errors."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-OURS = "millstream"
-LIMITS = "limits"
+import targets
+from results import Runs, all_limits, good, in_order, paired, peers, runs_of, seconds_ratio, spread
+from schedule import LIMITS, OURS, WORKLOADS
+
 TITLES = {
     "read": "Plain reading, no shuffle",
     "shuffle": "Global shuffle, one epoch, a fresh process",
@@ -18,7 +20,8 @@ TITLES = {
     "epochs": "A new order each epoch: mean from the third epoch on",
     "epochs_materialized": "A new order each epoch over data held ready: mean from the third epoch on",
     "shuffle_limited": "Global shuffle with memory for half of the data",
-    "overlap": "A training step as long as its loading: the last of four epochs",
+    "shuffle_spilled": "Global shuffle of five times the data with memory for a tenth of it",
+    "overlap": "Steps that take as long as loading does: mean epoch from the third on",
     "first_rows": "Start, import and first rows of a small file: the whole process",
 }
 RAY_NOTE = "CPU and peak RSS are of all its processes; its start and its workers' imports are outside the timer"
@@ -28,7 +31,6 @@ CELL_NOTES = {
     ("ray", "shuffle_limited"): f"{RAY_NOTE}; the limit is for its object store alone",
     ("petastorm", "shuffle"): "no global shuffle: row groups in random order and a buffer of 1 M rows",
 }
-Run = dict[str, Any]
 
 
 class Table(NamedTuple):
@@ -38,60 +40,16 @@ class Table(NamedTuple):
     notes: Sequence[str]
 
 
-def runs_of(results: dict[str, Any], workload: str, peer: str) -> dict[int, Run]:
-    """By round."""
-    return {run["round"]: run for run in results["runs"] if (run["workload"], run["peer"]) == (workload, peer)}
-
-
-def good(runs: dict[int, Run]) -> dict[int, Run]:
-    return {number: run for number, run in runs.items() if "error" not in run and "unsupported" not in run}
-
-
-def in_order(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def workloads(results: dict[str, Any]) -> list[str]:
-    return [name for name in in_order(run["workload"] for run in results["runs"]) if name != LIMITS]
-
-
-def peers(results: dict[str, Any], workload: str) -> list[str]:
-    """Ours first, the others as they were named."""
-    present = {run["peer"] for run in results["runs"] if run["workload"] == workload}
-    return [peer for peer in [OURS, *results["pins"]] if peer in present]
-
-
-def spread(values: Sequence[float], unit: str = "", digits: int = 2) -> str:
-    if not values:
-        return "–"
-    return f"{median(values):.{digits}f}{unit} ({min(values):.{digits}f}..{max(values):.{digits}f})"
-
-
-def paired(above: dict[int, Run], below: dict[int, Run], figure: Callable[[Run, Run], float]) -> list[float]:
-    """One value for each round in which both went well: drift of the machine touches both alike."""
-    both = sorted(good(above).keys() & good(below).keys())
-    return [figure(above[number], below[number]) for number in both]
-
-
-def seconds_ratio(above: Run, below: Run) -> float:
-    return float(above["seconds"]) / float(below["seconds"])
-
-
-def middle(runs: dict[int, Run], name: str, scale: float = 1.0) -> str:
-    values = [run[name] / scale for run in good(runs).values() if name in run]
+def middle(runs: Runs, figure: Callable[[dict[str, Any]], float | None], scale: float = 1.0) -> str:
+    values = [value / scale for run in good(runs).values() if (value := figure(run)) is not None]
     return f"{median(values):.2f}" if values else "–"
 
 
-def disk_traffic(runs: dict[int, Run]) -> str:
-    values = [
-        (run["disk_read_bytes"] + run["disk_write_bytes"]) / 1e9
-        for run in good(runs).values()
-        if "disk_read_bytes" in run
-    ]
-    return f"{median(values):.2f}" if values else "–"
+def disk_bytes(run: dict[str, Any]) -> float | None:
+    return run["disk_read_bytes"] + run["disk_write_bytes"] if "disk_read_bytes" in run else None
 
 
-def trouble(runs: dict[int, Run]) -> list[str]:
+def trouble(runs: Runs) -> list[str]:
     """What went wrong, each once, with how often and without the paths of a machine."""
     said = [run.get("error") or run.get("unsupported") or "" for run in runs.values()]
     shown = in_order(text for text in said if text)
@@ -112,84 +70,48 @@ def comparison(results: dict[str, Any], workload: str) -> Table:
         notes += [f"{peer}: {text}" for text in trouble(runs)]
         if (peer, workload) in CELL_NOTES and good(runs):
             notes.append(f"{peer}: {CELL_NOTES[peer, workload]}")
-    header = ["", "seconds", "first batch", "CPU seconds", "peak RSS, GB", "disk, GB", "of Millstream's time"]
-    return Table(TITLES.get(workload, workload), header, rows, notes)
+    header = ["", "rounds", "seconds", "first batch", "CPU seconds", "peak RSS, GB", "disk, GB", "of Millstream's time"]
+    return Table(TITLES[workload], header, rows, notes)
 
 
-def figures(runs: dict[int, Run]) -> list[str]:
-    seconds = [run["seconds"] for run in good(runs).values()]
-    counts = [middle(runs, "first_batch_seconds"), middle(runs, "cpu_seconds"), middle(runs, "peak_rss_bytes", 1e9)]
-    return [spread(seconds), *counts, disk_traffic(runs)]
+def figures(runs: Runs) -> list[str]:
+    return [
+        str(len(good(runs))),
+        spread([run["seconds"] for run in good(runs).values()]),
+        middle(runs, lambda run: run.get("first_batch_seconds")),
+        middle(runs, lambda run: run["cpu_seconds"]),
+        middle(runs, lambda run: run["peak_rss_bytes"], 1e9),
+        middle(runs, disk_bytes, 1e9),
+    ]
 
 
 def limits_table(results: dict[str, Any]) -> Table:
-    runs = good(runs_of(results, LIMITS, LIMITS))
-    threads = results["threads"]
+    size = results["data"]["decoded_bytes"] / 1e9
     lines = [
-        ("Arrow decode of all files, seconds", "decode_seconds", "decode_1_thread_seconds", 1.0),
-        ("first touch of 2 GB, seconds", "first_touch_seconds", "first_touch_1_thread_seconds", 1.0),
+        (f"Arrow decode of all files ({size:.2f} GB), seconds", "decode_seconds", "decode_1_thread_seconds", 1.0),
+        ("first touch of 2 GB in pages of 4 KB, seconds", "first_touch_seconds", "first_touch_1_thread_seconds", 1.0),
         ("two-pass permutation of 1.92 GB, seconds", "permutation_seconds", None, 1.0),
         ("memory copy, GB a second", "copy_bytes_per_second", "copy_1_thread_bytes_per_second", 1e9),
         ("direct disk write, GB a second", None, "disk_write_bytes_per_second", 1e9),
         ("direct disk read, GB a second", None, "disk_read_bytes_per_second", 1e9),
     ]
-    rows = [[title, limit(runs, many, scale), limit(runs, one, scale)] for title, many, one, scale in lines]
-    return Table(
-        "The bare limits, in the same run",
-        ["", f"{threads} threads", "1 thread"],
-        rows,
-        trouble(runs_of(results, LIMITS, LIMITS)),
-    )
+    rows = [[title, limit(results, many, scale), limit(results, one, scale)] for title, many, one, scale in lines]
+    notes = in_order(note for workload in WORKLOADS for note in trouble(runs_of(results, workload, LIMITS)))
+    return Table("The bare limits, in the same rounds", ["", f"{results['threads']} threads", "1 thread"], rows, notes)
 
 
-def limit(runs: dict[int, Run], name: str | None, scale: float) -> str:
-    return spread([run[name] / scale for run in runs.values()]) if name else ""
+def limit(results: dict[str, Any], name: str | None, scale: float) -> str:
+    return spread([run[name] / scale for run in all_limits(results)]) if name else ""
 
 
-def decode_share(limits: Run, ours: Run) -> float:
-    return float(limits["decode_seconds"]) / float(ours["seconds"])
-
-
-def against_limits(results: dict[str, Any]) -> Table:
-    """How near ours comes to what the machine allows."""
-    limits = runs_of(results, LIMITS, LIMITS)
-    size = results["data"]["decoded_bytes"]
-
-    def over_floor(run: Run, bare: Run) -> float:
-        touch = bare["first_touch_seconds"] * size / bare["first_touch_bytes"]
-        permutation = bare["permutation_seconds"] * size / bare["permutation_bytes"]
-        return float(run["seconds"] / (bare["decode_seconds"] + 1.2 * (touch + permutation)))
-
-    rows = []
-    for workload in ("read", "shuffle", "shuffle_warm"):
-        ours = runs_of(results, workload, OURS)
-        if good(ours):
-            rows.append([f"{workload}: rate as a share of bare decode", spread(paired(limits, ours, decode_share))])
-    for workload in ("shuffle", "shuffle_warm"):
-        ours = runs_of(results, workload, OURS)
-        if good(ours):
-            title = f"{workload}: time over decode + 1.2 × (first touch + permutation)"
-            rows.append([title, spread(paired(ours, limits, over_floor))])
-    return Table("Millstream against the limits", ["", "median (least..most)"], [*rows, *own_rows(results)], [])
-
-
-def own_rows(results: dict[str, Any]) -> list[list[str]]:
-    size = results["data"]["decoded_bytes"]
-    limited = good(runs_of(results, "shuffle_limited", OURS)).values()
-    overlap = [run["epochs"][-1] for run in good(runs_of(results, "overlap", OURS)).values()]
-    rows = []
-    if limited:
-        traffic = [(run["disk_read_bytes"] + run["disk_write_bytes"]) / size for run in limited]
-        rows.append(["shuffle_limited: bytes of disk traffic a decoded byte", spread(traffic)])
-    if overlap:
-        rows.append(["overlap: epoch over the sum of its steps", spread([epoch["over_steps"] for epoch in overlap])])
-        rows.append(["overlap: gap between epochs, in steps", spread([epoch["gap_steps"] for epoch in overlap])])
-    return rows
+def asked(results: dict[str, Any]) -> Table:
+    floor = "* decode + 1.2 × (first touch of the bytes that the shuffle kept + two-pass permutation of all)"
+    return Table("Asked and measured", ["", "asked", "median (least..most)", "met"], targets.rows(results), [floor])
 
 
 def tables(results: dict[str, Any]) -> list[Table]:
-    compared = [comparison(results, workload) for workload in workloads(results)]
-    return [table for table in [*compared, limits_table(results), against_limits(results)] if table.rows]
+    compared = [comparison(results, workload) for workload in WORKLOADS]
+    return [table for table in [asked(results), *compared, limits_table(results)] if table.rows]
 
 
 def as_text(results: dict[str, Any]) -> str:
@@ -227,19 +149,20 @@ def as_markdown(results: dict[str, Any], report: Path, plot: Path | None) -> str
 
 def preface(results: dict[str, Any]) -> list[str]:
     data, machine = results["data"], results["machine"]
-    rounds = 1 + max(run["round"] for run in results["runs"])
+    loads = [run["load"] for run in results["runs"]]
     return [
         "# Benchmarks",
         "",
-        f"Written by `{results['command']}`.",
+        "Written by " + ", then ".join(f"`{command}`" for command in results["commands"]) + ".",
         f"{machine['processor']}, {results['threads']} of {machine['cpus']} CPUs, "
         f"{machine['memory_bytes'] / 2**30:.0f} GiB, Python {machine['python']}.",
         f"{data['rows']:,} rows in {data['files']} Parquet files, {data['decoded_bytes'] / 1e9:.2f} GB decoded, "
         f"{data['stored_bytes'] / 1e9:.2f} GB stored, warm page cache.",
+        f"Load average before a run, the runs' own work included: {spread(loads, 1)}.",
         "",
-        f"Each figure is the median of {rounds} interleaved rounds, with the least and the most in brackets.",
-        "A ratio is taken within each round, so it stands when the machine drifts; seconds compare only within this",
-        "page. Every run is a fresh process whose imports and start are outside the timer, and counts only if each row",
-        "came exactly once (a checksum over two columns).",
+        "Each figure is the median of interleaved rounds, with the least and the most in brackets. A ratio is taken",
+        "within each round, so it stands when the machine drifts; seconds compare only within this page. Every run is",
+        "a fresh process whose imports and start are outside the timer, and counts only if each row came exactly once",
+        "(a checksum over two columns).",
         "",
     ]

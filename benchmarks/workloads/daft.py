@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 os.environ["DAFT_PROGRESS_BAR"] = "0"
 os.environ["DAFT_ANALYTICS_ENABLED"] = "0"
@@ -14,7 +15,8 @@ os.environ["DO_NOT_TRACK"] = "true"
 
 
 class Daft(Peer):
-    modules = ("daft",)
+    modules = ("daft", "daft.extension_type", "pyarrow")
+    first_rows_modules = ("daft",)
     held: Any = None
 
     def open(self, memory_limit_bytes: int | None) -> None:

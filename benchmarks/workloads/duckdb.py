@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 
 class DuckDb(Peer):
-    modules = ("duckdb",)
+    modules = ("duckdb", "pyarrow")
+    first_rows_modules = ("duckdb",)
     connection: Any = None
     source = ""
 

@@ -1,4 +1,4 @@
-"""What all peers share: the workloads, the clock, the checks, and the one JSON line that a run prints.
+"""What all peers share: the workloads, the timers around them, and the one JSON line that a run prints.
 
 A peer module subclasses Peer and ends with `run(ItsPeer)`. Importing torch and the library, and starting what must be
 started (`open`), are outside every timer and reported on their own; only `first_rows` times the whole process.
@@ -12,149 +12,56 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from workloads import process_tree
+from workloads import overlap, process_tree
+from workloads.epoch import run_epoch
+from workloads.peer import Peer, Unsupported
 
-BATCH_ROWS = 65_536
-FIRST_ROWS = 20
+FIRST_ROWS = 5
 EPOCHS = 4
 HEAVY_MODULES = ("numpy", "pandas", "pyarrow", "torch")
 # CLOCK_MONOTONIC of the moment before this process was started; the parent sets it.
 STARTED_VARIABLE = "BENCHMARK_STARTED_NS"
 
-Batch = Mapping[str, Any]  # column name -> torch.Tensor
+# The epochs that were run, and what else there is to tell of them.
+Done = tuple[list[dict[str, Any]], dict[str, Any]]
 
 
-class Unsupported(Exception):
-    """The peer has no such thing; the message says what is missing."""
+class Workload(NamedTuple):
+    run: Callable[[Peer, argparse.Namespace], Done]
+    first_counted: int  # The figures shown are the mean of the epochs from this one on.
+    held_ready: bool = False  # whether the data set is materialized before the clock starts
+    memory_share: float | None = None  # the memory limit as a share of the decoded bytes
 
 
-class Peer:
-    """One library under test. Each method that yields batches yields torch tensors of at most BATCH_ROWS rows."""
-
-    modules: tuple[str, ...] = ()
-    first_rows_modules: tuple[str, ...] | None = None  # where fewer do for a look at a file
-    uses_processes = False
-
-    def __init__(self, job: argparse.Namespace) -> None:
-        self.job = job
-        self.data: str = str(job.data)
-        self.threads: int = job.threads
-
-    def open(self, memory_limit_bytes: int | None) -> None:
-        """Starts what a program starts once; a limit of None leaves the library's default."""
-        if memory_limit_bytes is not None:
-            raise Unsupported("has no memory limit to set")
-
-    def warm_up(self) -> None:
-        """For a library that works in other processes: has those import what they need."""
-
-    def close(self) -> None:
-        """Ends what open() started."""
-
-    def read(self) -> Iterator[Batch]:
-        raise NotImplementedError
-
-    def shuffle(self, epoch: int) -> Iterator[Batch]:
-        """One epoch in a new global order; a user's way of doing it, called once for each epoch."""
-        raise NotImplementedError
-
-    def materialize(self) -> None:
-        """Holds the data ready so that later calls of shuffle() need not read it again."""
-        raise Unsupported("cannot hold a data set ready between epochs")
-
-    def first_rows(self, path: str, rows: int) -> int:
-        raise NotImplementedError
+def read(peer: Peer, job: argparse.Namespace) -> Done:
+    return [run_epoch(peer.read, job).figures], {}
 
 
-class Tally:
-    """Counts what came: rows, a checksum that is free of order, and how mixed the first batch is.
-
-    In numpy: torch would wake its OpenMP threads, whose spinning takes the CPUs from the library under test.
-    """
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.batches = 0
-        self.sum = 0
-        self.first_keys: Any = None
-
-    def add(self, batch: Batch) -> None:
-        key = batch["key"].numpy()
-        if self.first_keys is None:
-            self.first_keys = key.copy()
-        self.rows += len(key)
-        self.batches += 1
-        self.sum += int((key * (key + batch["embeddings_name16"].numpy())).sum())
-
-    def row_groups_in_first_batch(self, rows_per_row_group: int) -> int:
-        if self.first_keys is None:
-            return 0
-        return len(set((self.first_keys // rows_per_row_group).tolist()))
+def shuffle(peer: Peer, job: argparse.Namespace) -> Done:
+    return [run_epoch(lambda: peer.shuffle(0), job).figures], {}
 
 
-def run_epoch(
-    batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, step_seconds: float = 0.0
-) -> dict[str, Any]:
-    """Times one epoch from the call that asks for it to the last batch, with a sleep as a device's step."""
-    tally = Tally()
-    started, cpu_started = time.perf_counter(), process_tree.cpu_seconds(os.getpid())
-    first = last_step = None
-    for batch in batches():
-        first = first or time.perf_counter()
-        tally.add(batch)
-        if step_seconds:
-            time.sleep(step_seconds)
-            last_step = time.perf_counter()
-    ended = time.perf_counter()
-    return {
-        "seconds": ended - started,
-        "first_batch_seconds": (first or ended) - started,
-        "tail_seconds": ended - (last_step or ended),
-        "cpu_seconds": process_tree.cpu_seconds(os.getpid()) - cpu_started,
-        "rows": tally.rows,
-        "batches": tally.batches,
-        "checksum": tally.sum % 2**63,
-        "row_groups_in_first_batch": tally.row_groups_in_first_batch(job.rows_per_row_group),
-    }
+def shuffle_twice(peer: Peer, job: argparse.Namespace) -> Done:
+    return [run_epoch(lambda: peer.shuffle(0), job).figures for _ in range(2)], {}
 
 
-def read(peer: Peer, job: argparse.Namespace) -> list[dict[str, Any]]:
-    return [run_epoch(peer.read, job)]
+def epochs(peer: Peer, job: argparse.Namespace) -> Done:
+    return [run_epoch(lambda: peer.shuffle(number), job).figures for number in range(EPOCHS)], {}  # noqa: B023
 
 
-def shuffle(peer: Peer, job: argparse.Namespace) -> list[dict[str, Any]]:
-    return [run_epoch(lambda: peer.shuffle(0), job)]
-
-
-def epochs(peer: Peer, job: argparse.Namespace) -> list[dict[str, Any]]:
-    return [run_epoch(lambda: peer.shuffle(number), job) for number in range(EPOCHS)]  # noqa: B023
-
-
-def overlap(peer: Peer, job: argparse.Namespace) -> list[dict[str, Any]]:
-    """Two epochs bare, then two with a step as long as the loading of one batch was in the second."""
-    done = [run_epoch(lambda: peer.shuffle(number), job) for number in range(2)]  # noqa: B023
-    step = done[-1]["seconds"] / max(1, done[-1]["batches"])
-    done += [run_epoch(lambda: peer.shuffle(number), job, step) for number in range(2, 4)]  # noqa: B023
-    for epoch in done[2:]:
-        epoch["step_seconds"] = step
-        epoch["over_steps"] = epoch["seconds"] / (step * epoch["batches"])
-    done[-1]["gap_steps"] = (done[-2]["tail_seconds"] + done[-1]["first_batch_seconds"]) / step
-    return done
-
-
-# name -> (how it runs, whether the data is held ready before it, whether memory is limited)
-WORKLOADS: dict[str, tuple[Callable[[Peer, argparse.Namespace], list[dict[str, Any]]], bool, bool]] = {
-    "read": (read, False, False),
-    "shuffle": (shuffle, False, False),
-    "shuffle_warm": (lambda peer, job: [*shuffle(peer, job), *shuffle(peer, job)], False, False),
-    "epochs": (epochs, False, False),
-    "epochs_materialized": (epochs, True, False),
-    "shuffle_limited": (shuffle, False, True),
-    "overlap": (overlap, False, False),
+WORKLOADS = {
+    "read": Workload(read, 0),
+    "shuffle": Workload(shuffle, 0),
+    "shuffle_warm": Workload(shuffle_twice, 1),
+    "epochs": Workload(epochs, 2),
+    "epochs_materialized": Workload(epochs, 2, held_ready=True),
+    "shuffle_limited": Workload(shuffle, 0, memory_share=0.5),
+    "shuffle_spilled": Workload(shuffle, 0, memory_share=0.1),
+    "overlap": Workload(overlap.run, overlap.BARE_EPOCHS + 2),
 }
 
 
@@ -170,26 +77,36 @@ def timed(action: Callable[[], Any]) -> float:
 
 
 def measure_batches(peer_type: type[Peer], job: argparse.Namespace) -> dict[str, Any]:
-    body, held_ready, limited = WORKLOADS[job.workload]
-    torch_seconds = timed(lambda: importlib.import_module("torch"))
+    workload = WORKLOADS[job.workload]
+    share = workload.memory_share
+    memory_limit = None if share is None else int(job.decoded_bytes * share)
+    torch_seconds = timed(lambda: importlib.import_module("workloads.tensors"))
     import_seconds = timed(lambda: [importlib.import_module(name) for name in peer_type.modules])
     peer = peer_type(job)
     sampler = process_tree.TreePeak() if peer.uses_processes else None
     if sampler:
         sampler.start()
-    start_seconds = timed(lambda: peer.open(job.memory_limit if limited else None))
+    start_seconds = timed(lambda: peer.open(memory_limit))
     try:
         warm_up_seconds = timed(peer.warm_up)
-        memory_before = process_tree.status_bytes(os.getpid(), "VmRSS")
+        memory_before = process_tree.status_bytes(os.getpid(), "VmRSS")[0]
         disk_before = process_tree.disk_bytes(os.getpid())
-        prepare_seconds = timed(peer.materialize) if held_ready else 0.0
-        done = body(peer, job)
+        prepare_seconds = timed(peer.materialize) if workload.held_ready else 0.0
+        loaded = set(sys.modules)
+        done, told = workload.run(peer, job)
+        late = sorted(set(sys.modules) - loaded)
         disk = process_tree.disk_bytes(os.getpid())
+        statistics = peer.statistics()
         peak = sampler.finish() if sampler else process_tree.peak_of_this_process()
     finally:
         peer.close()
     return {
-        **headline(job.workload, done),
+        **headline(done, workload.first_counted),
+        **told,
+        **statistics,
+        "imported_late": late,
+        "decoded_bytes": job.decoded_bytes,
+        "memory_limit_bytes": memory_limit,
         "epochs": done,
         "torch_import_seconds": torch_seconds,
         "import_seconds": import_seconds,
@@ -204,19 +121,14 @@ def measure_batches(peer_type: type[Peer], job: argparse.Namespace) -> dict[str,
     }
 
 
-def headline(workload: str, done: list[dict[str, Any]]) -> dict[str, Any]:
-    """The figures a table shows: of repeated epochs the mean from the third on, else the last one's."""
-    chosen = done[2:] if workload.startswith("epochs") else done[-1:]
+def headline(done: list[dict[str, Any]], first_counted: int) -> dict[str, Any]:
+    """The figures a table shows."""
+    counted = done[first_counted:]
     mean = {
-        name: sum(epoch[name] for epoch in chosen) / len(chosen)
+        name: sum(epoch[name] for epoch in counted) / len(counted)
         for name in ("seconds", "first_batch_seconds", "cpu_seconds")
     }
-    return {
-        **mean,
-        "rows": done[-1]["rows"],
-        "checksum": done[-1]["checksum"],
-        "whole_seconds": sum(epoch["seconds"] for epoch in done),
-    }
+    return {**mean, "whole_seconds": sum(epoch["seconds"] for epoch in done)}
 
 
 def measure_first_rows(peer_type: type[Peer], job: argparse.Namespace) -> dict[str, Any]:
@@ -256,7 +168,7 @@ def parse_job() -> argparse.Namespace:
     job = parser.parse_args()
     manifest = json.loads(job.data.with_name(job.data.name + ".json").read_text())
     job.rows_per_row_group = manifest["rows_per_row_group"]
-    job.memory_limit = manifest["decoded_bytes"] // 2
+    job.decoded_bytes = manifest["decoded_bytes"]
     return job
 
 

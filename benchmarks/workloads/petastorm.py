@@ -9,14 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 warnings.filterwarnings("ignore")
 BUFFER_ROWS = 1_000_000
 
 
 class Petastorm(Peer):
-    modules = ("petastorm", "petastorm.pytorch")
+    modules = ("petastorm", "petastorm.pytorch", "pyarrow.pandas_compat")
     first_rows_modules = ("petastorm",)
 
     def batches(self, buffer_rows: int, seed: int | None) -> Iterator[Batch]:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 
 class Polars(Peer):
-    modules = ("polars",)
+    modules = ("polars", "pyarrow")
+    first_rows_modules = ("polars",)
     held: Any = None
 
     def __init__(self, job: Any) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 
 class PyArrow(Peer):
-    modules = ("pyarrow", "pyarrow.dataset", "pyarrow.parquet", "numpy")
+    modules = ("pyarrow", "pyarrow.dataset", "pyarrow.parquet", "numpy.random")
     first_rows_modules = ("pyarrow.dataset",)
     held: Any = None
 

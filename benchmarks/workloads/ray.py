@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from workloads.measure import BATCH_ROWS, Batch, Peer, run
+from workloads.measure import run
+from workloads.peer import BATCH_ROWS, Batch, Peer
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from workloads.measure import BATCH_ROWS, Batch
+from workloads.peer import BATCH_ROWS, Batch
 
 # Arrow's memory is read-only and torch has no such tensors; nobody writes to these.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writ")

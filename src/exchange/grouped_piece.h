@@ -38,6 +38,7 @@ struct GroupedPiece {
   std::shared_ptr<OwnedBuffer> identities;    // row_identities.h
   uint32_t rows_resident = 0;                 // as ColumnRun::resident, for identities
   std::vector<ColumnRun> columns;
+  size_t columns_missing = 0;                 // that have not been added yet
 
   RowIdentities IdentitiesFrom(int64_t row) const {
     return {source, first_row, identity_width, identities == nullptr ? nullptr : identities->data() + row * identity_width};

@@ -40,21 +40,23 @@ PartitionPiece ResidentPart(const GroupedPiece& piece, uint32_t partition) {
   return part;
 }
 
-/// All of a piece that is in memory as a whole.
-Result<PartitionPiece> WholePiece(const GroupedPiece& piece, const std::vector<std::shared_ptr<arrow::DataType>>& storage_types, BudgetPool* pool) {
-  PartitionPiece whole;
-  whole.count = piece.offsets.back();
-  whole.identities = piece.IdentitiesFrom(0);
-  whole.columns.resize(piece.columns.size());
-  for (size_t column = 0; column < piece.columns.size(); ++column) {
-    const ColumnRun& run = piece.columns[column];
-    if (run.groups.empty()) {
-      whole.columns[column] = FlatSlice(run.flat, 0);
-    } else {
-      ARROW_ASSIGN_OR_RAISE(whole.columns[column].array, Concatenate(run.groups, storage_types[column], pool));
+/// All of a piece that is in memory as a whole: as it is, or where there are arrays, their groups one after the other.
+std::vector<PartitionPiece> WholePiece(const GroupedPiece& piece) {
+  const uint32_t partitions = static_cast<uint32_t>(piece.offsets.size()) - 1;
+  const bool arrays = std::any_of(piece.columns.begin(), piece.columns.end(), [](const ColumnRun& run) { return !run.groups.empty(); });
+  std::vector<PartitionPiece> parts;
+  for (uint32_t group = 0; group < (arrays ? kEvictionGroups : 1); ++group) {
+    const int64_t begin = arrays ? piece.offsets[GroupBegin(group, partitions)] : 0;
+    PartitionPiece part;
+    part.count = (arrays ? piece.offsets[GroupBegin(group + 1, partitions)] : piece.offsets.back()) - begin;
+    if (part.count == 0) continue;
+    part.identities = piece.IdentitiesFrom(begin);
+    for (const ColumnRun& run : piece.columns) {
+      part.columns.push_back(run.groups.empty() ? FlatSlice(run.flat, begin) : ColumnSlice{.array = run.groups[group]});
     }
+    parts.push_back(std::move(part));
   }
-  return whole;
+  return parts;
 }
 
 void FreeRows(GroupedPiece* piece) {
@@ -170,8 +172,7 @@ Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const st
   if (chunk.kind == StoredChunk::Kind::kPartition) return Load(chunk.index, pool);
   PartitionRows rows;
   if (chunk.kind == StoredChunk::Kind::kPiece) {
-    ARROW_ASSIGN_OR_RAISE(auto whole, WholePiece(pieces_[chunk.index], storage_types_, pool.get()));
-    if (whole.count > 0) rows.pieces.push_back(std::move(whole));
+    rows.pieces = WholePiece(pieces_[chunk.index]);
   } else {
     std::vector<uint32_t> piece_ids;
     for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
@@ -183,18 +184,11 @@ Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const st
 }
 
 int64_t ShuffleStore::ChunkBytes(const StoredChunk& chunk) const {
+  if (chunk.kind == StoredChunk::Kind::kPiece) return 0;
   if (chunk.kind == StoredChunk::Kind::kPartition) return SpilledBytes(chunk.index) + 4 * RowsOf(chunk.index);
   int64_t bytes = 0;
-  if (chunk.kind == StoredChunk::Kind::kFrames) {
-    for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
-      bytes += frames_[chunk.index][frame].location.stored_bytes + 4 * frames_[chunk.index][frame].rows;
-    }
-    return bytes;
-  }
-  for (const ColumnRun& run : pieces_[chunk.index].columns) {
-    for (const auto& group : run.groups) {
-      if (group != nullptr) bytes += RowBytes(*group, 0, group->length);
-    }
+  for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
+    bytes += frames_[chunk.index][frame].location.stored_bytes + 4 * frames_[chunk.index][frame].rows;
   }
   return bytes;
 }

@@ -27,7 +27,8 @@ struct ShuffleOptions {
   uint32_t stage = 0;
   std::shared_ptr<SpillArea> spill;  // may be null: then a refused allocation is an error
   int64_t staging_bytes = 1 << 20;
-  bool always_spill = false;  // a hostile switch for tests: every piece goes to disk
+  bool always_spill = false;  // every piece goes to disk: for a second pass, and as a hostile switch for tests
+  bool short_runs = false;    // frames are cut such that few make up a chunk of complete rows
 };
 
 /// A staging buffer that suits a memory limit.
@@ -102,6 +103,8 @@ class ShuffleWriter {
   Status OpenRun();
   /// What is in memory of the partition; several frames where there is much to compact.
   Status WriteFrames(uint32_t partition);
+  /// Writes the frame, if there is anything in it, as the last of a complete run.
+  Status EndRun(uint32_t partition, FrameBuilder* frame);
   Status WriteFrame(uint32_t partition, FrameBuilder* frame, bool complete);
   void DropFrom(uint32_t watermark);
   int64_t BytesFrom(uint32_t partition) const;
@@ -115,7 +118,6 @@ class ShuffleWriter {
   std::vector<GroupedPiece> pieces_;
   std::unique_ptr<RunWriter> run_;
   std::vector<SpilledFrame> frames_;
-  size_t columns_missing_ = 0;  // of pieces begun
 };
 
 class ShuffleStore {

@@ -91,7 +91,10 @@ Result<size_t> ShuffleWriter::BeginStored(const PartitionRows& rows, const Piece
   ARROW_RETURN_NOT_OK(OpenRun());
   GroupedPiece piece;
   const RowIdentities& first = rows.pieces.front().identities;
-  piece.identity_width = rows.pieces.size() == 1 ? first.width : 8;
+  const bool one_run = std::all_of(rows.pieces.begin(), rows.pieces.end(), [&](const PartitionPiece& part) {
+    return part.identities.width == first.width && part.identities.source == first.source && part.identities.first_row == first.first_row;
+  });
+  piece.identity_width = one_run ? first.width : 8;
   piece.source = first.source;
   piece.first_row = first.first_row;
   // One more: the trash slot.
@@ -114,7 +117,7 @@ size_t ShuffleWriter::AddPiece(GroupedPiece piece, const PieceOrder& order) {
   piece.offsets = order.offsets();
   piece.rows_resident = store_->partitions();
   piece.columns.resize(store_->flat_widths_.size());
-  columns_missing_ += piece.columns.size();
+  piece.columns_missing = piece.columns.size();
   pieces_.push_back(std::move(piece));
   return pieces_.size() - 1;
 }
@@ -147,7 +150,7 @@ Status ShuffleWriter::AddFlat(size_t piece_index, int column, const PieceOrder& 
   }
   if (begin + count == order.count()) {
     column_run.resident = store_->partitions();
-    --columns_missing_;
+    --piece.columns_missing;
   }
   return Status::OK();
 }
@@ -198,7 +201,7 @@ Status ShuffleWriter::AddStored(size_t piece_index, int column, const PieceOrder
   }
   pieces_[piece_index].columns[column].flat = std::move(run);
   pieces_[piece_index].columns[column].resident = store_->partitions();
-  --columns_missing_;
+  --pieces_[piece_index].columns_missing;
   return Status::OK();
 }
 
@@ -217,7 +220,7 @@ Status ShuffleWriter::AddGroups(size_t piece_index, int column, const PieceOrder
   }
   pieces_[piece_index].columns[column].groups = std::move(groups);
   pieces_[piece_index].columns[column].resident = partitions;
-  --columns_missing_;
+  --pieces_[piece_index].columns_missing;
   return Status::OK();
 }
 
@@ -272,7 +275,13 @@ Result<bool> ShuffleWriter::EvictSome(int64_t bytes) {
 Status ShuffleWriter::WriteFrames(uint32_t partition) {
   FrameBuilder frame(spill_pool_);
   const auto& schema = *store_->options_.schema;
+  bool complete = true;
   for (const GroupedPiece& piece : pieces_) {
+    if (complete && piece.columns_missing > 0) {
+      // Pieces are completed in order, so all that follow are incomplete. If nothing of this one is on disk, what has been written is complete.
+      if (store_->options_.short_runs && piece.rows_resident > partition) ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
+      complete = false;
+    }
     if (piece.rows_resident > partition) frame.AddRows(piece, partition);
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
       const ColumnRun& run = piece.columns[column];
@@ -285,9 +294,13 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
       }
     }
   }
-  const bool complete = columns_missing_ == 0;
-  if (!frame.empty()) return WriteFrame(partition, &frame, complete);
-  if (!frames_.empty() && frames_.back().partition == partition) frames_.back().complete |= complete;
+  if (complete) return EndRun(partition, &frame);
+  return frame.empty() ? Status::OK() : WriteFrame(partition, &frame, /*complete=*/false);
+}
+
+Status ShuffleWriter::EndRun(uint32_t partition, FrameBuilder* frame) {
+  if (!frame->empty()) return WriteFrame(partition, frame, /*complete=*/true);
+  if (!frames_.empty() && frames_.back().partition == partition) frames_.back().complete = true;
   return Status::OK();
 }
 
@@ -330,6 +343,10 @@ Status ShuffleWriter::Finish() {
     ARROW_RETURN_NOT_OK(Evict(BytesFrom(0)));
   }
   run_.reset();
+  std::vector<bool> ended(store_->partitions(), false);
+  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    if (!ended[frame->partition]) frame->complete = ended[frame->partition] = true;
+  }
   store_->Accept(std::move(pieces_), std::move(frames_));
   pieces_.clear();
   return Status::OK();

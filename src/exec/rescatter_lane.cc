@@ -13,6 +13,8 @@ constexpr int64_t kRoundingBytes = 256 << 10;
 RescatterLane::RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools)
     : shared_(shared), pool_(pools.scan), floor_bytes_(pool_->ledger()->floor_bytes()), writer_(shared.store, lane, pools.scatter, pools.spill) {}
 
+int64_t RescatterLane::LoadBytes(const ShuffleStore& store, const StoredChunk& chunk) { return store.ChunkBytes(chunk) * 5 / 4 + kRoundingBytes; }
+
 Result<bool> RescatterLane::Step() {
   CpuTimer timer(&shared_.input_statistics->cpu_nanoseconds);
   if (chunk_ != nullptr) {
@@ -44,7 +46,7 @@ Status RescatterLane::OpenChunk() {
 /// Raises the floor to what the chunk takes, evicting rows of this lane as far as that is needed.
 Status RescatterLane::MakeRoom() {
   Ledger& ledger = *pool_->ledger();
-  const int64_t bytes = std::max(floor_bytes_, shared_.cursor->store()->ChunkBytes(*chunk_) * 5 / 4 + kRoundingBytes);
+  const int64_t bytes = std::max(floor_bytes_, LoadBytes(*shared_.cursor->store(), *chunk_));
   while (!ledger.TrySetFloor(bytes)) {
     ARROW_ASSIGN_OR_RAISE(const bool evicted, writer_.EvictSome(bytes - ledger.floor_bytes()));
     if (!evicted) return RefusedCharge(ledger, bytes);

@@ -17,6 +17,7 @@ namespace millstream {
 class ChunkCursor {
  public:
   ChunkCursor(ShuffleStore* store, std::vector<StoredChunk> chunks) : store_(store), chunks_(std::move(chunks)) {}
+  const std::vector<StoredChunk>& chunks() const { return chunks_; }
   const StoredChunk* Take() {
     const size_t index = next_.fetch_add(1, std::memory_order_relaxed);
     return index < chunks_.size() ? &chunks_[index] : nullptr;
@@ -41,6 +42,9 @@ class RescatterLane : public ShuffleLane {
 
   /// `pools.scan` holds a chunk while it is moved; its floor is raised to what that takes.
   RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools);
+
+  /// What loading a chunk takes of `pools.scan`.
+  static int64_t LoadBytes(const ShuffleStore& store, const StoredChunk& chunk);
 
   Result<bool> Step() override;
   int64_t NextStepBytes() const override { return pool_->ledger()->floor_bytes(); }

@@ -55,7 +55,8 @@ ScanStreamOptions ScanOptions(const ExecuteOptions& options, int64_t limit) {
   return scan;
 }
 
-ShuffleStreamOptions ShuffleOptionsOf(const ExecuteOptions& options, const PlanNode& node) {
+ShuffleStreamOptions ShuffleOptionsOf(const ExecuteOptions& options, const FoldedPlan& folded) {
+  const PlanNode& node = *folded.shuffle;
   const bool fixed = node.seed_kind == SeedKind::kFixed;
   ShuffleStreamOptions shuffle;
   shuffle.seed = fixed ? node.seed : options.seed;
@@ -65,6 +66,7 @@ ShuffleStreamOptions ShuffleOptionsOf(const ExecuteOptions& options, const PlanN
   shuffle.prefetch_batches = options.prefetch_batches;
   shuffle.has_resume = options.has_resume;
   shuffle.resume = options.resume;
+  shuffle.source_name = folded.source_name;
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
   return shuffle;
 }
@@ -125,7 +127,7 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
-  const ShuffleStreamOptions shuffle = ShuffleOptionsOf(options, *folded.shuffle);
+  const ShuffleStreamOptions shuffle = ShuffleOptionsOf(options, folded);
   const int64_t memory = engine_->options().memory_limit_bytes;
   std::lock_guard lock(ahead_->mutex);
   ARROW_ASSIGN_OR_RAISE(const auto scatter, TakeScatter(folded, shuffle));

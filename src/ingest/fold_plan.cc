@@ -46,6 +46,7 @@ class Folder {
     switch (node.kind) {
       case PlanNode::Kind::kSource:
         folded_.source = node.source;
+        folded_.source_name = node.source_name;
         for (const auto& field : node.schema->fields()) folded_.columns.emplace_back(field->name(), ColumnExpression(field->name()));
         return Status::OK();
       case PlanNode::Kind::kFilter:

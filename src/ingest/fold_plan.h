@@ -12,6 +12,7 @@ namespace millstream {
 
 struct FoldedPlan {
   std::shared_ptr<const ScanSource> source;  // cut to the rows that a limit below leaves, and to the tasks that may hold rows
+  std::string source_name;                   // as the plan calls it
   ExpressionPtr filter;                      // over the source's columns; may be null
   NamedExpressions columns;
   const PlanNode* shuffle = nullptr;         // of the plan given; may be null

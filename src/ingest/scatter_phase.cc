@@ -54,6 +54,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.first_pass_partitions(), phase->inputs_.lowest_key);
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
   options.always_spill = engine.options().always_spill || plan.two_passes();
+  options.short_runs = plan.two_passes();
   if (options.always_spill || plan.may_spill) {
     ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());

@@ -101,12 +101,16 @@ std::vector<std::string> RenderBatch(const arrow::RecordBatch& batch) {
 Result<PlanRun> RunPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, ExecuteOptions options) {
   if (HostileSwitches::FromEnvironment().one_row) options.batch_rows = 1;
   ARROW_ASSIGN_OR_RAISE(auto stream, Execute(engine, plan, options));
+  return DrainStream(*stream);
+}
+
+Result<PlanRun> DrainStream(BatchStream& stream) {
   PlanRun run;
   for (;;) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, stream->Next(nullptr));
+    ARROW_ASSIGN_OR_RAISE(auto batch, stream.Next(nullptr));
     if (batch.data == nullptr) return run;
     ARROW_RETURN_NOT_OK(batch.data->ValidateFull());
-    if (!batch.data->schema()->Equals(*stream->schema(), /*check_metadata=*/true)) return Status::TypeError("a batch has another schema than its stream");
+    if (!batch.data->schema()->Equals(*stream.schema(), /*check_metadata=*/true)) return Status::TypeError("a batch has another schema than its stream");
     const auto rows = RenderBatch(*batch.data);
     run.rows.insert(run.rows.end(), rows.begin(), rows.end());
     run.batch_rows.push_back(batch.data->num_rows());

@@ -75,6 +75,9 @@ struct PlanRun {
 /// Runs a plan to its end. Every batch is validated in full and must have the stream's schema. Under one_row, batches have one row.
 Result<PlanRun> RunPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, ExecuteOptions options);
 
+/// The rest of a stream that is open.
+Result<PlanRun> DrainStream(BatchStream& stream);
+
 /// Each row of a batch as text, by the plain renderer of column_oracle.h.
 std::vector<std::string> RenderBatch(const arrow::RecordBatch& batch);
 

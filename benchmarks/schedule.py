@@ -1,0 +1,55 @@
+"""What is measured, by whom, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+OURS = "millstream"
+LIMITS = "limits"
+PEERS = ("ray", "petastorm", "duckdb", "polars", "daft", "pyarrow")
+
+
+class Cell(NamedTuple):
+    round: int
+    workload: str
+    peer: str
+
+
+class Comparison(NamedTuple):
+    peers: tuple[str, ...] = ()  # beside Millstream
+    limits: bool = False  # whether the machine's bare limits are measured just before Millstream
+    rounds_max: int | None = None
+    scale: int = 1  # data A so many times over
+
+
+WORKLOADS = {
+    "read": Comparison(PEERS, limits=True),
+    "shuffle": Comparison(PEERS, limits=True),
+    "shuffle_warm": Comparison(limits=True),
+    "epochs": Comparison(("ray",)),
+    "epochs_materialized": Comparison(("ray",)),
+    "shuffle_limited": Comparison(("ray", "duckdb")),
+    "shuffle_spilled": Comparison(rounds_max=2, scale=5),
+    "overlap": Comparison(),
+    "first_rows": Comparison(PEERS),
+}
+
+
+def cells(workloads: Sequence[str], peers: Sequence[str], first_round: int, rounds: int) -> Iterator[Cell]:
+    """Round by round; within a workload the peers follow each other, another one first in each round."""
+    for number in range(rounds):
+        for workload in workloads:
+            comparison = WORKLOADS[workload]
+            if comparison.rounds_max is None or number < comparison.rounds_max:
+                for peer in in_turn(comparison, peers, number):
+                    yield Cell(first_round + number, workload, peer)
+
+
+def in_turn(comparison: Comparison, peers: Sequence[str], number: int) -> Iterator[str]:
+    chosen = [OURS, *(peer for peer in peers if peer in comparison.peers)]
+    first = number % len(chosen)
+    for peer in chosen[first:] + chosen[:first]:
+        if peer == OURS and comparison.limits:
+            yield LIMITS
+        yield peer

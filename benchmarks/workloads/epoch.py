@@ -1,0 +1,71 @@
+"""The clock over one epoch, and the proof that each row came once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from workloads import process_tree
+from workloads.peer import Batch
+
+
+class Tally:
+    """Counts what came: rows, a checksum that is free of order, and how mixed the first batch is.
+
+    In numpy: torch would wake its OpenMP threads, whose spinning takes the CPUs from the library under test.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.sum = 0
+        self.first_keys: Any = None
+
+    def add(self, batch: Batch) -> None:
+        key = batch["key"].numpy()
+        if self.first_keys is None:
+            self.first_keys = key.copy()
+        self.rows += len(key)
+        self.sum += int(key.dot(key + batch["embeddings_name16"].numpy()))
+
+    def row_groups_in_first_batch(self, rows_per_row_group: int) -> int:
+        if self.first_keys is None:
+            return 0
+        return len(set((self.first_keys // rows_per_row_group).tolist()))
+
+
+class Epoch(NamedTuple):
+    figures: dict[str, Any]  # for the results
+    arrivals: list[float]  # of each batch, on time.perf_counter's clock
+    steps_seconds: float  # that the consumer spent on its steps
+
+
+def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, step_seconds: float = 0.0) -> Epoch:
+    """Times one epoch from the call that asks for it to its end, with a sleep for each batch as a device's step."""
+    tally, arrivals, stepped = Tally(), [], 0.0
+    started, cpu_started = time.perf_counter(), process_tree.cpu_seconds(os.getpid())
+    for batch in batches():
+        arrivals.append(time.perf_counter())
+        tally.add(batch)
+        if step_seconds:
+            stepped += sleep_for(step_seconds)
+    ended = time.perf_counter()
+    figures = {
+        "seconds": ended - started,
+        "first_batch_seconds": (arrivals[0] if arrivals else ended) - started,
+        "cpu_seconds": process_tree.cpu_seconds(os.getpid()) - cpu_started,
+        "rows": tally.rows,
+        "batches": len(arrivals),
+        "checksum": tally.sum % 2**63,
+        "row_groups_in_first_batch": tally.row_groups_in_first_batch(job.rows_per_row_group),
+    }
+    return Epoch(figures, arrivals, stepped)
+
+
+def sleep_for(seconds: float) -> float:
+    """Returns how long it really slept."""
+    started = time.perf_counter()
+    time.sleep(seconds)
+    return time.perf_counter() - started
