@@ -33,8 +33,7 @@ class ShuffleStream : public BatchStream {
   const std::shared_ptr<GatherPhase> gather_;
   const ShuffleStreamOptions options_;
   std::optional<GatherPhase::ReadySlab> slab_;
-  size_t next_position_ = 0;
-  int64_t row_ = 0;
+  size_t next_batch_ = 0;
   bool closed_ = false;
 };
 
@@ -51,8 +50,7 @@ Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
   if (stop) return MakeError(ErrorKind::kCancelled, "interrupted");
   slab_ = gather_->Take();
-  next_position_ = 0;
-  row_ = 0;
+  next_batch_ = 0;
   return Status::OK();
 }
 
@@ -68,19 +66,17 @@ Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted
     Close();
     return StreamBatch{};
   }
-  const auto rows_here = slab_->batch;
-  const int64_t rows = std::min(options_.batch_rows, rows_here->num_rows() - row_);
+  const auto data = slab_->batches[next_batch_];
+  const int64_t rows = data->num_rows();
   if (rows < options_.batch_rows && options_.drop_last) {
     Close();
     return StreamBatch{};
   }
-  const OrderPosition position = slab_->slab->positions()[next_position_++].second;
-  StreamBatch batch{rows == rows_here->num_rows() ? rows_here : rows_here->Slice(row_, rows), {position.key, position.ties}};
-  row_ += rows;
-  if (row_ == rows_here->num_rows()) EndSlab();
+  const OrderPosition position = slab_->slab->positions()[next_batch_].second;
+  if (++next_batch_ == slab_->batches.size()) EndSlab();
   gather_->statistics().rows += rows;
   gather_->statistics().bytes += rows * scatter_->inputs().plan.row_bytes;
-  return batch;
+  return StreamBatch{data, {position.key, position.ties}};
 }
 
 void ShuffleStream::Close() {
