@@ -59,7 +59,7 @@ class Sizer {
     ShufflePlan plan = base_;
     plan.lanes = lanes;
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
@@ -81,7 +81,8 @@ class Sizer {
 
   /// What a lane evicts of a partition at a time; columns of varying width are joined for it.
   static int64_t FrameBytes(const ShufflePlan& plan, int64_t limit) {
-    return std::max<int64_t>(plan.resident_bytes(limit), 0) / plan.lanes / plan.first_pass_partitions();
+    const int64_t lane_bytes = std::min(std::max<int64_t>(plan.resident_bytes(limit), 0) / plan.lanes, 2 * plan.bytes());
+    return lane_bytes / plan.first_pass_partitions();
   }
 
   void SizeSlabs(int64_t limit, bool ahead, ShufflePlan* plan) const {
