@@ -44,11 +44,6 @@ void Slab::SetPosition(int64_t row, OrderPosition position) {
   positions_.emplace_back(row, position);
 }
 
-const std::vector<std::pair<int64_t, OrderPosition>>& Slab::positions() {
-  std::sort(positions_.begin(), positions_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return positions_;
-}
-
 Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishFlat(int column) {
   const auto& type = schema_->field(column)->type();
   if (valids_[column] == nullptr) return arrow::ArrayData::Make(type, rows_, {nullptr, flats_[column]}, 0);
@@ -102,6 +97,7 @@ Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Slab::Finish() {
     batches.push_back(arrow::RecordBatch::Make(schema_, std::min(batch_rows_, rows_ - row), std::move(columns)));
   }
   finished_.clear();
+  std::sort(positions_.begin(), positions_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return batches;
 }
 

@@ -48,8 +48,8 @@ class Slab {
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Finish();
   /// The batches are the user's from now on.
   void HandOver() { pool_->EndCharge(); }
-  /// Positions after the rows asked for by SetPosition, in row order.
-  const std::vector<std::pair<int64_t, OrderPosition>>& positions();
+  /// Positions after the rows asked for by SetPosition, in row order; after Finish.
+  const std::vector<std::pair<int64_t, OrderPosition>>& positions() const { return positions_; }
 
  private:
   struct ArrayPart {
