@@ -94,6 +94,7 @@ def test_a_full_disk_while_spilling_is_enospc_and_another_directory_lets_the_sam
     assert_nothing_left(tmp_path / "large")
 
 
+@pytest.mark.tame
 def test_a_disk_that_others_fill_meanwhile_is_enospc_too(data, small_disk):
     ms.init(num_cpus=2, memory_limit=MEMORY_LIMIT, spill_directory=small_disk)
     rows = ms.read_parquet(data).limit(ROWS // 2).random_shuffle(seed=ms.RandomSeedConfig(5))
@@ -136,6 +137,7 @@ def assert_refused(data, directory, error, message):
     assert_nothing_left()
 
 
+@pytest.mark.tame
 def test_a_spill_directory_that_cannot_be_made_is_refused_before_a_row_is_read(data, tmp_path):
     (tmp_path / "file").write_text("x")
     assert_refused(data, tmp_path / "file" / "spill", FileNotFoundError, rf"{tmp_path}/file/spill'.*Not a directory")
@@ -144,12 +146,14 @@ def test_a_spill_directory_that_cannot_be_made_is_refused_before_a_row_is_read(d
     assert files_under(tmp_path) == [str(tmp_path / "file")]
 
 
+@pytest.mark.tame
 def test_a_spill_directory_in_memory_is_refused(data):
     if not os.access("/dev/shm", os.W_OK):
         pytest.skip("there is no /dev/shm here")
     assert_refused(data, "/dev/shm", ValueError, "'/dev/shm' is on a file system in memory")
 
 
+@pytest.mark.tame
 def test_a_disk_mounted_read_only_is_a_permission_error(data, small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     for directory in (small_disk, small_disk / "spill"):

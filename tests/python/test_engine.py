@@ -9,16 +9,19 @@ from millstream.process_engine import PROCESS_ENGINE
 
 @pytest.fixture(autouse=True)
 def _fresh_engine():
+    ms.shutdown()
     yield
     ms.shutdown()
 
 
+@pytest.mark.tame
 def test_init_sets_what_the_engine_has(tmp_path):
     ms.init(num_cpus=1, memory_limit="100MB", spill_directory=tmp_path)
     engine = PROCESS_ENGINE.get()
     assert (engine.num_cpus, engine.memory_limit, engine.spill_directory) == (1, 100_000_000, str(tmp_path))
 
 
+@pytest.mark.tame
 def test_the_environment_sets_what_init_does_not(monkeypatch, tmp_path):
     monkeypatch.setenv("MILLSTREAM_NUM_CPUS", "1")
     monkeypatch.setenv("MILLSTREAM_MEMORY_LIMIT", "64MiB")

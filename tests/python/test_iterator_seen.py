@@ -33,6 +33,7 @@ def test_stats_before_the_first_pass_say_so(files):
     assert "no pass has been begun" in ms.read_parquet(str(files)).iterator().stats()
 
 
+@pytest.mark.tame
 def test_stats_have_a_line_a_stage_and_a_verdict(files):
     iterator = ms.read_parquet(str(files)).random_shuffle(seed=1).iterator()
     list(iterator.iter_batches(batch_size=100))
