@@ -148,7 +148,8 @@ class Passes:
         prefetch_batches: int,
         preserve_order: bool,
         resume: dict[str, int] | None = None,
-        next_pass_expected: bool = False,  # then rows are kept decoded, and the next epoch is prepared while this one is consumed
+        keep_rows: bool = False,  # decoded in memory, for a next pass
+        next_pass_expected: bool = False,  # then it is prepared while this one is consumed
     ) -> Stream: ...
     def close(self) -> None: ...
 

@@ -196,11 +196,11 @@ class PyPasses {
   ~PyPasses() { Close(); }
 
   std::unique_ptr<PyStream> Open(uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order,
-                                 const nb::object& resume, bool next_pass_expected) {
+                                 const nb::object& resume, bool keep_rows, bool next_pass_expected) {
     if (passes_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
     return OpenStream(engine_, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume, [&](const ExecuteOptions& options) {
       std::lock_guard lock(mutex_);
-      return passes_->Open(options, next_pass_expected);
+      return passes_->Open(options, next_pass_expected ? NextPass::kExpected : keep_rows ? NextPass::kPossible : NextPass::kNone);
     });
   }
 
@@ -254,7 +254,7 @@ void RegisterStream(nb::module_& module) {
   nb::class_<PyPasses>(module, "Passes")
       .def(nb::init<const std::shared_ptr<Engine>&, const std::shared_ptr<PlanNode>&>(), nb::arg("engine"), nb::arg("plan"))
       .def("open", &PyPasses::Open, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"),
-           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("next_pass_expected") = false)
+           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("keep_rows") = false, nb::arg("next_pass_expected") = false)
       .def("close", &PyPasses::Close);
 }
 

@@ -136,12 +136,17 @@ void ScatterPhase::LaneFinished() {
   for (const auto& call : done) call();
 }
 
-void ScatterPhase::EndStream() {
+void ScatterPhase::KeepRows(bool also_if_left) {
+  kept_ = true;
+  kept_if_left_ = also_if_left;
+}
+
+void ScatterPhase::EndStream(bool at_end) {
   core_.Stop();
   {
     std::lock_guard lock(mutex_);
     stream_ended_ = true;
-    if (!kept_ || !HoldsAllRows()) return ReleaseLocked();
+    if (!kept_ || !HoldsAllRows() || !(at_end || kept_if_left_)) return ReleaseLocked();
   }
   for (const auto& pools : pools_) {
     for (const auto& pool : {pools.scan, pools.scatter, pools.spill}) pool->ledger()->TrySetFloor(0);

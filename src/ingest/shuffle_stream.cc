@@ -36,6 +36,7 @@ class ShuffleStream : public BatchStream {
   size_t next_position_ = 0;
   int64_t row_ = 0;
   bool closed_ = false;
+  bool at_end_ = false;
 };
 
 Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
@@ -65,12 +66,14 @@ Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted
   if (closed_) return StreamBatch{};
   if (!slab_.has_value()) ARROW_RETURN_NOT_OK(TakeSlab(interrupted));
   if (!slab_.has_value()) {
+    at_end_ = true;
     Close();
     return StreamBatch{};
   }
   const auto rows_here = slab_->batch;
   const int64_t rows = std::min(options_.batch_rows, rows_here->num_rows() - row_);
   if (rows < options_.batch_rows && options_.drop_last) {
+    at_end_ = true;
     Close();
     return StreamBatch{};
   }
@@ -91,7 +94,7 @@ void ShuffleStream::Close() {
   gather_->UpdateStatistics();
   scatter_->UpdateStatistics();
   gather_->Release();
-  scatter_->EndStream();
+  scatter_->EndStream(at_end_);
 }
 
 }  // namespace
