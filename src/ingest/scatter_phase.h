@@ -74,6 +74,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   void LaneFinished();
   void ReleaseLocked();
   std::unique_ptr<ShuffleLane> MakeLane(uint32_t lane);
+  /// Prepares to take rows from the earlier epoch, if it holds them and memory has room; the number of lanes to do so, else 0.
+  int BeginFromEarlier();
   Status Submit(std::unique_ptr<ShuffleLane> lane, Priority priority);
 
   Inputs inputs_;
