@@ -76,7 +76,11 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+        import sys
+
+        from millstream.missing_names import no_function
+
+        raise no_function(sys.modules[__name__], name)
     value = getattr(importlib.import_module(f"millstream.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

@@ -11,7 +11,10 @@ class Engine:
         num_cpus: int = 0,  # 0: the least of affinity and cgroup quota
         memory_limit: int = 0,  # bytes; 0: half of what the cgroup or machine allows
         spill_directory: str = "",  # empty: $TMPDIR or /tmp
-        always_spill: bool = False,  # for tests
+        # For tests, the rare paths:
+        always_spill: bool = False,
+        always_two_passes: bool = False,
+        shuffle_lanes: int = 0,  # a seed for the order of steps; 0: in turn
     ) -> None: ...
     @property
     def num_cpus(self) -> int: ...

@@ -1,5 +1,6 @@
 """Checks of arguments that many functions share."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,33 @@ def check_count(value: Any, name: str, *, least: int = 0) -> int:
     if count < least:
         raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """`value` as a bool. TypeError for what is neither true nor false, such as the text "no"."""
+    if isinstance(value, str | bytes) or value not in (True, False):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def check_text(value: Any, name: str) -> str:
+    """`value` as it is. TypeError where it is not a text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text, not {type(value).__name__}")
+    return value
+
+
+def check_local_path(path: Any, name: str) -> str:
+    """`path` as text. TypeError for another type, ValueError for none, NotImplementedError for a URL."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
+        raise TypeError(f"{name} must be a text or os.PathLike, not {type(path).__name__}")
+    if not text:
+        raise ValueError(f"{name} is empty")
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme.isidentifier():
+        remedy = f"write {rest!r}" if scheme in ("file", "local") else "give one on a disk of this machine"
+        raise NotImplementedError(f"{text!r}: paths are local files in this version; {remedy}")
+    return text
 
 
 def refuse_placement(function: str, arguments: Mapping[str, Any]) -> None:

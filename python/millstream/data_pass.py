@@ -71,6 +71,8 @@ class DataPass(Iterator[Any]):
         self._check_process()
         if self._open is None:
             self._open = self._begin()
+            # Not before it is kept here, for whoever can read the stages keeps the stream open.
+            self._open.record.read_stages = self._open.stream.stages
         return self._open.record
 
     def __next__(self) -> Any:

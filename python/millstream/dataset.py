@@ -112,6 +112,8 @@ class Dataset:
             raise ValueError(
                 "filter takes expr=..., for instance filter(expr=\"delay > 15\") or filter(expr=col('delay') > 15)"
             )
+        if isinstance(fn, str | Expr):
+            raise TypeError("filter takes an expression by its name: filter(expr=...)")
         if fn is not None:
             raise _no_functions("filter", fn)
         if isinstance(expr, str):
@@ -321,6 +323,16 @@ class Dataset:
 
     def __iter__(self) -> NoReturn:
         raise TypeError("a data set is not iterable: use iter_rows() for rows or iter_batches() for batches")
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise TypeError("a data set cannot be indexed: use select_columns() for columns, take() or limit() for rows")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from millstream.missing_names import no_attribute
+
+            raise no_attribute(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._plan.serialize(), self._context, self._name)

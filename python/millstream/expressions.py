@@ -298,7 +298,7 @@ class LiteralExpr(Expr):
     value: Any
 
     def to_core(self) -> _core.Expression:
-        return _core.literal(self.value)
+        return _core.literal(_plain_literal(self.value))
 
     def __repr__(self) -> str:
         return f"lit({self.value!r})"
@@ -345,15 +345,43 @@ def col(name: str) -> ColumnExpr:
 
 
 def lit(value: Any) -> LiteralExpr:
-    """A constant: None, bool, int, float, str, bytes, or an Arrow array of one value."""
+    """A constant: None, bool, int, float, str, bytes, a date, time, timedelta or Decimal, a numpy scalar, or an Arrow
+    array of one value.
+    """
     if isinstance(value, Expr):
         raise TypeError(f"lit takes a plain value; {value!r} is an expression already")
-    return LiteralExpr(value)
+    return as_literal(value)
 
 
 def as_expression(value: Any) -> Expr:
     """`value` where it is an expression, else a literal."""
-    return value if isinstance(value, Expr) else LiteralExpr(value)
+    return value if isinstance(value, Expr) else as_literal(value)
+
+
+def as_literal(value: Any) -> LiteralExpr:
+    """TypeError for what cannot be a literal, here where it is written and not where it is first used."""
+    _plain_literal(value)
+    return LiteralExpr(value)
+
+
+def _plain_literal(value: Any) -> Any:
+    """What the engine takes for `value`."""
+    if value is None or isinstance(value, bool | int | float | str | bytes) or hasattr(value, "__arrow_c_array__"):
+        return value
+    import datetime
+    import decimal
+
+    if isinstance(value, datetime.date | datetime.time | datetime.timedelta | decimal.Decimal):
+        import pyarrow
+
+        return pyarrow.array([value])
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy
+        return _plain_literal(value.item())
+    hint = "; is_in() takes a list" if isinstance(value, list | tuple | set) else ""
+    raise TypeError(
+        "a literal must be None, bool, int, float, str, bytes, a date, time, timedelta or Decimal, or an Arrow array "
+        f"of one value, not {type(value).__name__}{hint}"
+    )
 
 
 def _binary(op: str, left: Any, right: Any) -> Expr:

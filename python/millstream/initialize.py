@@ -2,6 +2,7 @@
 
 import os
 
+from millstream.arguments import check_local_path
 from millstream.byte_size import parse_byte_size
 from millstream.process_engine import PROCESS_ENGINE, EngineSettings
 
@@ -43,7 +44,7 @@ def init(
         EngineSettings(
             num_cpus=None if num_cpus is None else _checked_cpus(num_cpus),
             memory_limit=None if memory_limit is None else parse_byte_size(memory_limit, "memory_limit"),
-            spill_directory=None if spill_directory is None else os.fspath(spill_directory),
+            spill_directory=None if spill_directory is None else check_local_path(spill_directory, "spill_directory"),
         )
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from millstream import _core
+from millstream.arguments import check_count, check_flag
 from millstream.batch_format import batch_formatter
 from millstream.data_pass import DataPass, OpenPass, PassOptions, RowPass, Transfer
 from millstream.pass_record import PassRecord
@@ -187,6 +188,16 @@ class DataIterator:
     def __repr__(self) -> str:
         return f"DataIterator({self._dataset!r})"
 
+    def __iter__(self) -> NoReturn:
+        raise TypeError("a DataIterator is not iterable itself: loop over its iter_batches() or iter_rows()")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from millstream.missing_names import no_attribute
+
+            raise no_attribute(self, name)
+
     # State
 
     def state_dict(self) -> dict[str, Any]:
@@ -256,15 +267,16 @@ class DataIterator:
     ) -> PassOptions:
         if batch_size is None and local_shuffle_buffer_size is not None:
             raise ValueError("local_shuffle_buffer_size needs a batch_size; batch_size=None takes whole blocks")
-        size = self._block_rows() if batch_size is None else _count(batch_size, "batch_size", 1)
+        size = self._block_rows() if batch_size is None else check_count(batch_size, "batch_size", least=1)
         buffer = (
             None
             if local_shuffle_buffer_size is None
-            else _count(local_shuffle_buffer_size, "local_shuffle_buffer_size", 1)
+            else check_count(local_shuffle_buffer_size, "local_shuffle_buffer_size", least=1)
         )
-        return PassOptions(
-            size, bool(drop_last), _count(prefetch_batches, "prefetch_batches", 0), buffer, local_shuffle_seed
-        )
+        if local_shuffle_seed is not None and not hasattr(local_shuffle_seed, "__index__"):
+            raise TypeError(f"local_shuffle_seed must be a whole number, not {type(local_shuffle_seed).__name__}")
+        prefetch = check_count(prefetch_batches, "prefetch_batches")
+        return PassOptions(size, check_flag(drop_last, "drop_last"), prefetch, buffer, local_shuffle_seed)
 
     def _block_rows(self) -> int:
         plan = self._dataset._plan
@@ -278,11 +290,17 @@ class DataIterator:
         if position is not None and position.skip > 0 and not by_row:
             start = self._past_skipped_rows(engine, epoch, position)
         stream = self._open_stream(engine, epoch, start, options)
-        record = PassRecord(epoch, position, obstacle=self._obstacle(options), read_stages=stream.stages)
-        self._warn_of_repeated_order(epoch)
-        self._record, self._loaded = record, False
+        try:
+            self._warn_of_repeated_order(epoch)
+            opened = OpenPass(
+                stream, PassRecord(epoch, position, obstacle=self._obstacle(options)), self._progress(stream, epoch)
+            )
+        except BaseException:  # Ctrl-C too may come here
+            stream.close()
+            raise
+        self._record, self._loaded = opened.record, False
         self._passes_begun += 1
-        return OpenPass(stream, record, self._progress(stream, epoch))
+        return opened
 
     def _next_place(self) -> tuple[int, Position | None]:
         record = self._record
@@ -397,12 +415,3 @@ def _rows_of(batch: _core.Batch) -> list[dict[str, Any]]:
         return [{} for _ in range(batch.num_rows)]
     columns = [batch.pylist(index) for index in range(batch.num_columns)]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _count(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    count = int(value)
-    if count < least:
-        raise ValueError(f"{name} must be at least {least}, got {count}")
-    return count

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from millstream import _core
-from millstream.arguments import check_count, refuse, refuse_placement
+from millstream.arguments import check_count, check_local_path, check_text, refuse, refuse_placement
 from millstream.save_mode import SaveMode
 
 _REMEDIES = {
@@ -37,7 +37,7 @@ def write_parquet(
     max_rows_per_file: int | None = None,
     min_bytes_per_file: int | None = None,
     num_rows_per_file: int | None = None,
-    compression: str = "snappy",
+    compression: str | None = "snappy",
     row_group_size: int | None = None,
     **ray_remote_args: Any,
 ) -> None:
@@ -51,7 +51,7 @@ def write_parquet(
             "error" raises then.
         min_rows_per_file: Rows of a file, at least, where there are as many.
         max_rows_per_file: Rows of a file, at most.
-        compression: A codec's name, such as "snappy", "zstd" or "none".
+        compression: A codec's name, such as "snappy" or "zstd"; "none" or None stores the rows as they are.
         row_group_size: Rows of a row group, at most.
 
     The other arguments are ray.data's; NotImplementedError says which are not supported.
@@ -70,7 +70,7 @@ def write_parquet(
         },
         _REMEDIES,
     )
-    directory = os.fspath(path)
+    directory = check_local_path(path, "path")
     if not try_create_dir and not os.path.isdir(directory):
         raise FileNotFoundError(f"no directory {directory!r}; make it, or leave try_create_dir out")
     rows_min, rows_max = _rows_per_file(min_rows_per_file, max_rows_per_file, num_rows_per_file)
@@ -80,12 +80,20 @@ def write_parquet(
         directory,
         seed=plan.shuffle_seed() or 0,
         epoch=0,
-        compression=compression,
+        compression="none" if compression is None else check_text(compression, "compression"),
         row_group_rows=0 if row_group_size is None else check_count(row_group_size, "row_group_size", least=1),
         file_rows_min=rows_min,
         file_rows_max=rows_max,
-        mode=SaveMode(mode).value,
+        mode=_save_mode(mode).value,
     )
+
+
+def _save_mode(mode: Any) -> SaveMode:
+    try:
+        return SaveMode(mode)
+    except ValueError:
+        known = ", ".join(repr(known.value) for known in SaveMode)
+        raise ValueError(f"mode must be one of {known}, got {mode!r}") from None
 
 
 def _rows_per_file(least: int | None, most: int | None, number: int | None) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """The columns that `select_columns`, `drop_columns`, `rename_columns` and `with_columns` ask for."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from millstream import _core
@@ -16,16 +15,15 @@ def selected(plan: _core.Plan, cols: str | list[str]) -> _core.Plan:
 def dropped(plan: _core.Plan, cols: str | list[str]) -> _core.Plan:
     """The plan without the columns named."""
     gone = _checked_names("drop_columns", cols)
-    names = plan.schema().names
-    for name in gone:
-        _check_known(name, names)
-    return selected(plan, [name for name in names if name not in gone]) if gone else plan
+    _check_known(plan, gone)
+    return selected(plan, [name for name in plan.schema().names if name not in gone]) if gone else plan
 
 
 def renamed(plan: _core.Plan, names: Mapping[str, str] | list[str]) -> _core.Plan:
     """The plan with columns under other names."""
     current = plan.schema().names
     new_names = _new_names(current, names)
+    _check_known(plan, list(new_names))
     return plan.project([(new_names.get(name, name), _core.column(name)) for name in current])
 
 
@@ -46,8 +44,7 @@ def replaced(plan: _core.Plan, columns: Mapping[str, Expr]) -> _core.Plan:
 def _new_names(current: list[str], names: Any) -> dict[str, str]:
     if isinstance(names, Mapping):
         new_names = dict(names)
-        for name in new_names:
-            _check_known(name, current)
+        _checked_names("rename_columns", list(new_names))
     elif isinstance(names, list | tuple):
         if len(names) != len(current):
             raise ValueError(f"rename_columns got {len(names)} names for {len(current)} columns: {current}")
@@ -74,11 +71,6 @@ def _checked_names(function: str, names: Any) -> list[str]:
     return list(names)
 
 
-def _check_known(name: Any, names: list[str]) -> None:
-    if name in names:
-        return
-    near = get_close_matches(str(name), names)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise KeyError(
-        f"no column {name!r}{hint} The columns are {', '.join(names[:20])}" + ("…" if len(names) > 20 else "")
-    )
+def _check_known(plan: _core.Plan, names: list[str]) -> None:
+    """KeyError for a name that is no column, with the near ones."""
+    plan.project([(name, _core.column(name)) for name in names])

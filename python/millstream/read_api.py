@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
-from millstream.arguments import check_count, refuse, refuse_placement
+from millstream.arguments import check_count, check_local_path, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.expressions import Expr
 from millstream.materialized_dataset import MaterializedDataset
@@ -93,9 +93,12 @@ def read_parquet(
         raise NotImplementedError("read_parquet(file_extensions=...) is not supported by this version; use a glob")
     blocks = _blocks(parallelism, override_num_blocks)
     names = None if columns is None else _column_names(columns)
-    plan = _core.Plan.read_parquet(
-        PROCESS_ENGINE.get(), _path_list(paths), columns=None if filter is not None else names, blocks=blocks
-    )
+    files = _path_list(paths)
+    engine = PROCESS_ENGINE.get()
+    try:
+        plan = _core.Plan.read_parquet(engine, files, columns=None if filter is not None else names, blocks=blocks)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; {_path_remedy(files)}") from None
     dataset = Dataset(plan)
     if filter is None:
         return dataset
@@ -109,6 +112,8 @@ def range(
     """One column "id" of the whole numbers from 0 to n - 1."""
     refuse_placement("range", {"concurrency": concurrency})
     rows = check_count(n, "n")
+    if rows >= 1 << 48:
+        raise ValueError(f"n must be below 2**48, got {rows}")
     blocks = _blocks(parallelism, override_num_blocks) or max(1, -(-rows // _RANGE_BLOCK_ROWS))
     return Dataset(_core.Plan.range(rows, blocks))
 
@@ -120,7 +125,8 @@ def from_arrow(tables: Any, *, override_num_blocks: int | None = None) -> Materi
     memory is shared, not copied.
     """
     if isinstance(tables, list | tuple):
-        tables = _joined(tables)
+        tables = _joined([_checked_table(table) for table in tables])
+    _checked_table(tables)
     return MaterializedDataset(_core.Plan.from_arrow(tables, blocks=_blocks(-1, override_num_blocks)))
 
 
@@ -131,9 +137,13 @@ def from_pandas(
 
     The index is left out; frame.reset_index() makes it a column.
     """
+    import pandas
     import pyarrow
 
     frames = dfs if isinstance(dfs, list) else [dfs]
+    for frame in frames:
+        if not isinstance(frame, pandas.DataFrame):
+            raise TypeError(f"from_pandas takes a DataFrame or a list of them, not {type(frame).__name__}")
     tables = [pyarrow.Table.from_pandas(frame, preserve_index=False) for frame in frames]
     return from_arrow(tables, override_num_blocks=override_num_blocks)
 
@@ -147,26 +157,61 @@ def from_items(
     """
     import pyarrow
 
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise TypeError(
+            f"from_items takes a list of rows, not {type(items).__name__}; a dict of columns is a table: "
+            "from_arrow(pyarrow.table(columns))"
+        )
     rows = [item if isinstance(item, dict) else {"item": item} for item in items]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pyarrow.table({name: pyarrow.array([row.get(name) for row in rows]) for name in names})
+    table = pyarrow.table({name: _column_of_items(name, [row.get(name) for row in rows]) for name in names})
     return MaterializedDataset(_core.Plan.from_arrow(table, blocks=_blocks(parallelism, override_num_blocks)))
 
 
 def from_numpy(ndarrays: numpy.ndarray[Any, Any] | list[numpy.ndarray[Any, Any]]) -> MaterializedDataset:
     """One row an entry along the first axis, in the column "data"; further axes become fixed-shape tensors."""
+    import numpy
     import pyarrow
 
     arrays = ndarrays if isinstance(ndarrays, list) else [ndarrays]
+    for array in arrays:
+        if not isinstance(array, numpy.ndarray) or array.ndim == 0:
+            raise TypeError(
+                "from_numpy takes an array with an axis of rows, or a list of them, not "
+                + (type(array).__name__ if not isinstance(array, numpy.ndarray) else "a scalar")
+            )
     return from_arrow([pyarrow.table({"data": _arrow_column(array)}) for array in arrays])
 
 
 def _arrow_column(array: Any) -> Any:
     import pyarrow
 
-    if array.ndim == 1:
-        return pyarrow.array(array)
-    return pyarrow.FixedShapeTensorArray.from_numpy_ndarray(array)
+    try:
+        if array.ndim == 1:
+            return pyarrow.array(array)
+        return pyarrow.FixedShapeTensorArray.from_numpy_ndarray(array)
+    except NotImplementedError as error:
+        raise TypeError(f"numpy's dtype {array.dtype} has no Arrow type ({error}); convert the array before") from error
+
+
+def _column_of_items(name: Any, values: list[Any]) -> Any:
+    import pyarrow
+
+    if not isinstance(name, str):
+        raise TypeError(f"the keys of an item are names of columns; {name!r} is not a text")
+    try:
+        return pyarrow.array(values)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"column {name!r}: {error}; the values of a column must be of one type") from None
+
+
+def _checked_table(table: Any) -> Any:
+    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
+        return table
+    raise TypeError(
+        "from_arrow takes an Arrow table or record batch, or a list of them (objects with __arrow_c_stream__ or "
+        f"__arrow_c_array__), not {type(table).__name__}"
+    )
 
 
 def _joined(tables: Sequence[Any]) -> Any:
@@ -185,17 +230,22 @@ def _path_list(paths: Any) -> list[str]:
         raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
     if not given:
         raise ValueError("paths is empty: name at least one file, directory or glob")
-    for path in given:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"a path must be a text or os.PathLike, not {type(path).__name__}")
-    return [os.fspath(path) for path in given]
+    return [check_local_path(path, "a path") for path in given]
+
+
+def _path_remedy(paths: Sequence[str]) -> str:
+    if any(path.startswith("~") for path in paths):
+        return "~ is not expanded in paths: use os.path.expanduser()"
+    if not all(os.path.isabs(path) for path in paths):
+        return f"check the path; relative paths begin at {os.getcwd()}"
+    return "check the path"
 
 
 def _column_names(columns: Any) -> list[str]:
-    names = [columns] if isinstance(columns, str) else list(columns)
-    if any(not isinstance(name, str) for name in names):
-        raise TypeError("columns must be a list of names")
-    return names
+    names = [columns] if isinstance(columns, str) else columns
+    if not isinstance(names, Sequence) or any(not isinstance(name, str) for name in names):
+        raise TypeError(f"columns must be a list of names, not {columns!r}")
+    return list(names)
 
 
 def _blocks(parallelism: int, override_num_blocks: int | None) -> int:

@@ -25,6 +25,8 @@ def torch_formatter(
     batch that its class names (a plain function is given numpy arrays). ValueError where both `dtypes` and
     `collate_fn` are given, or `collate_fn` cannot be called.
     """
+    for dtype in dtypes.values() if isinstance(dtypes, Mapping) else (dtypes,):
+        _check_dtype(dtype)
     if collate_fn is None:
         made: Callable[[_core.Batch], Any] = lambda batch: torch_batch(batch, dtypes)  # noqa: E731
     else:
@@ -32,6 +34,13 @@ def torch_formatter(
     if not pin_memory:
         return made
     return lambda batch: map_tensors(made(batch), lambda tensor: tensor.pin_memory())
+
+
+def _check_dtype(dtype: Any) -> None:
+    import torch
+
+    if dtype is not None and not isinstance(dtype, torch.dtype):
+        raise TypeError(f"dtypes takes torch dtypes such as torch.float32, or a dict of them by column; got {dtype!r}")
 
 
 def torch_batch(batch: _core.Batch, dtypes: TorchDtypes = None) -> dict[str, torch.Tensor]:
@@ -186,6 +195,11 @@ def resolve_device(device: Any) -> torch.device:
     if device == "auto":
         device = _ray_train_device() or "cpu"
     resolved = torch.device(device)
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(
+            f"device={str(device)!r}: torch finds no CUDA device here; leave device out for the CPU, or install a "
+            "torch with CUDA on a machine that has a GPU"
+        )
     if resolved.type == "cuda" and resolved.index is None and torch.cuda.is_available():
         resolved = torch.device("cuda", torch.cuda.current_device())
     return resolved

@@ -29,7 +29,7 @@ Result<std::shared_ptr<Engine>> Engine::Make(EngineOptions options, std::shared_
   engine->arena_ = PageArena::Make(engine->options_.memory_limit_bytes);
   engine->process_id_ = getpid();
   if (scheduler == nullptr) {
-    ARROW_ASSIGN_OR_RAISE(scheduler, MakeThreadScheduler(engine->options_.num_cpus, engine->env_));
+    ARROW_ASSIGN_OR_RAISE(scheduler, MakeThreadScheduler(engine->options_.num_cpus, engine->env_, engine->options_.shuffle_lanes));
   }
   engine->scheduler_ = std::move(scheduler);
   return engine;

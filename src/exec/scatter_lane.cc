@@ -12,6 +12,8 @@ namespace {
 
 /// Rows decoded at a time: 128 KiB of 8-byte values, which stay in the second-level cache until they are scattered.
 constexpr int64_t kDecodeRows = 16 << 10;
+/// Of values of varying width, while a builder moves them to a buffer twice as large.
+constexpr int64_t kDecodedCopies = 3;
 
 std::vector<PieceRows> CutIntoPieces(const ScanTask& task, int64_t piece_rows) {
   std::vector<PieceRows> pieces;
@@ -125,7 +127,7 @@ int64_t ScatterLane::StepBytes(int column) const {
   if (output.passthrough >= 0) inputs = {output.passthrough};
   for (int input : inputs) {
     const int field = columns_->schema()->GetFieldIndex(shared_.program->input->field(input)->name());
-    if (field >= 0) bytes += columns_->DecodeBytes(field);
+    if (field >= 0) bytes += columns_->DecodeBytes(field) + kDecodedCopies * shared_.piece_rows * columns_->RowBytes(field);
   }
   return bytes;
 }

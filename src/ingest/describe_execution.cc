@@ -31,7 +31,8 @@ std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, bool exact) 
 
 Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options) {
   const int64_t limit = engine.options().memory_limit_bytes;
-  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes};
+  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes,
+                           engine.options().always_spill};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
   const bool exact = plan.exact && folded.filter == nullptr;
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +

@@ -230,7 +230,7 @@ Result<std::vector<GatherPhase::SlabRange>> GatherPhase::RangesOf(uint32_t parti
     const int64_t rows = std::min(end - row, rows_of_slab(index) - slab_begin);
     auto slab = open_slabs_[index];
     if (slab == nullptr) {
-      slab = std::make_shared<Slab>(index, rows_of_slab(index), scatter_->inputs().program->output, &scatter_->store().flat_widths(),
+      slab = std::make_shared<Slab>(index, rows_of_slab(index), options_.batch_rows, scatter_->inputs().program->output, &scatter_->store().flat_widths(),
                                     HandOverPool::Make(slab_ledger_, scatter_->inputs().engine->arena()));
       ARROW_RETURN_NOT_OK(slab->Allocate());
       open_slabs_[index] = slab;
@@ -311,15 +311,15 @@ Status GatherPhase::FinishSlabs() {
       slab = std::move(full_slabs_.front());
       full_slabs_.pop_front();
     }
-    auto batch = slab->Finish();
+    auto batches = slab->Finish();
     {
       std::lock_guard lock(mutex_);
-      if (!batch.ok()) {
+      if (!batches.ok()) {
         full_slabs_.push_front(std::move(slab));
-        return batch.status();
+        return batches.status();
       }
       const int64_t index = slab->index();
-      ready_[index] = {std::move(slab), std::move(*batch)};
+      ready_[index] = {std::move(slab), std::move(*batches)};
     }
     scatter_->inputs().engine->scheduler()->Notify();
   }

@@ -29,7 +29,7 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   };
   struct ReadySlab {
     std::shared_ptr<Slab> slab;
-    std::shared_ptr<arrow::RecordBatch> batch;
+    std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   };
 
   /// Reserves the gather lanes' and the slabs' floors.

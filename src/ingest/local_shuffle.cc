@@ -29,6 +29,7 @@ class LocalShuffleStream : public BatchStream {
 
   void Close() override {
     buffer_.reset();
+    pool_.reset();
     input_->Close();
   }
 

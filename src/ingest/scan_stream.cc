@@ -15,9 +15,9 @@ namespace {
 constexpr int64_t kWindowBytesMax = 64 << 20;
 constexpr int64_t kVaryingWidthGuess = 32;
 
-int64_t RowBytesOf(const arrow::Schema& schema) {
+int64_t RowBytesOf(const arrow::Schema& schema, const ScanSizes& sizes) {
   int64_t bytes = 1;
-  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : kVaryingWidthGuess;
+  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : std::max(kVaryingWidthGuess, sizes.column_row_bytes_max);
   return bytes;
 }
 
@@ -182,6 +182,7 @@ class ScanStream : public BatchStream {
     if (closed_) return;
     closed_ = true;
     state_->core.Stop();
+    Release();
   }
   std::vector<const StageStatistics*> stages() const override { return {&state_->scan, &state_->output}; }
 
@@ -190,6 +191,13 @@ class ScanStream : public BatchStream {
   bool Drain();
   bool AnyReady() const;
   Status WaitForWindows(const std::function<bool()>& interrupted);
+  /// Lets go of all memory, for a closed stream may be kept for long: by the traceback of what ended it, for one. No task is left.
+  void Release() {
+    state_->queues.clear();
+    batcher_.Clear();
+    state_->lane_pools.clear();
+    state_->ledger.reset();
+  }
 
   std::shared_ptr<ScanState> state_;
   WindowBatcher batcher_;
@@ -202,7 +210,7 @@ Status ScanStream::Start() {
   ScanState& state = *state_;
   const auto& engine = state.core.engine();
   const int lanes = engine->scheduler()->lanes();
-  const int64_t row_bytes = RowBytesOf(*state.program->output);
+  const int64_t row_bytes = RowBytesOf(*state.program->output, state.source->sizes());
   const int64_t window_bytes = std::min(kWindowBytesMax, engine->options().memory_limit_bytes / (8 * lanes));
   state.tasks = TasksFor(*state.source, state.options, state.program->filter != nullptr);
   state.window_rows = std::max<int64_t>(window_bytes / row_bytes, 1);

@@ -55,7 +55,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
   options.always_spill = engine.options().always_spill || plan.two_passes();
   options.short_runs = plan.two_passes();
-  if (options.always_spill || plan.bytes() > engine.options().memory_limit_bytes / 4) {
+  if (options.always_spill || plan.may_spill) {
     ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
   }

@@ -16,6 +16,8 @@ constexpr int64_t kPieceRowsMax = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 constexpr int64_t kVaryingWidthGuess = 32;
+/// Values of varying width while a builder moves them to a buffer twice as large, and what is made of them.
+constexpr int64_t kDecodedCopies = 4;
 /// Keys and positions in order, the entries they are sorted in, bucket starts, and one flat column with its validity.
 constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
 /// Page rounding of the dozen allocations of a step.
@@ -56,20 +58,33 @@ class Sizer {
   ShufflePlan Make(int64_t limit, int lanes, bool ahead) const {
     ShufflePlan plan = base_;
     plan.lanes = lanes;
-    const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, 2 * scan_.column_row_bytes_max);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, kPieceRowsMax);
+    const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    const bool may_spill = plan.bytes() > limit / 4 || sizes_.always_two_passes;
     plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
-    plan.spill_floor = may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
+    plan.may_spill = MaySpill(plan, limit);
+    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     ChoosePasses(limit, column_bytes, &plan);
+    if (plan.may_spill && !plan.exact) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
     return plan;
   }
 
  private:
+  bool MaySpill(const ShufflePlan& plan, int64_t limit) const {
+    if (sizes_.always_spill || sizes_.always_two_passes || plan.bytes() > limit / 4) return true;
+    const int64_t most = plan.bytes() * (plan.exact ? 1 : 2) + plan.rows * 8;
+    return plan.floor_bytes() + most > limit;
+  }
+
+  /// What a lane evicts of a partition at a time; columns of varying width are joined for it.
+  static int64_t FrameBytes(const ShufflePlan& plan, int64_t limit) {
+    const int64_t lane_bytes = std::min(std::max<int64_t>(plan.resident_bytes(limit), 0) / plan.lanes, 2 * plan.bytes());
+    return lane_bytes / plan.first_pass_partitions();
+  }
+
   void SizeSlabs(int64_t limit, bool ahead, ShufflePlan* plan) const {
     const int64_t bytes_wanted = std::min(kSlabBytesWanted, limit / 32);
     const int64_t shared_most = std::max<int64_t>(1, kSlabRowsShared / sizes_.batch_rows);

@@ -23,6 +23,7 @@ struct ShufflePlan {
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
   int lanes = 1;
+  bool may_spill = false;       // rows beside the floors may pass the limit
   // Floors, in bytes; all but the last are a lane's.
   int64_t scan_floor = 0;
   int64_t scatter_floor = 0;
@@ -43,7 +44,8 @@ struct ShuffleSizes {
   int prefetch_batches = 1;
   int lanes = 1;
   int64_t memory_limit_bytes = 0;
-  bool always_two_passes = false;  // a hostile switch for tests
+  bool always_two_passes = false;  // hostile switches for tests
+  bool always_spill = false;
 };
 
 /// kBudget with the number that would do when the floors do not fit the limit.

@@ -33,8 +33,7 @@ class ShuffleStream : public BatchStream {
   const std::shared_ptr<GatherPhase> gather_;
   const ShuffleStreamOptions options_;
   std::optional<GatherPhase::ReadySlab> slab_;
-  size_t next_position_ = 0;
-  int64_t row_ = 0;
+  size_t next_batch_ = 0;
   bool closed_ = false;
   bool at_end_ = false;
 };
@@ -52,8 +51,7 @@ Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
   if (stop) return MakeError(ErrorKind::kCancelled, "interrupted");
   slab_ = gather_->Take();
-  next_position_ = 0;
-  row_ = 0;
+  next_batch_ = 0;
   return Status::OK();
 }
 
@@ -70,20 +68,18 @@ Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted
     Close();
     return StreamBatch{};
   }
-  const auto rows_here = slab_->batch;
-  const int64_t rows = std::min(options_.batch_rows, rows_here->num_rows() - row_);
+  const auto data = slab_->batches[next_batch_];
+  const int64_t rows = data->num_rows();
   if (rows < options_.batch_rows && options_.drop_last) {
     at_end_ = true;
     Close();
     return StreamBatch{};
   }
-  const OrderPosition position = slab_->slab->positions()[next_position_++].second;
-  StreamBatch batch{rows == rows_here->num_rows() ? rows_here : rows_here->Slice(row_, rows), {position.key, position.ties}};
-  row_ += rows;
-  if (row_ == rows_here->num_rows()) EndSlab();
+  const OrderPosition position = slab_->slab->positions()[next_batch_].second;
+  if (++next_batch_ == slab_->batches.size()) EndSlab();
   gather_->statistics().rows += rows;
   gather_->statistics().bytes += rows * scatter_->inputs().plan.row_bytes;
-  return batch;
+  return StreamBatch{data, {position.key, position.ties}};
 }
 
 void ShuffleStream::Close() {
@@ -124,7 +120,8 @@ Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> e
                                                        ScatterPhase::Earlier earlier) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const int64_t memory_bytes = engine->options().memory_limit_bytes - options.memory_kept_bytes;
-  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes};
+  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes,
+                     engine->options().always_spill};
   ScatterPhase::Inputs inputs;
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *program, sizes));
   inputs.epoch = MakeEpochKey(options.seed, options.epoch);

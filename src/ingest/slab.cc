@@ -9,9 +9,9 @@
 #include "ops/evaluate_rows.h"
 
 namespace millstream {
-Slab::Slab(int64_t index, int64_t rows, std::shared_ptr<arrow::Schema> schema, const std::vector<int>* flat_widths,
+Slab::Slab(int64_t index, int64_t rows, int64_t batch_rows, std::shared_ptr<arrow::Schema> schema, const std::vector<int>* flat_widths,
            std::shared_ptr<HandOverPool> pool)
-    : index_(index), rows_(rows), schema_(std::move(schema)), flat_widths_(flat_widths), pool_(std::move(pool)), missing_(rows) {}
+    : index_(index), rows_(rows), batch_rows_(batch_rows), schema_(std::move(schema)), flat_widths_(flat_widths), pool_(std::move(pool)), missing_(rows) {}
 
 Status Slab::Allocate() {
   const size_t columns = flat_widths_->size();
@@ -57,7 +57,13 @@ Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishFlat(int column) {
   return arrow::ArrayData::Make(type, rows_, {nulls == 0 ? nullptr : bits, flats_[column]}, nulls);
 }
 
-Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishArray(int column) {
+Slab::Pieces Slab::Cut(const arrow::ArrayData& data) const {
+  Pieces pieces;
+  for (int64_t row = 0; row < rows_; row += batch_rows_) pieces.push_back(data.Slice(row, std::min(batch_rows_, rows_ - row)));
+  return pieces;
+}
+
+Result<Slab::Pieces> Slab::FinishArray(int column) {
   auto& parts = arrays_[column];
   std::sort(parts.begin(), parts.end(), [](const ArrayPart& a, const ArrayPart& b) { return a.row < b.row; });
   const auto& type = schema_->field(column)->type();
@@ -69,18 +75,34 @@ Result<std::shared_ptr<arrow::ArrayData>> Slab::FinishArray(int column) {
     for (const auto& part : parts) pieces.push_back(part.values);
     ARROW_ASSIGN_OR_RAISE(joined, Concatenate(pieces, StorageType(type), pool_.get()));
   }
-  return FromStorage(joined, type, pool_.get());
+  Pieces cut = Cut(*joined);
+  for (auto& piece : cut) {
+    ARROW_ASSIGN_OR_RAISE(piece, FromStorage(piece, type, pool_.get()));
+  }
+  return cut;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Slab::Finish() {
+Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Slab::Finish() {
   for (int column = static_cast<int>(finished_.size()); column < schema_->num_fields(); ++column) {
-    ARROW_ASSIGN_OR_RAISE(auto data, (*flat_widths_)[column] > 0 ? FinishFlat(column) : FinishArray(column));
-    finished_.push_back(std::move(data));
+    if ((*flat_widths_)[column] > 0) {
+      ARROW_ASSIGN_OR_RAISE(const auto data, FinishFlat(column));
+      finished_.push_back(Cut(*data));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto pieces, FinishArray(column));
+      finished_.push_back(std::move(pieces));
+    }
     valids_[column].reset();
     arrays_[column].clear();
   }
   flats_.clear();
-  return arrow::RecordBatch::Make(schema_, rows_, std::move(finished_));
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (int64_t row = 0; row < rows_; row += batch_rows_) {
+    Pieces columns;
+    for (const Pieces& column : finished_) columns.push_back(column[batches.size()]);
+    batches.push_back(arrow::RecordBatch::Make(schema_, std::min(batch_rows_, rows_ - row), std::move(columns)));
+  }
+  finished_.clear();
+  return batches;
 }
 
 }  // namespace millstream

@@ -27,7 +27,7 @@ struct OrderPosition {
 
 class Slab {
  public:
-  Slab(int64_t index, int64_t rows, std::shared_ptr<arrow::Schema> schema, const std::vector<int>* flat_widths,
+  Slab(int64_t index, int64_t rows, int64_t batch_rows, std::shared_ptr<arrow::Schema> schema, const std::vector<int>* flat_widths,
        std::shared_ptr<HandOverPool> pool);
 
   /// Takes the memory of all flat columns.
@@ -43,9 +43,10 @@ class Slab {
 
   /// Called once a writer has written `rows` rows of every column; true for the one that completed the slab.
   bool MarkWritten(int64_t rows) { return missing_.fetch_sub(rows, std::memory_order_acq_rel) == rows; }
-  /// Joins what was collected; after the last MarkWritten. After a refusal it may be called again, and goes on where it stopped.
-  Result<std::shared_ptr<arrow::RecordBatch>> Finish();
-  /// The batch is the user's from now on.
+  /// Joins what was collected, and cuts it into the batches; after the last MarkWritten. Dictionaries and run ends are made a batch: they must
+  /// not tell how many batches a slab has, which the memory limit decides. After a refusal it may be called again, and goes on where it stopped.
+  Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Finish();
+  /// The batches are the user's from now on.
   void HandOver() { pool_->EndCharge(); }
   /// Positions after the rows asked for by SetPosition, in row order.
   const std::vector<std::pair<int64_t, OrderPosition>>& positions();
@@ -55,11 +56,15 @@ class Slab {
     int64_t row;
     std::shared_ptr<arrow::ArrayData> values;
   };
+  using Pieces = std::vector<std::shared_ptr<arrow::ArrayData>>;  // one a batch
+
   Result<std::shared_ptr<arrow::ArrayData>> FinishFlat(int column);
-  Result<std::shared_ptr<arrow::ArrayData>> FinishArray(int column);
+  Result<Pieces> FinishArray(int column);
+  Pieces Cut(const arrow::ArrayData& data) const;
 
   const int64_t index_;
   const int64_t rows_;
+  const int64_t batch_rows_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::vector<int>* flat_widths_;
   const std::shared_ptr<HandOverPool> pool_;
@@ -68,7 +73,7 @@ class Slab {
   std::mutex mutex_;
   std::vector<std::unique_ptr<arrow::Buffer>> valids_;
   std::vector<std::vector<ArrayPart>> arrays_;
-  std::vector<std::shared_ptr<arrow::ArrayData>> finished_;  // the first columns of the batch
+  std::vector<Pieces> finished_;  // the first columns of the batches
   std::vector<std::pair<int64_t, OrderPosition>> positions_;
 };
 

@@ -1,6 +1,7 @@
 #include "ingest/slab.h"
 
 #include <arrow/array.h>
+#include <arrow/builder.h>
 #include <gtest/gtest.h>
 
 #include "column/gather.h"
@@ -34,6 +35,8 @@ Status Fill(const arrow::RecordBatch& batch, const std::vector<int>& widths, Sla
   return Status::OK();
 }
 
+constexpr int64_t kBatchRows = 40;
+
 TEST(Slab, AFinishThatIsRefusedAnywhereGoesOnWhereItStopped) {
   const auto schema = arrow::schema({arrow::field("n", arrow::int64()), arrow::field("s", arrow::utf8()), arrow::field("f", arrow::float32()),
                                      arrow::field("d", arrow::dictionary(arrow::int8(), arrow::utf8())), arrow::field("l", arrow::list(arrow::int32()))});
@@ -44,18 +47,42 @@ TEST(Slab, AFinishThatIsRefusedAnywhereGoesOnWhereItStopped) {
   ChargeFaults faults(budget);
   for (int64_t index = 0;; ++index) {
     SCOPED_TRACE("refused charge " + std::to_string(index));
-    Slab slab(0, batch->num_rows(), schema, &widths, HandOverPool::Make(ledger, PageArena::Make(64 << 20)));
+    Slab slab(0, batch->num_rows(), kBatchRows, schema, &widths, HandOverPool::Make(ledger, PageArena::Make(64 << 20)));
     ASSERT_TRUE(Fill(*batch, widths, &slab).ok());
     faults.RefuseCharge(index);
     auto finished = slab.Finish();
     const bool refused = !finished.ok();
     if (refused) finished = slab.Finish();
     ASSERT_TRUE(finished.ok()) << finished.status();
-    ASSERT_TRUE((*finished)->ValidateFull().ok());
-    EXPECT_EQ(RenderBatch(**finished), RenderBatch(*batch));
+    ASSERT_EQ(finished->size(), 3u);
+    for (size_t part = 0; part < 3; ++part) {
+      ASSERT_TRUE((*finished)[part]->ValidateFull().ok());
+      EXPECT_EQ(RenderBatch(*(*finished)[part]), RenderBatch(*batch->Slice(static_cast<int64_t>(part) * kBatchRows, kBatchRows)));
+    }
     if (refused) continue;
     EXPECT_GT(index, 5);
     return;
+  }
+}
+
+TEST(Slab, ADictionaryHoldsTheValuesOfItsBatchByFirstAppearance) {
+  const auto type = arrow::dictionary(arrow::int8(), arrow::int64());
+  const auto schema = arrow::schema({arrow::field("d", type)});
+  const auto widths = FlatWidths(*schema);
+  const std::shared_ptr<Ledger> ledger = *Budget::Open(Budget::Make(64 << 20), "batches", 0);
+  // 300 values, of which a batch of 100 rows can number its own.
+  Slab slab(0, 300, 100, schema, &widths, HandOverPool::Make(ledger, PageArena::Make(64 << 20)));
+  ASSERT_TRUE(slab.Allocate().ok());
+  arrow::Int64Builder builder;
+  for (int64_t row = 0; row < 300; ++row) ASSERT_TRUE(builder.Append(row).ok());
+  slab.AddArray(0, 0, (*builder.Finish())->data());
+  const auto batches = slab.Finish();
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  ASSERT_EQ(batches->size(), 3u);
+  for (const auto& batch : *batches) {
+    const auto& column = static_cast<const arrow::DictionaryArray&>(*batch->column(0));
+    EXPECT_EQ(column.dictionary()->length(), 100);
+    EXPECT_EQ(column.GetValueIndex(99), 99);
   }
 }
 

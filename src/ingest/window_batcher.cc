@@ -72,4 +72,12 @@ Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& poo
   return out;
 }
 
+void WindowBatcher::Clear() {
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.begin > 0 && waiting.window.memory != nullptr) waiting.window.memory->EndCharge();
+  }
+  waiting_.clear();
+  rows_waiting_ = 0;
+}
+
 }  // namespace millstream

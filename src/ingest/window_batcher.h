@@ -28,6 +28,8 @@ class WindowBatcher {
   int64_t rows_waiting() const { return rows_waiting_; }
   /// The next min(batch_rows, rows_waiting()) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended.
   Result<StreamBatch> Take(const std::shared_ptr<HandOverPool>& pool);
+  /// Lets go of the rows that wait. A window of which slices were taken is the user's from now on, as if it had been used up.
+  void Clear();
 
  private:
   struct Waiting {

@@ -44,6 +44,8 @@ class ScanColumns {
   /// Bytes that reading the field holds at one time beside what it gives: the stored chunk or its window, a page, a dictionary. An estimate
   /// from the source's metadata, 0 where nothing is decoded.
   virtual int64_t DecodeBytes(int field) const = 0;
+  /// Bytes of a row of the field once it is decoded, on average; an estimate from the source's metadata, 0 where it knows none.
+  virtual int64_t RowBytes(int field) const { return 0; }
   /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
   /// Source, row group and column, for messages; empty where there is nothing to name.
@@ -64,7 +66,7 @@ struct ScanTask {
 /// What sizes memory before anything is read; estimates from metadata.
 struct ScanSizes {
   int64_t decode_bytes_max = 0;      // ScanColumns::DecodeBytes of any column of any task
-  int64_t column_row_bytes_max = 0;  // a row's share of one column, where that is largest
+  int64_t column_row_bytes_max = 0;  // ScanColumns::RowBytes of any column of any task
 };
 
 /// All tasks of a data set, in the source's order. Immutable, shared by lanes.

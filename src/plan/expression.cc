@@ -18,6 +18,14 @@ Status InitialiseKernels() {
   return status;
 }
 
+/// Arrow names its function and its kernels, which are not what the user wrote.
+std::string BindingProblem(const std::string& message) {
+  const std::string_view text = "has no kernel matching input types ";
+  const auto at = message.find(text);
+  if (at == std::string::npos) return message;
+  return "not for values of types " + message.substr(at + text.size()) + "; cast one of them, as in col('a').cast('string')";
+}
+
 }  // namespace
 
 std::vector<std::string> Expression::columns() const {
@@ -48,7 +56,7 @@ Result<ExpressionPtr> Bind(const Expression& expression, const arrow::Schema& sc
   ARROW_RETURN_NOT_OK(CheckSize(expression.tree()));
   const auto resolved = ResolveCalls(expression.tree(), schema);
   const auto bound = resolved.ok() ? resolved->Bind(schema) : resolved;
-  if (!bound.ok()) return MakeError(ErrorKind::kType, "cannot evaluate " + expression.ToString() + ": " + bound.status().message());
+  if (!bound.ok()) return MakeError(ErrorKind::kType, "cannot evaluate " + expression.ToString() + ": " + BindingProblem(bound.status().message()));
   return std::make_shared<Expression>(*bound);
 }
 

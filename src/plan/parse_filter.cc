@@ -8,6 +8,7 @@
 #include <arrow/util/utf8.h>
 
 #include <algorithm>
+#include <cctype>
 #include <limits>
 
 #include "plan/filter_tokens.h"
@@ -36,6 +37,21 @@ struct Part {
   std::string column;  // of a bare name
 };
 
+std::string Lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// What to write for a word of SQL where an operator should stand; empty for other words.
+std::string_view PythonFor(const FilterToken& token) {
+  if (token.kind != Kind::kName) return "";
+  const std::string word = Lower(token.text);
+  if (word == "and" || word == "or" || word == "not" || word == "in" || word == "is") return "`and`, `or`, `not`, `in` and `is` are written in small letters";
+  if (word == "between") return "'between' is written low <= column <= high";
+  if (word == "like" || word == "ilike" || word == "rlike") return "patterns are not for texts: use filter(expr=col('name').str.match('A%'))";
+  return "";
+}
+
 class Parser {
  public:
   Parser(std::string_view text, std::vector<FilterToken> tokens) : text_(text), tokens_(std::move(tokens)) {}
@@ -45,6 +61,8 @@ class Parser {
     if (Peek().kind == Kind::kEnd) return part.expression;
     if (Peek().Is("=")) return Error("a comparison is written ==");
     if (Peek().Is("<>")) return Error("'not equal' is written !=");
+    const std::string_view python = PythonFor(Peek());
+    if (!python.empty()) return Error(std::string(python));
     return Error("expected an operator, or the end");
   }
 
@@ -143,7 +161,7 @@ class Parser {
         pairs.push_back(std::move(member));
       } else if (Take("is")) {
         const char* null = Take("not") ? "is_not_null" : "is_null";
-        if (!Take("None")) return Error("`is` compares with None only; write == for values");
+        if (!Take("None")) return Error(Lower(Peek().text) == "null" ? "null is written None" : "`is` compares with None only; write == for values");
         ARROW_ASSIGN_OR_RAISE(auto test, Call(null, {left}));
         pairs.push_back(std::move(test));
       } else {
@@ -210,7 +228,7 @@ class Parser {
       case Kind::kSymbol:
         if (token.text == "(") return Parentheses();
         if (token.text == "[") return Error("a list can only stand after `in`");
-        return Error("expected a column, a number, a string or a parenthesis");
+        return Error(token.Is("&") || token.Is("|") ? "`and` and `or` are written as words" : "expected a column, a number, a string or a parenthesis");
       case Kind::kEnd:
         break;
     }

@@ -29,6 +29,15 @@ TEST(ParseFilter, PointsAtTheCharacterNotTheByte) {
   EXPECT_EQ(Shown("Größe = 1"), "filter expression, character 7: a comparison is written ==\n  Größe = 1\n        ^");
 }
 
+TEST(ParseFilter, SaysWhatToWriteForSql) {
+  const std::pair<const char*, const char*> said[] = {
+      {"a > 3 AND b < 2", "small letters"}, {"a > 3 && b < 2", "as words"},    {"a > 3 || b < 2", "as words"},       {"a is null", "written None"},
+      {"a is not NULL", "written None"},    {"a between 3 and 4", "low <= "}, {"a like 'x%'", "str.match"},          {"a LIKE 'x%'", "str.match"},
+      {"a is 3", "== for values"},          {"a b", "expected an operator"},   {"a > )", "expected a column, a number"},
+  };
+  for (const auto& [text, hint] : said) EXPECT_NE(Shown(text).find(hint), std::string::npos) << text << ": " << Shown(text);
+}
+
 TEST(ParseFilter, ShowsOnlyThePlaceOfALongText) {
   const std::string text = "a == 1" + std::string(5000, ' ') + "$" + std::string(5000, ' ');
   const Status status = ParseFilter(text).status();

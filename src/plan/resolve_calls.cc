@@ -25,8 +25,11 @@ bool IsComparison(const std::string& function) {
   return names.contains(function);
 }
 
-bool HasText(const std::vector<TypeHolder>& types) {
-  return std::any_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_string(type.id()); });
+/// Texts to join; a null among them is a text too.
+bool AreTexts(const std::vector<TypeHolder>& types) {
+  auto is_text = [](const TypeHolder& type) { return arrow::is_string(type.id()); };
+  auto may_be = [&](const TypeHolder& type) { return is_text(type) || type.id() == arrow::Type::NA; };
+  return std::any_of(types.begin(), types.end(), is_text) && std::all_of(types.begin(), types.end(), may_be);
 }
 
 bool MixesWholeAndFraction(const std::vector<TypeHolder>& types) {
@@ -85,7 +88,7 @@ Result<cp::Expression> ResolveCall(const cp::Expression::Call& call, Arguments a
   if (arguments.size() == 2 && name == "floor_divide") return ResolveFloorDivide(arguments, schema);
   if (!IsArithmetic(name) && !IsComparison(name)) return cp::call(name, std::move(arguments), call.options);
   ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
-  if (name == "add_checked" && HasText(types)) {
+  if (name == "add_checked" && AreTexts(types)) {
     arguments.push_back(cp::literal(""));
     return cp::call("binary_join_element_wise", std::move(arguments), cp::JoinOptions(cp::JoinOptions::EMIT_NULL));
   }

@@ -47,6 +47,9 @@ class Scheduler {
 /// Threads named ms-lane-0, ms-lane-1, …, which take no signals but those of faults and profilers, so that Ctrl-C reaches the main thread.
 /// In a forked child an inherited scheduler refuses tasks, WaitUntil returns at once, and its destructor leaks instead of joining. Wakers
 /// may outlive the scheduler.
-Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env);
+///
+/// A `hostile_seed` that is not 0, for tests, has lanes take ready tasks in an order drawn from it, dawdle before some steps, and run some
+/// blocked tasks that nobody woke: whatever a result owes to the usual order shows.
+Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env, uint64_t hostile_seed = 0);
 
 }  // namespace millstream

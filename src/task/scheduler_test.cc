@@ -53,6 +53,7 @@ int CountLaneThreads() {
 class AnyScheduler : public testing::TestWithParam<int> {
  protected:
   std::shared_ptr<Scheduler> Make() {
+    if (GetParam() > 100) return *MakeThreadScheduler(GetParam() - 100, RealEnv(), /*hostile_seed=*/static_cast<uint64_t>(GetParam()));
     if (GetParam() > 0) return *MakeThreadScheduler(GetParam(), RealEnv());
     return MakeSeededScheduler({.seed = static_cast<uint64_t>(-GetParam())});
   }
@@ -180,8 +181,10 @@ TEST_P(AnyScheduler, TasksSubmitTasks) {
   scheduler->WaitUntil([&] { return leaves == 128; });
 }
 
-INSTANTIATE_TEST_SUITE_P(Schedulers, AnyScheduler, testing::Values(1, 2, 8, 0, -1, -2),
-                         [](const auto& info) { return info.param > 0 ? "Threads" + std::to_string(info.param) : "Seed" + std::to_string(-info.param); });
+INSTANTIATE_TEST_SUITE_P(Schedulers, AnyScheduler, testing::Values(1, 2, 8, 101, 102, 108, 0, -1, -2), [](const auto& info) {
+  if (info.param > 100) return "HostileThreads" + std::to_string(info.param - 100);
+  return info.param > 0 ? "Threads" + std::to_string(info.param) : "Seed" + std::to_string(-info.param);
+});
 
 TEST(ThreadScheduler, LowPriorityRunsOnlyWhenNothingElseIsReady) {
   auto scheduler = *MakeThreadScheduler(1, RealEnv());

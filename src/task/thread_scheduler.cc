@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "base/fork.h"
+#include "base/random.h"
 #include "task/scheduler.h"
 
 namespace millstream {
 namespace {
 
 constexpr auto kReadyCheckInterval = std::chrono::milliseconds(50);
+constexpr auto kDawdle = std::chrono::microseconds(200);
 
 /// Signals are blocked while threads start, for a thread inherits the mask.
 class SignalsBlocked {
@@ -33,6 +35,20 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+/// What a hostile scheduler draws; nothing where the seed is 0. With the lanes' lock held.
+class Whim {
+ public:
+  explicit Whim(uint64_t seed) : seed_(seed) {}
+  /// A number below `bound`; 0 without a seed.
+  uint64_t Below(uint64_t bound) { return seed_ == 0 ? 0 : Mix64(seed_ + ++draws_) % bound; }
+  /// True once in `times`; never without a seed.
+  bool Strikes(uint64_t times) { return seed_ != 0 && Below(times) == 0; }
+
+ private:
+  const uint64_t seed_;
+  uint64_t draws_ = 0;
+};
+
 /// A task with what the lanes know about it.
 struct Cell {
   enum class State : uint8_t { kReady, kRunning, kRunningWoken, kBlocked, kGone };
@@ -45,6 +61,7 @@ struct Cell {
 /// Shared by the lanes and, weakly, by wakers.
 class Lanes : public std::enable_shared_from_this<Lanes> {
  public:
+  explicit Lanes(uint64_t hostile_seed) : whim_(hostile_seed) {}
   Status Submit(std::unique_ptr<Task> task, Priority priority);
   void RunLane();
   void Stop();
@@ -65,6 +82,7 @@ class Lanes : public std::enable_shared_from_this<Lanes> {
   std::condition_variable notified_;
   uint64_t notifications_ = 0;
   bool stopping_ = false;
+  Whim whim_;
   std::deque<std::shared_ptr<Cell>> ready_[2];  // by priority
   std::unordered_set<std::shared_ptr<Cell>> cells_;
 };
@@ -108,8 +126,9 @@ std::shared_ptr<Cell> Lanes::PopReady(std::unique_lock<std::mutex>& lock) {
   work_.wait(lock, [&] { return stopping_ || !ready_[0].empty() || !ready_[1].empty(); });
   if (stopping_) return nullptr;
   auto& queue = ready_[0].empty() ? ready_[1] : ready_[0];
-  auto cell = std::move(queue.front());
-  queue.pop_front();
+  const auto taken = queue.begin() + static_cast<int64_t>(whim_.Below(queue.size()));
+  auto cell = std::move(*taken);
+  queue.erase(taken);
   cell->state = Cell::State::kRunning;
   return cell;
 }
@@ -119,7 +138,7 @@ void Lanes::Settle(const std::shared_ptr<Cell>& cell, Step step) {
   if (step == Step::kDone) {
     cell->state = Cell::State::kGone;
     cells_.erase(cell);
-  } else if (step == Step::kAgain || cell->state == Cell::State::kRunningWoken) {
+  } else if (step == Step::kAgain || cell->state == Cell::State::kRunningWoken || whim_.Strikes(16)) {
     PushReady(cell);
   } else {
     cell->state = Cell::State::kBlocked;
@@ -129,7 +148,9 @@ void Lanes::Settle(const std::shared_ptr<Cell>& cell, Step step) {
 void Lanes::RunLane() {
   std::unique_lock lock(mutex_);
   while (auto cell = PopReady(lock)) {
+    const bool dawdle = whim_.Strikes(8);
     lock.unlock();
+    if (dawdle) std::this_thread::sleep_for(kDawdle);
     const Step step = cell->task->Run(cell->waker);
     lock.lock();
     Settle(cell, step);
@@ -174,7 +195,7 @@ void Lanes::Notify() {
 
 class ThreadScheduler : public Scheduler {
  public:
-  explicit ThreadScheduler(int lane_count) : lane_count_(lane_count) {}
+  ThreadScheduler(int lane_count, uint64_t hostile_seed) : lane_count_(lane_count), lanes_(std::make_shared<Lanes>(hostile_seed)) {}
   ~ThreadScheduler() override { ThreadScheduler::Shutdown(); }
 
   Status Start(Env& env);
@@ -189,7 +210,7 @@ class ThreadScheduler : public Scheduler {
   void Leak();
 
   const int lane_count_;
-  std::shared_ptr<Lanes> lanes_ = std::make_shared<Lanes>();
+  std::shared_ptr<Lanes> lanes_;
   std::mutex joining_;
   std::vector<std::thread> threads_;
 };
@@ -243,9 +264,9 @@ void ThreadScheduler::Shutdown() {
 
 }  // namespace
 
-Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env) {
+Result<std::shared_ptr<Scheduler>> MakeThreadScheduler(int lanes, std::shared_ptr<Env> env, uint64_t hostile_seed) {
   if (lanes < 1) return MakeError(ErrorKind::kInvalidArgument, "A scheduler needs at least one thread, not " + std::to_string(lanes));
-  auto scheduler = std::make_shared<ThreadScheduler>(lanes);
+  auto scheduler = std::make_shared<ThreadScheduler>(lanes, hostile_seed);
   ARROW_RETURN_NOT_OK(scheduler->Start(*env));
   return scheduler;
 }

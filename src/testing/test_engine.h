@@ -6,8 +6,8 @@
 ///   EXPECT_EQ(run.rows, expected);
 ///   EXPECT_EQ(host.Leftovers(), "");   // after the streams have gone
 ///
-/// MILLSTREAM_HOSTILE, a comma-separated list of always_spill, random_block, one_row, minimum_budget, adds switches to every TestEngine;
-/// MILLSTREAM_TEST_SEED fixes TestSeed. Only tests read them.
+/// MILLSTREAM_HOSTILE, a comma-separated list of always_spill, always_two_passes, random_block, shuffle_lanes, one_row, minimum_budget, adds switches
+/// to every TestEngine; MILLSTREAM_TEST_SEED fixes TestSeed. Only tests read them.
 
 #include <cstdint>
 #include <memory>
@@ -35,6 +35,7 @@ struct HostileSwitches {
   bool always_spill = false;
   bool always_two_passes = false;
   bool random_block = false;
+  bool shuffle_lanes = false;
   bool one_row = false;
   bool minimum_budget = false;
   /// Throws std::invalid_argument for an unknown name, so that a misspelt switch does not pass as a run.

@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from number_files import make_files
 
-import millstream as ms
+pytest.register_assert_rewrite("aftermath")
+
+import millstream as ms  # noqa: E402
 
 FILES = 4
 ROWS = 1_000
@@ -52,6 +54,22 @@ def files(tmp_path_factory) -> pathlib.Path:
 def rows(data) -> ms.Dataset:
     """The data set of `data`."""
     return ms.read_parquet(data)
+
+
+@pytest.fixture
+def use_engine(tmp_path):
+    """Makes an engine of its own this process's, for one test: `use_engine(num_cpus=1, always_spill=True)`."""
+    from millstream import _core
+    from millstream.process_engine import PROCESS_ENGINE
+
+    def use(**options):
+        settings = {"num_cpus": 2, "memory_limit": 256 << 20, "spill_directory": str(tmp_path / "spill"), **options}
+        ms.shutdown()
+        PROCESS_ENGINE._engine = _core.Engine(**settings)
+        return PROCESS_ENGINE._engine
+
+    yield use
+    ms.shutdown()
 
 
 @pytest.fixture

@@ -380,3 +380,22 @@ print("leaving")
 
 def test_the_interpreter_ends_with_passes_open(run_python):
     assert run_python(LEFT_OPEN) == "leaving\n"
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_an_interrupt_while_a_pass_begins_leaves_nothing_and_is_no_epoch(files, monkeypatch, shuffled):
+    dataset = ms.read_parquet(str(files))
+    iterator = (dataset.random_shuffle(seed=ms.RandomSeedConfig(5)) if shuffled else dataset).iterator()
+    expected = numbers(iterator._dataset.iterator().iter_batches())
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("millstream.progress.progress_of", interrupt)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        next(iterator.iter_batches())
+    assert raised.tb is not None
+    assert memory_used() == 0
+    assert iterator.state_dict()["epoch"] == 0
+    monkeypatch.undo()
+    assert numbers(iterator.iter_batches()) == expected

@@ -181,3 +181,179 @@ def test_items_of_mixed_types_are_refused():
 def test_from_arrow_wants_arrow_data():
     with pytest.raises(TypeError, match="__arrow_c_stream__"):
         ms.from_arrow(3)
+
+
+def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotImplementedError, match=r"'s3://bucket/x': paths are local files in this version"):
+        ms.read_parquet(["s3://bucket/x"])
+    with pytest.raises(NotImplementedError, match=r"write '/data/x'"):
+        ms.read_parquet("file:///data/x")
+    with pytest.raises(NotImplementedError, match=r"'gs://bucket/x'"):
+        rows.write_parquet("gs://bucket/x")
+    with pytest.raises(ValueError, match="a path is empty"):
+        ms.read_parquet("")
+    with pytest.raises(ValueError, match="path is empty"):
+        rows.write_parquet("")
+    with pytest.raises(TypeError, match=r"path must be a text or os\.PathLike, not int"):
+        rows.write_parquet(3)
+    with pytest.raises(TypeError, match=r"spill_directory must be a text or os\.PathLike, not bytes"):
+        ms.init(spill_directory=b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("map_batches", r"with_column\(\)"),
+        ("groupby", r"to_pandas\(\)"),
+        ("streaming_split", "in each process"),
+        ("to_torch", r"iter_torch_batches\(\)"),
+        ("repeat", "once an epoch"),
+        ("write_csv", r"write_parquet\(\)"),
+        ("state_dict", r"dataset\.iterator\(\)\.state_dict\(\)"),
+    ],
+)
+def test_what_ray_data_has_and_this_has_not_says_what_to_do(rows, name, remedy):
+    with pytest.raises(
+        AttributeError, match=rf"'Dataset' object has no attribute '{name}' in this version; .*{remedy}"
+    ):
+        getattr(rows, name)
+    assert not hasattr(rows, name)
+
+
+def test_no_name_that_is_there_is_said_to_be_missing(rows):
+    from millstream import missing_names
+
+    assert [name for name in missing_names._DATASET if name in dir(rows)] == []
+    assert [name for name in missing_names._ITERATOR if name in dir(rows.iterator())] == []
+    assert [name for name in missing_names._READ if name in dir(ms)] == []
+
+
+def test_other_names_are_missing_as_python_says_it(rows):
+    with pytest.raises(AttributeError, match=r"^'Dataset' object has no attribute 'filtr'$") as raised:
+        rows.filtr  # noqa: B018
+    assert (raised.value.name, raised.value.obj) == ("filtr", rows)
+    with pytest.raises(AttributeError, match=r"^'DataIterator' object has no attribute 'iter_bathces'$"):
+        rows.iterator().iter_bathces  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'Datset'$"):
+        ms.Datset  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'read_csv' in this version; .*from_arrow\(\)"):
+        ms.read_csv  # noqa: B018
+
+
+def test_an_iterator_and_a_set_say_what_to_loop_over(rows):
+    with pytest.raises(TypeError, match=r"loop over its iter_batches\(\)"):
+        iter(rows.iterator())
+    with pytest.raises(TypeError, match=r"select_columns\(\)"):
+        rows["key"]
+
+
+def test_an_expression_in_the_place_of_a_function_is_told_its_name(rows):
+    for expression in ("key > 3", col("key") > 3):
+        with pytest.raises(TypeError, match=r"filter\(expr=\.\.\.\)"):
+            rows.filter(expression)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("key > 3 AND key < 5", "small letters"), ("key > 3 && key < 5", "as words"), ("name is null", "written None")],
+)
+def test_sql_in_a_filter_is_told_how_it_is_written_here(rows, text, hint):
+    with pytest.raises(ValueError, match=hint):
+        rows.filter(expr=text)
+
+
+def test_types_that_do_not_go_together_are_named_with_a_remedy(rows):
+    with pytest.raises(TypeError, match=r"not for values of types \(int64, string\); cast one of them"):
+        rows.filter(expr=col("key") > "a")
+    with pytest.raises(TypeError, match=r"not for values of types \(string, int8\)"):
+        rows.with_column("x", col("name") + 1)
+
+
+def test_literals_are_checked_where_they_are_written():
+    for value in ({}, object(), ms.range(3)):
+        with pytest.raises(TypeError, match=f"a literal must be .* not {type(value).__name__}"):
+            col("key") + value
+    with pytest.raises(TypeError, match=r"is_in\(\) takes a list"):
+        ms.lit([1, 2])
+
+
+def test_literals_may_be_of_numpy_and_of_the_standard_library():
+    import datetime
+    import decimal
+
+    import numpy
+
+    table = pa.table(
+        {
+            "key": [1, 2],
+            "when": [datetime.datetime(2013, 1, 1), datetime.datetime(2013, 1, 3)],
+            "cost": [decimal.Decimal("1.50"), decimal.Decimal("2.50")],
+        }
+    )
+    rows = ms.from_arrow(table)
+    for expression in (
+        col("key") > numpy.int64(1),
+        col("key") > numpy.float32(1.5),
+        col("when") > datetime.datetime(2013, 1, 2),
+        col("when") > numpy.datetime64("2013-01-02"),
+        col("cost") > decimal.Decimal("2.00"),
+    ):
+        assert [row["key"] for row in rows.filter(expr=expression).take_all()] == [2]
+
+
+def test_arguments_of_iterations_are_checked_at_the_call(rows):
+    import torch
+
+    with pytest.raises(TypeError, match="drop_last must be True or False, not 'no'"):
+        rows.iter_batches(drop_last="no")
+    with pytest.raises(TypeError, match="local_shuffle_seed must be a whole number, not str"):
+        rows.iter_batches(local_shuffle_buffer_size=10, local_shuffle_seed="a")
+    with pytest.raises(TypeError, match=r"dtypes takes torch dtypes .* got 'int32'"):
+        rows.iter_torch_batches(dtypes="int32")
+    with pytest.raises(TypeError, match=r"got <class 'int'>"):
+        rows.iter_torch_batches(dtypes={"key": int})
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="device='cuda': torch finds no CUDA device"):
+            rows.iter_torch_batches(device="cuda")
+
+
+def test_sources_say_what_they_take():
+    import numpy
+    import pandas
+
+    for items in (3, "abc", {"a": [1]}):
+        with pytest.raises(TypeError, match=r"a list of rows.*from_arrow\(pyarrow\.table\(columns\)\)"):
+            ms.from_items(items)
+    with pytest.raises(TypeError, match="names of columns; 1 is not a text"):
+        ms.from_items([{1: 2}])
+    with pytest.raises((TypeError, ValueError), match=r"column 'a': .*must be of one type"):
+        ms.from_items([{"a": 1}, {"a": "x"}])
+    for table in (None, {"a": [1]}, [3]):
+        with pytest.raises(TypeError, match="takes an Arrow table or record batch"):
+            ms.from_arrow(table)
+    for frame in ({"a": [1]}, [3]):
+        with pytest.raises(TypeError, match="takes a DataFrame or a list of them"):
+            ms.from_pandas(frame)
+    assert ms.from_pandas(pandas.DataFrame({"a": [1]})).take() == [{"a": 1}]
+    for array in ([1, 2], numpy.array(3)):
+        with pytest.raises(TypeError, match="an array with an axis of rows"):
+            ms.from_numpy(array)
+    with pytest.raises(TypeError, match="complex128"):
+        ms.from_numpy(numpy.array([1 + 2j]))
+    with pytest.raises(ValueError, match=r"n must be below 2\*\*48"):
+        ms.range(10**20)
+    with pytest.raises(TypeError, match="columns must be a list of names, not 3"):
+        ms.read_parquet("x", columns=3)
+
+
+def test_options_of_the_writer_are_checked(rows, tmp_path):
+    with pytest.raises(ValueError, match="mode must be one of 'append', 'overwrite', 'ignore', 'error', got 'w'"):
+        rows.write_parquet(tmp_path, mode="w")
+    with pytest.raises(TypeError, match="compression must be a text, not int"):
+        rows.write_parquet(tmp_path, compression=3)
+    assert list(tmp_path.iterdir()) == []
+    rows.write_parquet(tmp_path, compression=None)
+    written = pq.ParquetFile(next(tmp_path.iterdir())).metadata
+    assert written.row_group(0).column(0).compression == "UNCOMPRESSED"

@@ -5,10 +5,12 @@
 #include <parquet/arrow/schema.h>
 #include <parquet/column_reader.h>
 #include <parquet/file_reader.h>
+#include <parquet/size_statistics.h>
 #include <parquet/statistics.h>
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <unordered_map>
 
 #include "format/parquet/parquet_guard.h"
@@ -19,8 +21,12 @@ namespace {
 /// Column chunks above this are read through a small window rather than at once.
 constexpr int64_t kWholeChunkBytesMax = 8 << 20;
 constexpr int64_t kStreamBufferBytes = 1 << 20;
-/// A page and a dictionary as writers make them by default (1 MiB each), decompressed, and decoding tables.
-constexpr int64_t kPageBytesGuess = 4 << 20;
+/// Pages and dictionaries as writers make them by default.
+constexpr int64_t kPageBytesGuess = 1 << 20;
+/// Where nothing tells how long the values of a dictionary are.
+constexpr int64_t kValueBytesGuess = 8;
+/// What a decoder keeps of a dictionary's byte array beside its bytes: pointer, length, offset.
+constexpr int64_t kDictionaryEntryBytes = 20;
 
 template <typename ParquetType>
 class TypedFlatReader : public FlatColumnReader {
@@ -126,24 +132,69 @@ int64_t LargestChunkBytes(const parquet::RowGroupMetaData& group) {
 
 bool ReadsThroughWindow(const parquet::RowGroupMetaData& group) { return LargestChunkBytes(group) > kWholeChunkBytesMax; }
 
-int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, bool windowed) {
-  const int64_t stored = windowed ? kStreamBufferBytes : chunk.total_compressed_size();
-  return stored + std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
+/// Bytes of the values of a byte array column together, without their lengths; nothing where the writer did not note them.
+std::optional<int64_t> ByteArrayBytes(const parquet::ColumnChunkMetaData& chunk) {
+  const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::SizeStatistics>> { return chunk.size_statistics(); });
+  if (!statistics.ok() || *statistics == nullptr || !(*statistics)->unencoded_byte_array_data_bytes.has_value()) return std::nullopt;
+  return std::max<int64_t>(*(*statistics)->unencoded_byte_array_data_bytes, 0);
 }
 
-/// Adds to errors where the rows come from.
+int64_t PhysicalWidth(const parquet::ColumnDescriptor& column) {
+  switch (column.physical_type()) {
+    case parquet::Type::BOOLEAN: return 1;
+    case parquet::Type::INT32:
+    case parquet::Type::FLOAT: return 4;
+    case parquet::Type::FIXED_LEN_BYTE_ARRAY: return column.type_length();
+    default: return 8;
+  }
+}
+
+/// The chunk's values once decoded, with offsets and levels. What is stored says little of it: a dictionary holds each value once.
+int64_t ChunkDecodedBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column) {
+  const int64_t level_bytes = (column.max_definition_level() > 0 ? 2 : 0) + (column.max_repetition_level() > 0 ? 2 : 0);
+  int64_t bytes = chunk.num_values() * PhysicalWidth(column);
+  if (column.physical_type() == parquet::Type::BYTE_ARRAY) {
+    bytes = chunk.num_values() * 4 + ByteArrayBytes(chunk).value_or(chunk.total_uncompressed_size());
+  }
+  return std::max<int64_t>(bytes + chunk.num_values() * level_bytes, 0);
+}
+
+/// What the decoder makes of a chunk's dictionary.
+int64_t DictionaryBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column) {
+  if (!chunk.has_dictionary_page()) return 0;
+  const int64_t page = std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
+  if (column.physical_type() != parquet::Type::BYTE_ARRAY) return page;
+  const auto bytes = ByteArrayBytes(chunk);
+  const int64_t value_bytes = bytes.has_value() ? *bytes / std::max<int64_t>(chunk.num_values(), 1) : kValueBytesGuess;
+  return page + std::min<int64_t>(page / (4 + value_bytes) + 1, chunk.num_values()) * kDictionaryEntryBytes;
+}
+
+/// The stored chunk or the window on it, a page and a dictionary page decompressed, and what comes of the dictionary.
+int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column, bool windowed) {
+  const int64_t stored = windowed ? kStreamBufferBytes : chunk.total_compressed_size();
+  return stored + std::min<int64_t>(chunk.total_uncompressed_size(), 2 * kPageBytesGuess) + DictionaryBytes(chunk, column);
+}
+
+/// Adds to errors where the rows come from. `find_fault` reads the columns one by one, for of those that it reads together the library does
+/// not say which was at fault; it is asked only then.
 class NamedReader : public arrow::RecordBatchReader {
  public:
-  NamedReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::string where) : reader_(std::move(reader)), where_(std::move(where)) {}
+  NamedReader(std::unique_ptr<arrow::RecordBatchReader> reader, std::string where, std::function<Status()> find_fault)
+      : reader_(std::move(reader)), where_(std::move(where)), find_fault_(std::move(find_fault)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return reader_->schema(); }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     const Status status = GuardParquet([&] { return reader_->ReadNext(out); });
-    return status.ok() ? status : DecodeError(status, where_);
+    if (status.ok()) return status;
+    const Status error = DecodeError(status, where_);
+    if (KindOf(error) != ErrorKind::kCorruptData || !find_fault_) return error;
+    const Status found = find_fault_();
+    return !found.ok() && KindOf(found) == ErrorKind::kCorruptData ? found : error;
   }
 
  private:
   std::unique_ptr<arrow::RecordBatchReader> reader_;
   std::string where_;
+  std::function<Status()> find_fault_;
 };
 
 class RowGroupColumns : public ScanColumns {
@@ -186,8 +237,17 @@ class RowGroupColumns : public ScanColumns {
     CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
     const auto group = source_.metadata->RowGroup(row_group_);
     int64_t bytes = 0;
-    for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), windowed_);
+    for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), *source_.metadata->schema()->Column(leaf), windowed_);
     return bytes;
+  }
+
+  int64_t RowBytes(int field) const override {
+    std::vector<int> leaves;
+    CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
+    const auto group = source_.metadata->RowGroup(row_group_);
+    int64_t bytes = 0;
+    for (int leaf : leaves) bytes += ChunkDecodedBytes(*group->ColumnChunk(leaf), *source_.metadata->schema()->Column(leaf));
+    return bytes / std::max<int64_t>(num_rows(), 1) + 1;
   }
 
   std::optional<ValueRange> RangeOf(int field) const override {
@@ -237,7 +297,9 @@ class RowGroupColumns : public ScanColumns {
     std::string where = Place();
     for (size_t i = 0; i < fields.size(); ++i) where += (i == 0 ? ", column " : ", ") + schema_->field(fields[i])->name();
     if (!opened.ok()) return DecodeError(opened.status(), where);
-    return std::make_unique<NamedReader>(std::move(*opened), std::move(where));
+    std::function<Status()> find_fault;
+    if (fields.size() > 1) find_fault = [this, fields, batch_rows] { return ReadOneByOne(fields, batch_rows); };
+    return std::make_unique<NamedReader>(std::move(*opened), std::move(where), std::move(find_fault));
   }
 
   std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
@@ -246,6 +308,18 @@ class RowGroupColumns : public ScanColumns {
   static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
     if (field.is_leaf()) leaves->push_back(field.column_index);
     for (const auto& child : field.children) CollectLeaves(child, leaves);
+  }
+
+  /// The error of the first column that does not decode.
+  Status ReadOneByOne(const std::vector<int>& fields, int64_t batch_rows) {
+    for (int field : fields) {
+      ARROW_ASSIGN_OR_RAISE(const auto reader, ReadArrays({field}, batch_rows));
+      std::shared_ptr<arrow::RecordBatch> batch;
+      do {
+        ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+      } while (batch != nullptr);
+    }
+    return Status::OK();
   }
 
   std::string Place() const { return "file " + source_.path + ", row group " + std::to_string(row_group_); }
@@ -268,8 +342,8 @@ ScanSizes SizesOf(const parquet::RowGroupMetaData& group) {
   for (int column = 0; column < group.num_columns(); ++column) {
     const auto chunk = group.ColumnChunk(column);
     ScanSizes& field = fields[group.schema()->GetColumnRoot(column)];
-    field.decode_bytes_max += ChunkDecodeBytes(*chunk, windowed);
-    field.column_row_bytes_max += chunk->total_uncompressed_size() / std::max<int64_t>(group.num_rows(), 1);
+    field.decode_bytes_max += ChunkDecodeBytes(*chunk, *group.schema()->Column(column), windowed);
+    field.column_row_bytes_max += ChunkDecodedBytes(*chunk, *group.schema()->Column(column)) / std::max<int64_t>(group.num_rows(), 1) + 1;
     largest.decode_bytes_max = std::max(largest.decode_bytes_max, field.decode_bytes_max);
     largest.column_row_bytes_max = std::max(largest.column_row_bytes_max, field.column_row_bytes_max);
   }
