@@ -32,6 +32,7 @@ namespace millstream {
 
 struct PlanNode;
 class BatchStream;
+class Passes;
 struct IteratorState;
 
 struct IterationOptions {
@@ -84,7 +85,9 @@ class MILLSTREAM_EXPORT BatchIterator {
   bool closed_ = false;
 };
 
-/// Counts the epochs and knows where it stands. Moves; not to be copied, for two of them would be two positions.
+/// Counts the epochs and knows where it stands. From one pass to the next it keeps rows decoded in the engine's memory where they fit, until another reader
+/// needs that memory, and once a second pass has begun it prepares the next while one is consumed.
+/// Moves; not to be copied, for two of them would be two positions.
 class MILLSTREAM_EXPORT DataIterator {
  public:
   DataIterator(DataIterator&&) noexcept;
@@ -112,6 +115,7 @@ class MILLSTREAM_EXPORT DataIterator {
   Context context_;
   std::shared_ptr<const PlanNode> plan_;
   std::shared_ptr<IteratorState> state_;
+  std::unique_ptr<Passes> passes_;  // made by the first pass
 };
 
 }  // namespace millstream

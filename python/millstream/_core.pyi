@@ -103,6 +103,8 @@ class Batch:
     def null_count(self, index: int) -> int: ...
     def numpy(self, index: int) -> Any:
         """View of a plain number column without nulls; read-only where the memory may be someone else's. TypeError for another."""
+    def plain_columns(self) -> list[Any]:
+        """`numpy` of each column, None where that would be a TypeError."""
     def pylist(self, index: int) -> list[Any]: ...
     def select(self, indices: Sequence[int]) -> Batch:
         """These columns, in this order."""
@@ -151,7 +153,8 @@ class Passes:
         prefetch_batches: int,
         preserve_order: bool,
         resume: dict[str, int] | None = None,
-        next_pass_expected: bool = False,  # then rows are kept decoded, and the next epoch is prepared while this one is consumed
+        keep_rows: bool = False,  # decoded in memory, for a next pass
+        next_pass_expected: bool = False,  # then it is prepared while this one is consumed
     ) -> Stream: ...
     def close(self) -> None: ...
 

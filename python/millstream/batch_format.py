@@ -48,7 +48,10 @@ def is_plain(batch: _core.Batch, index: int) -> bool:
 
 def numpy_batch(batch: _core.Batch) -> dict[str, numpy.ndarray[Any, Any]]:
     """One array a column, of the batch's number of rows. TypeError, naming the column, for what numpy cannot hold."""
-    return {name: numpy_column(batch, index) for index, name in enumerate(batch.names)}
+    return {
+        name: numpy_column(batch, index) if plain is None else plain
+        for index, (name, plain) in enumerate(zip(batch.names, batch.plain_columns(), strict=True))
+    }
 
 
 def numpy_column(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:

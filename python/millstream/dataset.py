@@ -348,7 +348,8 @@ class Dataset:
     def _epoch_iterator(self) -> DataIterator:
         """The one whose epochs this data set's own iter_ methods advance; a fresh one after a fork."""
         if self._epochs is None or self._epochs_process != os.getpid():
-            self._epochs, self._epochs_process = self.iterator(), os.getpid()
+            # Over a twin: a cycle would hold the engine's memory until it is collected.
+            self._epochs, self._epochs_process = self._with(self._plan).iterator(), os.getpid()
         return self._epochs
 
 

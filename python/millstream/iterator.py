@@ -67,6 +67,9 @@ class DataIterator:
     `next` and ends, giving back threads, memory and files, at its last batch, on `break`, on an exception in the
     loop, on Ctrl-C or when it is dropped. Several may be open at once.
 
+    After a shuffled pass that ran to its end its rows stay decoded in the engine's memory where they fit, so that the
+    next one need not read them again; they go with the iterator, and whenever another reader needs the memory.
+
     `state_dict()` may be called at any time between two batches, in the body of the loop too: loaded into an
     iterator over the same data, in another process, the next pass continues with the batch that was to come. It
     stands for the pass that was begun last.
@@ -319,6 +322,7 @@ class DataIterator:
             prefetch_batches=options.prefetch_batches,
             preserve_order=self._preserve_order(),
             resume=None if start is None or start.rows == 0 else start.resume(),
+            keep_rows=True,
             next_pass_expected=self._passes_begun >= 1,
         )
         if buffer is None:

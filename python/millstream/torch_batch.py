@@ -55,9 +55,10 @@ def torch_batch(batch: _core.Batch, dtypes: TorchDtypes = None) -> dict[str, tor
         unknown = sorted(set(dtypes) - set(batch.names))
         if unknown:
             raise ValueError(f"dtypes names columns that the batch does not have: {unknown}; it has {batch.names}")
+    by_name = isinstance(dtypes, Mapping)
     return {
-        name: _tensor(batch, index, dtypes.get(name) if isinstance(dtypes, Mapping) else dtypes)
-        for index, name in enumerate(batch.names)
+        name: _tensor(batch, index, plain, dtypes.get(name) if by_name else dtypes)
+        for index, (name, plain) in enumerate(zip(batch.names, batch.plain_columns(), strict=True))
     }
 
 
@@ -95,16 +96,13 @@ def _form_wanted_by(collate_fn: Callable[[Any], Any]) -> str:
     return "numpy"
 
 
-def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.Tensor:
+def _tensor(
+    batch: _core.Batch, index: int, plain: numpy.ndarray[Any, Any] | None, dtype: torch.dtype | None
+) -> torch.Tensor:
+    """`plain`: the column as Batch.plain_columns gives it."""
     import torch
 
-    values = _matrix_of_lists(batch, index)
-    if values is None:
-        values = numpy_column(batch, index)
-    if values.dtype == object:
-        values = _joined(values, batch, index)
-    if values.dtype.kind not in "biuf":
-        raise _no_tensor(batch, index)
+    values = _number_array(batch, index) if plain is None else plain
     if (
         dtype is not None
         and not dtype.is_floating_point
@@ -119,6 +117,17 @@ def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.
     # torch has no read-only tensors: what may be someone else's memory is copied.
     tensor = torch.from_numpy(values if values.flags.writeable else values.copy())
     return tensor if dtype is None else tensor.to(dtype)
+
+
+def _number_array(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:
+    values = _matrix_of_lists(batch, index)
+    if values is None:
+        values = numpy_column(batch, index)
+    if values.dtype == object:
+        values = _joined(values, batch, index)
+    if values.dtype.kind not in "biuf":
+        raise _no_tensor(batch, index)
+    return values
 
 
 def _matrix_of_lists(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any] | None:

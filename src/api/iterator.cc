@@ -132,7 +132,9 @@ Result<std::unique_ptr<BatchIterator>> DataIterator::IterateBatches(const Iterat
   BeginEpoch(&next);
   ARROW_RETURN_NOT_OK(PassSkippedRows(context_.engine_, plan_, &next));
   next.ordered = options.preserve_order || ShuffleOf(*plan_) != nullptr;
-  ARROW_ASSIGN_OR_RAISE(auto stream, Execute(context_.engine_, plan_, OptionsFor(next, options)));
+  const bool first = passes_ == nullptr;
+  if (first) passes_ = std::make_unique<Passes>(context_.engine_, plan_);
+  ARROW_ASSIGN_OR_RAISE(auto stream, passes_->Open(OptionsFor(next, options), first ? NextPass::kPossible : NextPass::kExpected));
   *state_ = next;
   return std::unique_ptr<BatchIterator>(new BatchIterator(std::move(stream), state_, next.pass));
 }

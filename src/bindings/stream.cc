@@ -44,13 +44,11 @@ nb::dlpack::dtype NumpyTypeOf(const arrow::DataType& type) {
   }
 }
 
-nb::object NumpyColumn(const PyBatch& self, int index) {
-  const auto column = self.batch->column(index);
+/// None for a column that is no plain number array: of another type, or with nulls.
+nb::object PlainColumn(const PyBatch& self, int index) {
+  const auto& column = self.batch->column(index);
   const auto dtype = NumpyTypeOf(*column->type());
-  if (dtype.bits == 0 || column->null_count() > 0) {
-    throw nb::type_error(("column '" + self.batch->schema()->field(index)->name() + "' of type " + column->type()->ToString() +
-                          (column->null_count() > 0 ? " has nulls" : "") + " is not a plain number array").c_str());
-  }
+  if (dtype.bits == 0 || column->null_count() > 0) return nb::none();
   auto* owner = new std::shared_ptr<arrow::ArrayData>(column->data());
   nb::capsule capsule(owner, [](void* held) noexcept { delete static_cast<std::shared_ptr<arrow::ArrayData>*>(held); });
   const auto& buffer = column->data()->buffers[1];
@@ -59,6 +57,20 @@ nb::object NumpyColumn(const PyBatch& self, int index) {
   // What the engine did not allocate for this batch may be someone else's table.
   if (!buffer->is_mutable()) return nb::cast(nb::ndarray<nb::numpy, nb::ro>(values, 1, shape, capsule, nullptr, dtype));
   return nb::cast(nb::ndarray<nb::numpy>(const_cast<uint8_t*>(values), 1, shape, capsule, nullptr, dtype));
+}
+
+nb::object NumpyColumn(const PyBatch& self, int index) {
+  auto array = PlainColumn(self, index);
+  if (!array.is_none()) return array;
+  const auto column = self.batch->column(index);
+  throw nb::type_error(("column '" + self.batch->schema()->field(index)->name() + "' of type " + column->type()->ToString() +
+                        (column->null_count() > 0 ? " has nulls" : "") + " is not a plain number array").c_str());
+}
+
+nb::list PlainColumns(const PyBatch& self) {
+  nb::list arrays;
+  for (int column = 0; column < self.batch->num_columns(); ++column) arrays.append(PlainColumn(self, column));
+  return arrays;
 }
 
 PyBatch Select(const PyBatch& self, const std::vector<int>& indices) { return PyBatch{ValueOrRaise(self.batch->SelectColumns(indices))}; }
@@ -196,11 +208,11 @@ class PyPasses {
   ~PyPasses() { Close(); }
 
   std::unique_ptr<PyStream> Open(uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order,
-                                 const nb::object& resume, bool next_pass_expected) {
+                                 const nb::object& resume, bool keep_rows, bool next_pass_expected) {
     if (passes_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
     return OpenStream(engine_, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume, [&](const ExecuteOptions& options) {
       std::lock_guard lock(mutex_);
-      return passes_->Open(options, next_pass_expected);
+      return passes_->Open(options, next_pass_expected ? NextPass::kExpected : keep_rows ? NextPass::kPossible : NextPass::kNone);
     });
   }
 
@@ -239,6 +251,7 @@ void RegisterStream(nb::module_& module) {
       .def("column_kind", [](const PyBatch& self, int index) { return self.batch->column(index)->type()->ToString(); })
       .def("null_count", [](const PyBatch& self, int index) { return self.batch->column(index)->null_count(); })
       .def("numpy", &NumpyColumn)
+      .def("plain_columns", &PlainColumns)
       .def("pylist", [](const PyBatch& self, int index) { return PythonValues(*self.batch->column(index)); })
       .def("select", &Select, nb::arg("indices"))
       .def("slice", [](const PyBatch& self, int64_t begin, int64_t count) { return PyBatch{self.batch->Slice(begin, count)}; });
@@ -254,7 +267,7 @@ void RegisterStream(nb::module_& module) {
   nb::class_<PyPasses>(module, "Passes")
       .def(nb::init<const std::shared_ptr<Engine>&, const std::shared_ptr<PlanNode>&>(), nb::arg("engine"), nb::arg("plan"))
       .def("open", &PyPasses::Open, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"),
-           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("next_pass_expected") = false)
+           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("keep_rows") = false, nb::arg("next_pass_expected") = false)
       .def("close", &PyPasses::Close);
 }
 

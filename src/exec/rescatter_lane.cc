@@ -8,12 +8,33 @@ namespace {
 /// Beside the chunk itself: page rounding of what it is loaded into.
 constexpr int64_t kRoundingBytes = 256 << 10;
 
+int64_t LoadBytes(const ShuffleStore& store, const StoredChunk& chunk) { return store.ChunkBytes(chunk) * 5 / 4 + kRoundingBytes; }
+
 }  // namespace
 
 RescatterLane::RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools)
     : shared_(shared), pool_(pools.scan), floor_bytes_(pool_->ledger()->floor_bytes()), writer_(shared.store, lane, pools.scatter, pools.spill) {}
 
-int64_t RescatterLane::LoadBytes(const ShuffleStore& store, const StoredChunk& chunk) { return store.ChunkBytes(chunk) * 5 / 4 + kRoundingBytes; }
+Result<int> RescatterLane::SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor) {
+  int64_t load_bytes = 0;
+  for (const StoredChunk& chunk : cursor.chunks()) load_bytes = std::max(load_bytes, LoadBytes(*cursor.store(), chunk));
+  for (const auto& pools : lanes) {
+    pools.scan->ledger()->TrySetFloor(0);
+    pools.scatter->ledger()->TrySetFloor(0);
+  }
+  int fitting = 0;
+  for (const auto& pools : lanes) {
+    // A step holds a column of the chunk twice, and who its rows are.
+    if (!pools.scan->ledger()->TrySetFloor(load_bytes)) break;
+    if (!pools.scatter->ledger()->TrySetFloor(std::max(scatter_floor, load_bytes))) {
+      pools.scan->ledger()->TrySetFloor(0);
+      break;
+    }
+    ++fitting;
+  }
+  if (fitting == 0) return RefusedCharge(*lanes.front().scan->ledger(), 2 * load_bytes);
+  return fitting;
+}
 
 Result<bool> RescatterLane::Step() {
   CpuTimer timer(&shared_.input_statistics->cpu_nanoseconds);

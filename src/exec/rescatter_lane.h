@@ -43,8 +43,9 @@ class RescatterLane : public ShuffleLane {
   /// `pools.scan` holds a chunk while it is moved; its floor is raised to what that takes.
   RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools);
 
-  /// What loading a chunk takes of `pools.scan`.
-  static int64_t LoadBytes(const ShuffleStore& store, const StoredChunk& chunk);
+  /// Sets the lanes' floors to what the largest chunk takes, `scatter_floor` at least for the rows that are moved. Gives the number of lanes that this leaves;
+  /// kBudget where it is none.
+  static Result<int> SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor);
 
   Result<bool> Step() override;
   int64_t NextStepBytes() const override { return pool_->ledger()->floor_bytes(); }

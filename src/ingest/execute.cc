@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"
@@ -89,29 +90,41 @@ bool FitsBeside(const ShufflePlan& plan, int64_t limit) { return 2 * (plan.bytes
 }  // namespace
 
 Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  return Passes(std::move(engine), plan).Open(options, /*next_pass_expected=*/false);
+  return Passes(std::move(engine), plan).Open(options, NextPass::kNone);
 }
 
-/// What is held for the epoch after this one: the rows of the last one, and the write phase that was started ahead.
+/// One pass of a shuffled plan, opened.
+struct Passes::Epoch {
+  std::shared_ptr<ScatterPhase> scatter;
+  std::unique_ptr<BatchStream> stream;
+  ShuffleStreamOptions options;
+
+  bool Serves(const ShuffleStreamOptions& wanted) const {
+    return !wanted.has_resume && wanted.seed == options.seed && wanted.epoch == options.epoch && wanted.batch_rows == options.batch_rows &&
+           wanted.drop_last == options.drop_last && wanted.prefetch_batches == options.prefetch_batches &&
+           !scatter->core().cancellation().cancelled();
+  }
+  /// Stops its lanes and gives everything back.
+  void End() {
+    scatter->EndKeeping();
+    stream->Close();
+  }
+};
+
+/// What is held for the epoch after this one: the rows of the last one, and the stream that was opened ahead.
 class Passes::Ahead : public SpareMemory {
  public:
   void GiveUp() override {
     std::lock_guard lock(mutex);
-    if (prepared != nullptr) std::exchange(prepared, nullptr)->Release();
+    if (prepared.has_value()) prepared->End();
+    prepared.reset();
     if (last != nullptr) std::exchange(last, nullptr)->EndKeeping();
-  }
-
-  bool Serves(const ShuffleStreamOptions& wanted) const {
-    return prepared != nullptr && !wanted.has_resume && wanted.seed == options.seed && wanted.epoch == options.epoch &&
-           wanted.batch_rows == options.batch_rows && wanted.prefetch_batches == options.prefetch_batches &&
-           !prepared->core().cancellation().cancelled();
   }
 
   std::mutex mutex;
   // Guarded by mutex:
-  std::shared_ptr<ScatterPhase> last;      // keeps its rows
-  std::shared_ptr<ScatterPhase> prepared;
-  ShuffleStreamOptions options;            // of `prepared`
+  std::shared_ptr<ScatterPhase> last;  // keeps its rows
+  std::optional<Epoch> prepared;
 };
 
 Passes::Passes(std::shared_ptr<Engine> engine, PlanPtr plan) : engine_(std::move(engine)), plan_(std::move(plan)), ahead_(std::make_shared<Ahead>()) {
@@ -120,55 +133,59 @@ Passes::Passes(std::shared_ptr<Engine> engine, PlanPtr plan) : engine_(std::move
 Passes::~Passes() { Close(); }
 void Passes::Close() { ahead_->GiveUp(); }
 
-Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options, bool next_pass_expected) {
+Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options, NextPass next) {
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   engine_->ReclaimSpareMemory(ahead_.get());
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
-  const ShuffleStreamOptions shuffle = ShuffleOptionsOf(options, folded);
-  const int64_t memory = engine_->options().memory_limit_bytes;
   std::lock_guard lock(ahead_->mutex);
-  ARROW_ASSIGN_OR_RAISE(const auto scatter, TakeScatter(folded, shuffle));
-  const ShufflePlan& plan = scatter->inputs().plan;
-  const bool keep = next_pass_expected && MayKeep(plan, memory);
-  if (keep) {
-    scatter->KeepRows();
-    ahead_->last = scatter;
-  }
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, shuffle));
-  ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
-  scatter->Promote();
-  if (next_pass_expected && FitsBeside(plan, memory) && !engine_->options().always_spill) Prepare(folded, shuffle, scatter);
-  return Limited(std::move(stream), limit, options);
+  ARROW_ASSIGN_OR_RAISE(auto epoch, TakeEpoch(folded, ShuffleOptionsOf(options, folded), next));
+  ARROW_RETURN_NOT_OK(epoch.scatter->Start(Priority::kNormal));
+  epoch.scatter->Promote();
+  if (next == NextPass::kNone) epoch.scatter->EndKeeping();
+  if (epoch.scatter->keeps_rows()) ahead_->last = epoch.scatter;
+  if (next == NextPass::kExpected) Prepare(folded, epoch.options, epoch.scatter);
+  return Limited(std::move(epoch.stream), limit, options);
 }
 
-/// The write phase of the epoch: prepared already, or over the rows that the last one kept, or over the scan.
-Result<std::shared_ptr<ScatterPhase>> Passes::TakeScatter(const FoldedPlan& folded, const ShuffleStreamOptions& options) {
+/// The epoch as it was prepared, or made from the rows that the last one kept, or from the scan.
+Result<Passes::Epoch> Passes::TakeEpoch(const FoldedPlan& folded, const ShuffleStreamOptions& options, NextPass next) {
   const auto last = std::move(ahead_->last);
-  const bool serves = ahead_->Serves(options);
-  auto prepared = std::move(ahead_->prepared);
-  if (serves) return prepared;
-  if (prepared != nullptr) prepared->Release();
+  auto prepared = std::exchange(ahead_->prepared, std::nullopt);
+  if (prepared.has_value() && prepared->Serves(options)) return std::move(*prepared);
+  if (prepared.has_value()) prepared->End();
   if (last != nullptr) {
-    auto made = MakeScatterPhase(engine_, folded.source, folded.program, options, {last, last->stream_ended()});
+    auto made = MakeEpoch(folded, options, last, next);
     if (made.ok()) return made;
     last->EndKeeping();
   }
-  return MakeScatterPhase(engine_, folded.source, folded.program, options);
+  return MakeEpoch(folded, options, nullptr, next);
+}
+
+Result<Passes::Epoch> Passes::MakeEpoch(const FoldedPlan& folded, const ShuffleStreamOptions& options, std::shared_ptr<ScatterPhase> earlier,
+                                        NextPass next) {
+  const bool used_up = earlier != nullptr && earlier->stream_ended();
+  Epoch epoch{nullptr, nullptr, options};
+  ARROW_ASSIGN_OR_RAISE(epoch.scatter, MakeScatterPhase(engine_, folded.source, folded.program, options, {earlier, used_up}));
+  if (next != NextPass::kNone && MayKeep(epoch.scatter->inputs().plan, engine_->options().memory_limit_bytes)) {
+    epoch.scatter->KeepRows(/*also_if_left=*/next == NextPass::kExpected);
+  }
+  ARROW_ASSIGN_OR_RAISE(epoch.stream, OpenShuffleStream(epoch.scatter, options));
+  return epoch;
 }
 
 void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const std::shared_ptr<ScatterPhase>& running) {
+  if (!FitsBeside(running->inputs().plan, engine_->options().memory_limit_bytes) || engine_->options().always_spill) return;
   options.has_resume = false;
   if (folded.shuffle->seed_kind != SeedKind::kFixed) ++options.epoch;
-  auto scatter = MakeScatterPhase(engine_, folded.source, folded.program, options, {running, false});
+  auto epoch = MakeEpoch(folded, options, running, NextPass::kExpected);
   // Preparing is a favour: what stands in its way will be met, and told, by the epoch itself.
-  if (!scatter.ok()) return;
-  ahead_->prepared = std::move(*scatter);
-  ahead_->options = options;
-  running->WhenFinished([weak = std::weak_ptr<ScatterPhase>(ahead_->prepared)] {
-    if (const auto prepared = weak.lock()) static_cast<void>(prepared->Start(Priority::kLow));
+  if (!epoch.ok()) return;
+  ahead_->prepared = std::move(*epoch);
+  running->WhenFinished([weak = std::weak_ptr<ScatterPhase>(ahead_->prepared->scatter)] {
+    if (const auto scatter = weak.lock()) static_cast<void>(scatter->Start(Priority::kLow));
   });
 }
 

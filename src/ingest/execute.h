@@ -32,23 +32,30 @@ struct FoldedPlan;
 class ScatterPhase;
 struct ShuffleStreamOptions;
 
+/// What is known of a pass after the one that is opened.
+enum class NextPass : uint8_t {
+  kNone,      // there will be none
+  kPossible,  // rows stay decoded in memory where they fit, unless the pass is left before its end
+  kExpected,  // rows stay; and where memory holds two epochs, it is prepared up to its first batches while this one is consumed, at low priority
+};
+
 /// The passes of one iterator over a plan, one after the other.
 ///
-/// Where a next one is expected, rows stay decoded in memory as far as they fit, so that it needs no decoding. Where memory holds two epochs, the next one is
-/// also prepared while this one is consumed, at low priority. All that is given up as soon as another execution of the engine needs the memory. One
-/// caller at a time.
+/// What is held for a next pass is given up as soon as another execution of the engine needs the memory. One caller at a time.
 class Passes {
  public:
   Passes(std::shared_ptr<Engine> engine, PlanPtr plan);
   ~Passes();
   /// The stream may outlive the passes.
-  Result<std::unique_ptr<BatchStream>> Open(const ExecuteOptions& options, bool next_pass_expected);
+  Result<std::unique_ptr<BatchStream>> Open(const ExecuteOptions& options, NextPass next);
   /// Gives up what is held for the next one. Blocks until its lanes have stopped.
   void Close();
 
  private:
   class Ahead;
-  Result<std::shared_ptr<ScatterPhase>> TakeScatter(const FoldedPlan& folded, const ShuffleStreamOptions& options);
+  struct Epoch;
+  Result<Epoch> TakeEpoch(const FoldedPlan& folded, const ShuffleStreamOptions& options, NextPass next);
+  Result<Epoch> MakeEpoch(const FoldedPlan& folded, const ShuffleStreamOptions& options, std::shared_ptr<ScatterPhase> earlier, NextPass next);
   void Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, const std::shared_ptr<ScatterPhase>& running);
 
   std::shared_ptr<Engine> engine_;

@@ -81,15 +81,28 @@ Status ScatterPhase::Start(Priority priority) {
   }
   urgent_ = priority == Priority::kNormal;
   store_->AllowEviction(urgent_);
+  int lanes = BeginFromEarlier();
+  if (lanes > 0) lanes_running_ = lanes;
+  else lanes = inputs_.plan.lanes;
+  for (int lane = 0; lane < lanes; ++lane) ARROW_RETURN_NOT_OK(Submit(MakeLane(static_cast<uint32_t>(lane)), priority));
+  return Status::OK();
+}
+
+int ScatterPhase::BeginFromEarlier() {
   if (earlier_.phase != nullptr && earlier_.phase->HoldsAllRows()) {
     ShuffleStore& rows = earlier_.phase->store();
     chunks_ = std::make_unique<ChunkCursor>(&rows, rows.Chunks());
-    from_store_ = true;
-  } else {
-    earlier_ = {};
+    const auto lanes = RescatterLane::SetFloors(*chunks_, pools_, inputs_.plan.scatter_floor);
+    from_store_ = lanes.ok();
+    if (lanes.ok()) return *lanes;
+    chunks_.reset();
+    for (const auto& pools : pools_) {
+      pools.scan->ledger()->TrySetFloor(inputs_.plan.scan_floor);
+      pools.scatter->ledger()->TrySetFloor(inputs_.plan.scatter_floor);
+    }
   }
-  for (int lane = 0; lane < inputs_.plan.lanes; ++lane) ARROW_RETURN_NOT_OK(Submit(MakeLane(static_cast<uint32_t>(lane)), priority));
-  return Status::OK();
+  earlier_ = {};
+  return 0;
 }
 
 std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
@@ -136,12 +149,17 @@ void ScatterPhase::LaneFinished() {
   for (const auto& call : done) call();
 }
 
-void ScatterPhase::EndStream() {
+void ScatterPhase::KeepRows(bool also_if_left) {
+  kept_ = true;
+  kept_if_left_ = also_if_left;
+}
+
+void ScatterPhase::EndStream(bool at_end) {
   core_.Stop();
   {
     std::lock_guard lock(mutex_);
     stream_ended_ = true;
-    if (!kept_ || !HoldsAllRows()) return ReleaseLocked();
+    if (!kept_ || !HoldsAllRows() || !(at_end || kept_if_left_)) return ReleaseLocked();
   }
   for (const auto& pools : pools_) {
     for (const auto& pool : {pools.scan, pools.scatter, pools.spill}) pool->ledger()->TrySetFloor(0);

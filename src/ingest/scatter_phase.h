@@ -47,11 +47,11 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   /// Finished, and all rows of the plan are in memory, so that another epoch can be made from them.
   bool HoldsAllRows() const { return finished() && inputs_.lowest_key == 0 && store_ != nullptr && store_->all_resident(); }
 
-  /// Asks that the rows outlive the stream that reads them, until EndKeeping. Before that stream is opened.
-  void KeepRows() { kept_ = true; }
+  /// Asks that the rows outlive the stream that reads them, until EndKeeping; where it is left before its end only if `also_if_left`. Before that stream is opened.
+  void KeepRows(bool also_if_left);
   bool keeps_rows() const { return kept_; }
-  /// The stream needs the rows no more: gives everything back, or where rows are kept, all but those.
-  void EndStream();
+  /// The stream needs the rows no more: gives everything back, or where rows are kept, all but those. `at_end`: it gave its last batch.
+  void EndStream(bool at_end);
   bool stream_ended();
   /// Nobody else needs the rows: what the stream needs goes with it.
   void EndKeeping();
@@ -74,6 +74,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   void LaneFinished();
   void ReleaseLocked();
   std::unique_ptr<ShuffleLane> MakeLane(uint32_t lane);
+  /// Prepares to take rows from the earlier epoch, if it holds them and memory has room; the number of lanes to do so, else 0.
+  int BeginFromEarlier();
   Status Submit(std::unique_ptr<ShuffleLane> lane, Priority priority);
 
   Inputs inputs_;
@@ -90,6 +92,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   std::atomic<int> lanes_running_{0};
   std::atomic<bool> urgent_{true};
   std::atomic<bool> kept_{false};
+  std::atomic<bool> kept_if_left_{false};
   std::mutex mutex_;
   // Guarded by mutex_:
   bool started_ = false;

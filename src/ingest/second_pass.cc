@@ -1,7 +1,5 @@
 #include "ingest/second_pass.h"
 
-#include <algorithm>
-
 #include "exec/rescatter_lane.h"
 
 namespace millstream {
@@ -50,34 +48,13 @@ Status SecondPass::Submit(uint32_t coarse) {
   store_ = std::make_shared<ShuffleStore>(std::move(options));
   chunks_ = std::make_unique<ChunkCursor>(&first_->store(), first_->store().ChunksOf(coarse));
   const RescatterLane::Shared shared{chunks_.get(), store_.get(), /*discard=*/true, &statistics_, nullptr};
-  ARROW_ASSIGN_OR_RAISE(const int lanes, SetFloors());
+  ARROW_ASSIGN_OR_RAISE(const int lanes, RescatterLane::SetFloors(*chunks_, first_->pools(), plan.scatter_floor));
   lanes_running_ = lanes;
   for (uint32_t lane = 0; lane < static_cast<uint32_t>(lanes); ++lane) {
     auto task = std::make_unique<SecondPassTask>(shared_from_this(), std::make_unique<RescatterLane>(shared, lane, first_->pools()[lane]));
     ARROW_RETURN_NOT_OK(first_->inputs().engine->scheduler()->Submit(std::move(task), Priority::kNormal));
   }
   return Status::OK();
-}
-
-Result<int> SecondPass::SetFloors() {
-  const ShufflePlan& plan = first_->inputs().plan;
-  int64_t load_bytes = 0;
-  for (const StoredChunk& chunk : chunks_->chunks()) load_bytes = std::max(load_bytes, RescatterLane::LoadBytes(first_->store(), chunk));
-  const auto& pools = first_->pools();
-  for (const auto& pool : pools) pool.scan->ledger()->TrySetFloor(0);
-  for (const auto& pool : pools) pool.scatter->ledger()->TrySetFloor(0);
-  int lanes = 0;
-  for (const auto& pool : pools) {
-    // A step holds a column of the chunk twice, and who its rows are.
-    if (!pool.scan->ledger()->TrySetFloor(load_bytes)) break;
-    if (!pool.scatter->ledger()->TrySetFloor(std::max(plan.scatter_floor, load_bytes))) {
-      pool.scan->ledger()->TrySetFloor(0);
-      break;
-    }
-    ++lanes;
-  }
-  if (lanes == 0) return RefusedCharge(*pools.front().scan->ledger(), 2 * load_bytes);
-  return lanes;
 }
 
 void SecondPass::Release() {

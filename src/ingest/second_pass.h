@@ -30,8 +30,6 @@ class SecondPass : public std::enable_shared_from_this<SecondPass> {
   friend class SecondPassTask;
   void LaneFinished();
   Status Submit(uint32_t coarse);
-  /// Sets the lanes' floors to what the largest chunk takes; gives the number of lanes that this leaves.
-  Result<int> SetFloors();
 
   const std::shared_ptr<ScatterPhase> first_;
   std::shared_ptr<ShuffleStore> store_;

@@ -35,6 +35,7 @@ class ShuffleStream : public BatchStream {
   std::optional<GatherPhase::ReadySlab> slab_;
   size_t next_batch_ = 0;
   bool closed_ = false;
+  bool at_end_ = false;
 };
 
 Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
@@ -63,12 +64,14 @@ Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted
   if (closed_) return StreamBatch{};
   if (!slab_.has_value()) ARROW_RETURN_NOT_OK(TakeSlab(interrupted));
   if (!slab_.has_value()) {
+    at_end_ = true;
     Close();
     return StreamBatch{};
   }
   const auto data = slab_->batches[next_batch_];
   const int64_t rows = data->num_rows();
   if (rows < options_.batch_rows && options_.drop_last) {
+    at_end_ = true;
     Close();
     return StreamBatch{};
   }
@@ -87,7 +90,7 @@ void ShuffleStream::Close() {
   gather_->UpdateStatistics();
   scatter_->UpdateStatistics();
   gather_->Release();
-  scatter_->EndStream();
+  scatter_->EndStream(at_end_);
 }
 
 }  // namespace
