@@ -136,8 +136,10 @@ def execute(
     resume: dict[str, int] | None = None,  # a Stream's position()
 ) -> Stream: ...
 
-def local_shuffle(engine: Engine, stream: Stream, *, buffer_rows: int, batch_size: int, drop_last: bool, seed: int) -> Stream:
-    """Batches drawn at random from a buffer of at least so many rows of `stream`, which is used up. Has no position."""
+class LocalShuffle:
+    """Batches drawn at random from a buffer of at least so many rows. They have no position."""
+
+    def __init__(self, *, buffer_rows: int, batch_size: int, drop_last: bool, seed: int) -> None: ...
 
 class Passes:
     """The passes of one iterator over a plan: what an epoch leaves in memory or on disk serves the next one."""
@@ -155,6 +157,7 @@ class Passes:
         resume: dict[str, int] | None = None,
         keep_rows: bool = False,  # decoded in memory, for a next pass
         next_pass_expected: bool = False,  # then it is prepared while this one is consumed
+        local_shuffle: LocalShuffle | None = None,  # of the batches, which then have another size
     ) -> Stream: ...
     def close(self) -> None: ...
 

@@ -314,7 +314,7 @@ class DataIterator:
         self, engine: _core.Engine, epoch: int, start: Position | None, options: PassOptions
     ) -> _core.Stream:
         buffer = options.local_shuffle_buffer_size
-        stream = self._passes_on(engine).open(
+        return self._passes_on(engine).open(
             seed=self._seed() or 0,
             epoch=epoch,
             batch_size=options.batch_size if buffer is None else _local_shuffle_input_rows(buffer, options.batch_size),
@@ -324,17 +324,7 @@ class DataIterator:
             resume=None if start is None or start.rows == 0 else start.resume(),
             keep_rows=True,
             next_pass_expected=self._passes_begun >= 1,
-        )
-        if buffer is None:
-            return stream
-        seed = options.local_shuffle_seed
-        return _core.local_shuffle(
-            engine,
-            stream,
-            buffer_rows=buffer,
-            batch_size=options.batch_size,
-            drop_last=options.drop_last,
-            seed=_core.random_seed() if seed is None else seed % 2**64,
+            local_shuffle=None if buffer is None else _local_shuffle(buffer, options),
         )
 
     def _past_skipped_rows(self, engine: _core.Engine, epoch: int, position: Position) -> Position:
@@ -400,6 +390,16 @@ def _restored(dataset: IteratedDataset, state: dict[str, Any]) -> DataIterator:
     iterator = DataIterator(dataset)
     iterator.load_state_dict(state)
     return iterator
+
+
+def _local_shuffle(buffer_rows: int, options: PassOptions) -> _core.LocalShuffle:
+    seed = options.local_shuffle_seed
+    return _core.LocalShuffle(
+        buffer_rows=buffer_rows,
+        batch_size=options.batch_size,
+        drop_last=options.drop_last,
+        seed=_core.random_seed() if seed is None else seed % 2**64,
+    )
 
 
 def _local_shuffle_input_rows(buffer_rows: int, batch_size: int) -> int:

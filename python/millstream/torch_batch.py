@@ -55,9 +55,8 @@ def torch_batch(batch: _core.Batch, dtypes: TorchDtypes = None) -> dict[str, tor
         unknown = sorted(set(dtypes) - set(batch.names))
         if unknown:
             raise ValueError(f"dtypes names columns that the batch does not have: {unknown}; it has {batch.names}")
-    by_name = isinstance(dtypes, Mapping)
     return {
-        name: _tensor(batch, index, plain, dtypes.get(name) if by_name else dtypes)
+        name: _tensor(batch, index, plain, dtypes.get(name) if isinstance(dtypes, Mapping) else dtypes)
         for index, (name, plain) in enumerate(zip(batch.names, batch.plain_columns(), strict=True))
     }
 

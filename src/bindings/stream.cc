@@ -115,13 +115,6 @@ class PyStream {
     return PyBatch{std::move(taken.data)};
   }
 
-  /// Its stream, for another one to wrap; this one gives no more batches.
-  std::unique_ptr<BatchStream> Take() {
-    CheckOwned();
-    return std::move(stream_);
-  }
-  const std::weak_ptr<Engine>& engine() const { return engine_; }
-
   nb::dict Position() const {
     nb::dict out;
     out["key"] = position_.key;
@@ -131,7 +124,7 @@ class PyStream {
   }
 
   void Close() {
-    if (stream_ == nullptr || fork_.inherited()) return;
+    if (fork_.inherited()) return;
     const ReleaseGil release;
     stream_->Close();
   }
@@ -165,7 +158,6 @@ class PyStream {
     if (fork_.inherited()) {
       RaiseIfFailed(MakeError(ErrorKind::kStale, "this stream belongs to the process that forked this one; begin a new pass here, on a fresh iterator"));
     }
-    if (stream_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "this stream was given to another one that wraps it"));
   }
 
   ForkGuard fork_;
@@ -204,15 +196,21 @@ std::unique_ptr<PyStream> ExecutePlan(const std::shared_ptr<Engine>& engine, con
 /// The passes of one iterator.
 class PyPasses {
  public:
-  PyPasses(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan) : engine_(engine), passes_(std::make_unique<Passes>(engine, plan)) {}
+  PyPasses(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan)
+      : engine_(engine), plan_(plan), passes_(std::make_unique<Passes>(engine, plan)) {}
   ~PyPasses() { Close(); }
 
   std::unique_ptr<PyStream> Open(uint64_t seed, uint64_t epoch, int64_t batch_size, bool drop_last, int prefetch_batches, bool preserve_order,
-                                 const nb::object& resume, bool keep_rows, bool next_pass_expected) {
+                                 const nb::object& resume, bool keep_rows, bool next_pass_expected,
+                                 const std::optional<LocalShuffleOptions>& local_shuffle) {
     if (passes_ == nullptr) RaiseIfFailed(MakeError(ErrorKind::kStale, "these passes were closed; make a new iterator"));
     return OpenStream(engine_, seed, epoch, batch_size, drop_last, prefetch_batches, preserve_order, resume, [&](const ExecuteOptions& options) {
       std::lock_guard lock(mutex_);
-      return passes_->Open(options, next_pass_expected ? NextPass::kExpected : keep_rows ? NextPass::kPossible : NextPass::kNone);
+      const auto open = [&](const ExecuteOptions& with) { return passes_->Open(with, next_pass_expected ? NextPass::kExpected : keep_rows ? NextPass::kPossible : NextPass::kNone); };
+      if (!local_shuffle.has_value()) return open(options);
+      const auto engine = engine_.lock();
+      if (engine == nullptr) return Result<std::unique_ptr<BatchStream>>(MakeError(ErrorKind::kStale, "this engine has ended"));
+      return OpenLocalShuffle(*engine, LocalShuffleInputOf(*plan_, options.batch_rows), *local_shuffle, options, open);
     });
   }
 
@@ -229,14 +227,10 @@ class PyPasses {
  private:
   ForkGuard fork_;
   const std::weak_ptr<Engine> engine_;
+  const std::shared_ptr<PlanNode> plan_;
   std::mutex mutex_;  // taken without the GIL
   std::unique_ptr<Passes> passes_;
 };
-
-std::unique_ptr<PyStream> LocalShuffle(const Engine& engine, PyStream& stream, int64_t buffer_rows, int64_t batch_size, bool drop_last, uint64_t seed) {
-  auto shuffled = ValueOrRaise(OpenLocalShuffle(engine, stream.Take(), {buffer_rows, batch_size, drop_last, seed}));
-  return std::make_unique<PyStream>(stream.engine(), std::move(shuffled), StreamPosition{}, 0);
-}
 
 }  // namespace
 
@@ -262,12 +256,18 @@ void RegisterStream(nb::module_& module) {
       .def("stages", &PyStream::Stages);
   module.def("execute", &ExecutePlan, nb::arg("engine"), nb::arg("plan"), nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"),
              nb::arg("drop_last"), nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none());
-  module.def("local_shuffle", &LocalShuffle, nb::arg("engine"), nb::arg("stream"), nb::kw_only(), nb::arg("buffer_rows"), nb::arg("batch_size"),
-             nb::arg("drop_last"), nb::arg("seed"));
+  nb::class_<LocalShuffleOptions>(module, "LocalShuffle")
+      .def(
+          "__init__",
+          [](LocalShuffleOptions* self, int64_t buffer_rows, int64_t batch_size, bool drop_last, uint64_t seed) {
+            new (self) LocalShuffleOptions{buffer_rows, batch_size, drop_last, seed};
+          },
+          nb::kw_only(), nb::arg("buffer_rows"), nb::arg("batch_size"), nb::arg("drop_last"), nb::arg("seed"));
   nb::class_<PyPasses>(module, "Passes")
       .def(nb::init<const std::shared_ptr<Engine>&, const std::shared_ptr<PlanNode>&>(), nb::arg("engine"), nb::arg("plan"))
       .def("open", &PyPasses::Open, nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"), nb::arg("drop_last"),
-           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("keep_rows") = false, nb::arg("next_pass_expected") = false)
+           nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none(), nb::arg("keep_rows") = false,
+           nb::arg("next_pass_expected") = false, nb::arg("local_shuffle") = nb::none())
       .def("close", &PyPasses::Close);
 }
 

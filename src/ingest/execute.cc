@@ -53,6 +53,8 @@ ScanStreamOptions ScanOptions(const ExecuteOptions& options, int64_t limit) {
   scan.row_limit = limit;
   scan.has_resume = options.has_resume;
   scan.resume = options.resume;
+  scan.memory_kept_bytes = options.memory_kept_bytes;
+  scan.window_bytes_max = options.window_bytes_max;
   return scan;
 }
 

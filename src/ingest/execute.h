@@ -23,7 +23,8 @@ struct ExecuteOptions {
   bool has_resume = false;
   StreamPosition resume;
   int64_t rows_delivered = 0;  // before the resume
-  int64_t memory_kept_bytes = 0;  // of the limit, which the caller keeps for itself: the shuffle is planned for the rest
+  int64_t memory_kept_bytes = 0;  // of the limit, which the caller keeps for itself: the execution is planned for the rest
+  int64_t window_bytes_max = INT64_MAX;  // that rows which are read in order are handed over in: a batch keeps its window from being freed
 };
 
 Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options);

@@ -154,7 +154,7 @@ Status FileTasks::Begin(const std::string& path) {
 }
 
 Status FileTasks::Add(std::shared_ptr<arrow::RecordBatch> batch) {
-  const int64_t bytes = batch->num_rows() * RowBytesGuess(*batch->schema());
+  const int64_t bytes = HeldBytes(*batch);
   ARROW_RETURN_NOT_OK(WaitUntil([&] { return state_->queued_bytes == 0 || state_->queued_bytes + bytes <= state_->options.queue_bytes_max; }));
   {
     std::lock_guard lock(state_->mutex);

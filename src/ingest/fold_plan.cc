@@ -23,6 +23,7 @@ class TruncatedSource : public ScanSource {
   const std::shared_ptr<arrow::Schema>& schema() const override { return source_->schema(); }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override { return source_->Open(task, pool); }
+  ScanSizes sizes() const override { return source_->sizes(); }
   bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const override { return source_->MayPass(task, filter); }
 
  private:

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "exchange/column_form.h"
 #include "ingest/shuffle_buffer.h"
 #include "memory/hand_over_pool.h"
+#include "plan/blocks.h"
 
 namespace millstream {
 namespace {
+
+constexpr char kSmallerBuffer[] = " (make it smaller, or use random_shuffle(), which spills what does not fit)";
 
 class LocalShuffleStream : public BatchStream {
  public:
@@ -48,8 +52,7 @@ class LocalShuffleStream : public BatchStream {
     const Status added = buffer_->Add(*batch.data);
     statistics_.peak_memory_bytes = pool_->ledger()->peak_bytes();
     if (added.ok()) return added;
-    return WithContext(added, "local_shuffle_buffer_size=" + std::to_string(options_.buffer_rows) +
-                                  " (make it smaller, or use random_shuffle(), which spills what does not fit)");
+    return WithContext(added, "local_shuffle_buffer_size=" + std::to_string(options_.buffer_rows) + kSmallerBuffer);
   }
 
   Result<StreamBatch> Draw(int64_t rows) {
@@ -75,13 +78,48 @@ Status CheckAtLeastOne(const char* name, int64_t value) {
   return MakeError(ErrorKind::kInvalidArgument, std::string(name) + " must be at least 1, got " + std::to_string(value));
 }
 
+constexpr int64_t kVaryingWidthGuess = 32;
+/// Page rounding, and a chunk that is being rewritten.
+constexpr int64_t kFixedBytes = 1 << 20;
+constexpr int64_t kSlotBytes = 8;
+
+/// Twice the rows of the full buffer, their slots, which grow by half, and a batch.
+int64_t BufferBytes(const LocalShuffleInput& input, const LocalShuffleOptions& options) {
+  const int64_t wanted = std::max(options.buffer_rows, options.batch_rows);
+  const int64_t rows = input.rows - wanted < input.batch_rows ? input.rows : wanted + input.batch_rows;  // no overflow
+  return rows * (2 * input.row_bytes + 3 * kSlotBytes / 2) + std::min(options.batch_rows, rows) * input.row_bytes + kFixedBytes;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<BatchStream>> OpenLocalShuffle(const Engine& engine, std::unique_ptr<BatchStream> input, const LocalShuffleOptions& options) {
+LocalShuffleInput LocalShuffleInputOf(const PlanNode& plan, int64_t batch_rows) {
+  const ScanSource& source = *SourceOf(plan).source;
+  LocalShuffleInput input{0, 1, batch_rows};
+  for (const ScanTask& task : source.tasks()) input.rows += task.rows;
+  const ScanSizes sizes = source.sizes();
+  const auto widths = FlatWidths(*plan.schema);
+  for (size_t column = 0; column < widths.size(); ++column) {
+    const int field = source.schema()->GetFieldIndex(plan.schema->field(static_cast<int>(column))->name());
+    const bool known = field >= 0 && !sizes.columns.empty() && sizes.columns[field].row_bytes > 0;
+    input.row_bytes += widths[column] > 0 ? widths[column] + 1 : known ? sizes.columns[field].row_bytes * 5 / 4 : kVaryingWidthGuess;
+  }
+  return input;
+}
+
+Result<std::unique_ptr<BatchStream>> OpenLocalShuffle(const Engine& engine, const LocalShuffleInput& input, const LocalShuffleOptions& options,
+                                                      ExecuteOptions execute, const OpenInput& open) {
   ARROW_RETURN_NOT_OK(CheckAtLeastOne("local_shuffle_buffer_size", options.buffer_rows));
   ARROW_RETURN_NOT_OK(CheckAtLeastOne("batch_size", options.batch_rows));
-  ARROW_ASSIGN_OR_RAISE(auto pool, engine.OpenPool("local shuffle", 0));
-  return std::make_unique<LocalShuffleStream>(std::move(input), std::move(pool), options);
+  execute.memory_kept_bytes = BufferBytes(input, options);
+  auto pool = engine.OpenPool("local shuffle", execute.memory_kept_bytes);
+  // Also where the buffer alone is refused: the input's refusal names what both need.
+  auto stream = pool.ok() || KindOf(pool.status()) == ErrorKind::kBudget ? open(execute) : pool.status();
+  if (!stream.ok()) {
+    if (KindOf(stream.status()) != ErrorKind::kBudget) return stream;
+    return WithContext(stream.status(), "local_shuffle_buffer_size=" + std::to_string(options.buffer_rows) + kSmallerBuffer);
+  }
+  ARROW_RETURN_NOT_OK(pool);
+  return std::make_unique<LocalShuffleStream>(std::move(*stream), std::move(*pool), options);
 }
 
 }  // namespace millstream

@@ -43,6 +43,11 @@ class ListedStream : public BatchStream {
   size_t next_ = 0;
 };
 
+/// Over a stream that is there already, of which no more is known than that it is small.
+Result<std::unique_ptr<BatchStream>> OpenOver(const Engine& engine, std::unique_ptr<BatchStream> input, const LocalShuffleOptions& options) {
+  return OpenLocalShuffle(engine, {1000, 8, 100}, options, {}, [&](const ExecuteOptions&) -> Result<std::unique_ptr<BatchStream>> { return std::move(input); });
+}
+
 std::shared_ptr<arrow::Schema> NumberSchema() { return arrow::schema({arrow::field("number", arrow::int64())}); }
 
 std::vector<std::shared_ptr<arrow::RecordBatch>> Numbers(int64_t rows, int64_t batch_rows) {
@@ -58,7 +63,7 @@ std::vector<std::shared_ptr<arrow::RecordBatch>> Numbers(int64_t rows, int64_t b
 
 std::vector<std::vector<int64_t>> Drawn(int64_t rows, int64_t input_rows, const LocalShuffleOptions& options) {
   const auto engine = SmallEngine();
-  auto stream = *OpenLocalShuffle(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(rows, input_rows)), options);
+  auto stream = *OpenOver(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(rows, input_rows)), options);
   std::vector<std::vector<int64_t>> out;
   for (;;) {
     auto batch = stream->Next(nullptr);
@@ -113,13 +118,13 @@ TEST(LocalShuffle, WaitsForTheBufferToFillBeforeTheFirstBatch) {
 TEST(LocalShuffle, AnErrorOfItsInputComesThrough) {
   const auto engine = SmallEngine();
   auto input = std::make_unique<ListedStream>(NumberSchema(), Numbers(10, 5), MakeError(ErrorKind::kCorruptData, "file x.parquet"));
-  auto stream = *OpenLocalShuffle(*engine, std::move(input), {100, 5, false, 0});
+  auto stream = *OpenOver(*engine, std::move(input), {100, 5, false, 0});
   EXPECT_EQ(KindOf(stream->Next(nullptr).status()), ErrorKind::kCorruptData);
 }
 
 TEST(LocalShuffle, SaysThatTheBufferDoesNotFit) {
   const auto engine = SmallEngine(4 << 20);
-  auto stream = *OpenLocalShuffle(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(2000000, 50000)), {2000000, 5, false, 0});
+  auto stream = *OpenOver(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(2000000, 50000)), {2000000, 5, false, 0});
   const auto status = stream->Next(nullptr).status();
   EXPECT_EQ(KindOf(status), ErrorKind::kBudget) << status.ToString();
   EXPECT_NE(status.message().find("local_shuffle_buffer_size=2000000"), std::string::npos) << status.message();
@@ -129,7 +134,7 @@ TEST(LocalShuffle, SaysThatTheBufferDoesNotFit) {
 
 TEST(LocalShuffle, GivesAllMemoryBackWhenClosedHalfWay) {
   const auto engine = SmallEngine();
-  auto stream = *OpenLocalShuffle(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(1000, 100)), {500, 10, false, 0});
+  auto stream = *OpenOver(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(1000, 100)), {500, 10, false, 0});
   auto batch = *stream->Next(nullptr);
   EXPECT_GT(engine->budget()->used_bytes(), 0);
   stream->Close();
@@ -141,8 +146,8 @@ TEST(LocalShuffle, GivesAllMemoryBackWhenClosedHalfWay) {
 TEST(LocalShuffle, RefusesSizesBelowOne) {
   const auto engine = SmallEngine();
   auto stream = [] { return std::make_unique<ListedStream>(NumberSchema(), Numbers(1, 1)); };
-  EXPECT_EQ(KindOf(OpenLocalShuffle(*engine, stream(), {0, 5, false, 0}).status()), ErrorKind::kInvalidArgument);
-  EXPECT_EQ(KindOf(OpenLocalShuffle(*engine, stream(), {5, 0, false, 0}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(OpenOver(*engine, stream(), {0, 5, false, 0}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(OpenOver(*engine, stream(), {5, 0, false, 0}).status()), ErrorKind::kInvalidArgument);
 }
 
 /// Each row as text, so that tables can be compared whatever their order.
@@ -169,7 +174,7 @@ TEST(LocalShuffle, EveryTypeComesThroughUnharmed) {
     input.push_back(RandomBatch(schema, {.rows = 30, .null_share = 0.1, .sliced = piece % 2 == 1, .seed = seed + piece}));
   }
   const auto engine = SmallEngine();
-  auto stream = *OpenLocalShuffle(*engine, std::make_unique<ListedStream>(schema, input), {40, 7, false, seed});
+  auto stream = *OpenOver(*engine, std::make_unique<ListedStream>(schema, input), {40, 7, false, seed});
   std::vector<std::shared_ptr<arrow::RecordBatch>> output;
   for (;;) {
     auto batch = stream->Next(nullptr);
@@ -184,7 +189,7 @@ TEST(LocalShuffle, EveryTypeComesThroughUnharmed) {
 
 TEST(LocalShuffle, HoldsAtMostTwiceTheRowsOfItsBuffer) {
   const auto engine = SmallEngine();
-  auto stream = *OpenLocalShuffle(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(100000, 500)), {4000, 100, false, 0});
+  auto stream = *OpenOver(*engine, std::make_unique<ListedStream>(NumberSchema(), Numbers(100000, 500)), {4000, 100, false, 0});
   int64_t most = 0;
   for (;;) {
     const auto batch = *stream->Next(nullptr);

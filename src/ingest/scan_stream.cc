@@ -1,25 +1,14 @@
 #include "ingest/scan_stream.h"
 
 #include <algorithm>
-#include <cstring>
-#include <map>
 
-#include "exchange/column_form.h"
-#include "exec/stream_task.h"
-#include "ingest/window_batcher.h"
-#include "ops/scan_rows.h"
+#include "ingest/scan_lane.h"
 
 namespace millstream {
 namespace {
 
-constexpr int64_t kWindowBytesMax = 64 << 20;
-constexpr int64_t kVaryingWidthGuess = 32;
-
-int64_t RowBytesOf(const arrow::Schema& schema, const ScanSizes& sizes) {
-  int64_t bytes = 1;
-  for (int width : FlatWidths(schema)) bytes += width > 0 ? width : std::max(kVaryingWidthGuess, sizes.column_row_bytes_max);
-  return bytes;
-}
+/// A filter may keep few rows: reading little more than a limit asks for is not worth a window of its own.
+constexpr int64_t kLimitedWindowRowsMin = 1 << 10;
 
 /// The tasks that a resume and a limit leave.
 std::vector<ScanTask> TasksFor(const ScanSource& source, const ScanStreamOptions& options, bool filtered) {
@@ -43,132 +32,6 @@ std::vector<ScanTask> TasksFor(const ScanSource& source, const ScanStreamOptions
   return tasks;
 }
 
-struct ScanState {
-  ScanState(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> scan_source, std::shared_ptr<const RowProgram> row_program)
-      : core(std::move(engine)), source(std::move(scan_source)), program(std::move(row_program)) {}
-
-  StreamCore core;
-  std::shared_ptr<const ScanSource> source;
-  std::shared_ptr<const RowProgram> program;
-  ScanStreamOptions options;
-  std::vector<ScanTask> tasks;
-  int64_t window_rows = 0;
-  int64_t windows_ahead = 1;   // of a task that is not the oldest
-  StageStatistics scan{"ReadParquet"};
-  StageStatistics output{"Batches"};
-  std::vector<std::shared_ptr<BudgetPool>> lane_pools;
-  std::shared_ptr<Ledger> ledger;
-
-  struct TaskQueue {
-    std::deque<ReadyWindow> windows;
-    bool finished = false;
-  };
-  std::mutex mutex;
-  // Guarded by mutex:
-  size_t next_task = 0;     // to be given out
-  size_t oldest_task = 0;   // the consumer's
-  std::map<size_t, TaskQueue> queues;
-
-  bool MayTake() const { return next_task < oldest_task + lane_pools.size() + 1; }
-};
-
-class ScanLane : public Task {
- public:
-  ScanLane(const std::shared_ptr<ScanState>& state, std::shared_ptr<BudgetPool> pool)
-      : count_(state->core), state_(state), pool_(std::move(pool)) {}
-
-  Step Run(const Waker& waker) override {
-    if (state_->core.cancellation().cancelled()) return Step::kDone;
-    if (rows_ == nullptr && !TakeTask()) {
-      std::lock_guard lock(state_->mutex);
-      if (state_->next_task == state_->tasks.size()) return Step::kDone;
-      if (!state_->MayTake()) {
-        state_->core.Block(waker);
-        return Step::kBlocked;
-      }
-      return Step::kAgain;
-    }
-    if (QueueFull(waker)) return Step::kBlocked;
-    const Status status = ReadWindow();
-    if (!status.ok()) {
-      state_->core.Fail(status);
-      return Step::kDone;
-    }
-    return Step::kAgain;
-  }
-
- private:
-  bool TakeTask() {
-    {
-      std::lock_guard lock(state_->mutex);
-      if (state_->next_task == state_->tasks.size() || !state_->MayTake()) return false;
-      task_ = state_->next_task++;
-      state_->queues[task_];
-    }
-    auto opened = TaskRows::Open(*state_->source, state_->tasks[task_], state_->program, state_->window_rows, pool_->for_libraries());
-    if (!opened.ok()) {
-      state_->core.Fail(opened.status());
-      return false;
-    }
-    rows_ = std::move(*opened);
-    next_row_ = state_->tasks[task_].first_row;
-    return true;
-  }
-
-  bool QueueFull(const Waker& waker) {
-    std::lock_guard lock(state_->mutex);
-    const auto& queue = state_->queues[task_];
-    const int64_t most = task_ == state_->oldest_task ? std::max<int64_t>(state_->windows_ahead, 2) : state_->windows_ahead;
-    if (static_cast<int64_t>(queue.windows.size()) < most) return false;
-    state_->core.Block(waker);
-    return true;
-  }
-
-  Status ReadWindow() {
-    CpuTimer timer(&state_->scan.cpu_nanoseconds);
-    auto memory = HandOverPool::Make(state_->ledger, state_->core.engine()->arena());
-    ARROW_ASSIGN_OR_RAISE(auto window, rows_->Next(memory.get()));
-    if (window.batch == nullptr) {
-      rows_.reset();
-      std::lock_guard lock(state_->mutex);
-      state_->queues[task_].finished = true;
-    } else {
-      state_->scan.rows += window.input_rows;
-      ReadyWindow ready{std::move(window.batch), std::move(memory), state_->tasks[task_].source, next_row_, std::move(window.selected)};
-      DropConsumed(&ready);
-      next_row_ += window.input_rows;
-      std::lock_guard lock(state_->mutex);
-      state_->queues[task_].windows.push_back(std::move(ready));
-    }
-    state_->core.engine()->scheduler()->Notify();
-    return Status::OK();
-  }
-
-  /// Leaves out the rows that were consumed before the resume.
-  void DropConsumed(ReadyWindow* ready) const {
-    const auto& options = state_->options;
-    if (!options.has_resume || ready->source != options.resume.key || ready->first_row >= options.resume.ties) return;
-    int64_t drop = options.resume.ties - ready->first_row;  // input rows
-    if (ready->selected != nullptr) {
-      const uint8_t* selected = ready->selected->data();
-      const int64_t input = std::min(drop, ready->selected->size());
-      drop = std::count_if(selected, selected + input, [](uint8_t kept) { return kept != 0; });
-      if (drop == 0) return;
-      std::memset(ready->selected->mutable_data(), 0, input);
-    } else {
-      ready->first_row += std::min(drop, ready->batch->num_rows());
-    }
-    ready->batch = ready->batch->Slice(std::min(drop, ready->batch->num_rows()));
-  }
-
-  TaskCount count_;
-  std::shared_ptr<ScanState> state_;
-  std::shared_ptr<BudgetPool> pool_;
-  size_t task_ = 0;
-  int64_t next_row_ = 0;
-  std::unique_ptr<TaskRows> rows_;
-};
-
 class ScanStream : public BatchStream {
  public:
   explicit ScanStream(std::shared_ptr<ScanState> state)
@@ -182,22 +45,27 @@ class ScanStream : public BatchStream {
     if (closed_) return;
     closed_ = true;
     state_->core.Stop();
+    UpdateStatistics();
     Release();
   }
-  std::vector<const StageStatistics*> stages() const override { return {&state_->scan, &state_->output}; }
+  std::vector<const StageStatistics*> stages() const override {
+    UpdateStatistics();
+    return {&state_->scan, &state_->output};
+  }
 
  private:
-  /// Moves ready windows into the batcher; true at the end of the input. With the lock held.
-  bool Drain();
-  bool AnyReady() const;
-  Status WaitForWindows(const std::function<bool()>& interrupted);
+  void UpdateStatistics() const;
+  Status OpenLedgers();
   /// Lets go of all memory, for a closed stream may be kept for long: by the traceback of what ended it, for one. No task is left.
   void Release() {
     state_->queues.clear();
     batcher_.Clear();
-    state_->lane_pools.clear();
-    state_->ledger.reset();
+    state_->lanes.clear();
+    state_->batches.reset();
   }
+  Status Wait(const std::function<bool()>& interrupted, const std::function<bool(ScanState&)>& ready);
+  Status WaitForWindows(const std::function<bool()>& interrupted);
+  Result<StreamBatch> TakeBatch(const std::function<bool()>& interrupted);
 
   std::shared_ptr<ScanState> state_;
   WindowBatcher batcher_;
@@ -209,73 +77,96 @@ class ScanStream : public BatchStream {
 Status ScanStream::Start() {
   ScanState& state = *state_;
   const auto& engine = state.core.engine();
-  const int lanes = engine->scheduler()->lanes();
-  const int64_t row_bytes = RowBytesOf(*state.program->output, state.source->sizes());
-  const int64_t window_bytes = std::min(kWindowBytesMax, engine->options().memory_limit_bytes / (8 * lanes));
   state.tasks = TasksFor(*state.source, state.options, state.program->filter != nullptr);
-  state.window_rows = std::max<int64_t>(window_bytes / row_bytes, 1);
-  if (state.options.row_limit >= 0) state.window_rows = std::min(state.window_rows, std::max<int64_t>(state.options.row_limit, 1 << 10));
-  ARROW_ASSIGN_OR_RAISE(state.ledger, Budget::Open(engine->budget(), "batches", 0));
-  for (int lane = 0; lane < lanes; ++lane) {
-    ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("scan lane " + std::to_string(lane), 0));
-    state.lane_pools.push_back(std::move(pool));
-  }
+  ScanPlanSizes sizes{state.options.batch_rows, state.options.prefetch_batches, engine->scheduler()->lanes()};
+  if (state.options.row_limit >= 0) sizes.window_rows_max = std::max<int64_t>(state.options.row_limit, kLimitedWindowRowsMin);
+  sizes.window_bytes_max = state.options.window_bytes_max;
+  sizes.limit_bytes = engine->budget()->limit_bytes();
+  sizes.free_bytes = std::min(engine->budget()->free_bytes(), sizes.limit_bytes - state.options.memory_kept_bytes);
+  ARROW_ASSIGN_OR_RAISE(state.plan, PlanScan(*state.source, state.tasks, *state.program, sizes));
+  state.window_rows = state.plan.window_rows;
+  ARROW_RETURN_NOT_OK(OpenLedgers());
   for (const ScanTask& task : state.tasks) state.scan.rows_expected += task.rows;
-  for (const auto& pool : state.lane_pools) {
-    ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<ScanLane>(state_, pool), Priority::kNormal));
+  for (size_t lane = 0; lane < state.lanes.size(); ++lane) {
+    ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<ScanLane>(state_, lane), Priority::kNormal));
   }
   return Status::OK();
 }
 
-bool ScanStream::Drain() {
+Status ScanStream::OpenLedgers() {
   ScanState& state = *state_;
-  for (;;) {
-    if (state.oldest_task == state.tasks.size()) return true;
-    const auto oldest = state.queues.find(state.oldest_task);
-    if (oldest == state.queues.end()) return false;
-    for (auto& entry : state.queues) {
-      if (entry.first != state.oldest_task && state.options.preserve_order) break;
-      auto& windows = entry.second.windows;
-      while (!windows.empty() && batcher_.rows_waiting() < state.options.batch_rows) {
-        batcher_.Add(std::move(windows.front()));
-        windows.pop_front();
-      }
-    }
-    if (!oldest->second.finished || !oldest->second.windows.empty()) return false;
-    state.queues.erase(oldest);
-    ++state.oldest_task;
+  const auto& engine = state.core.engine();
+  ARROW_ASSIGN_OR_RAISE(state.batches, Budget::Open(engine->budget(), "batches", state.plan.batch_floor));
+  for (int lane = 0; lane < state.plan.lanes; ++lane) {
+    auto& memory = state.lanes.emplace_back();
+    ARROW_ASSIGN_OR_RAISE(memory.reading, engine->OpenPool("scan lane " + std::to_string(lane), state.plan.read_floor));
+    ARROW_ASSIGN_OR_RAISE(memory.windows, Budget::Open(engine->budget(), "windows of lane " + std::to_string(lane), state.plan.window_floor));
   }
+  return Status::OK();
+}
+
+void ScanStream::UpdateStatistics() const {
+  if (closed_ && state_->lanes.empty()) return;
+  int64_t peak = 0;
+  for (const auto& lane : state_->lanes) peak += lane.reading->ledger()->peak_bytes() + lane.windows->peak_bytes();
+  state_->scan.peak_memory_bytes = peak;
+  if (state_->batches != nullptr) state_->output.peak_memory_bytes = state_->batches->peak_bytes();
+}
+
+Status ScanStream::Wait(const std::function<bool()>& interrupted, const std::function<bool(ScanState&)>& ready) {
+  ScanState& state = *state_;
+  bool stop = false;
+  const auto began = std::chrono::steady_clock::now();
+  state.core.engine()->scheduler()->WaitUntil([&] {
+    if (state.core.cancellation().cancelled()) return true;
+    if (interrupted && interrupted()) return stop = true;
+    std::lock_guard lock(state.mutex);
+    return ready(state);
+  });
+  state.output.wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  ARROW_RETURN_NOT_OK(state.core.cancellation().status());
+  return stop ? MakeError(ErrorKind::kCancelled, "interrupted") : Status::OK();
 }
 
 Status ScanStream::WaitForWindows(const std::function<bool()>& interrupted) {
   ScanState& state = *state_;
-  bool stop = false;
-  auto ready = [&] {
-    if (state.core.cancellation().cancelled()) return true;
-    if (interrupted && interrupted()) return stop = true;
-    std::lock_guard lock(state.mutex);
-    return state.oldest_task == state.tasks.size() || AnyReady();
-  };
-  const auto began = std::chrono::steady_clock::now();
-  state.core.engine()->scheduler()->WaitUntil(ready);
-  state.output.wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
-  ARROW_RETURN_NOT_OK(state.core.cancellation().status());
-  if (stop) return MakeError(ErrorKind::kCancelled, "interrupted");
+  bool short_of_memory;
   {
     std::lock_guard lock(state.mutex);
-    at_end_ = Drain();
+    state.consumer_waits = true;
+    short_of_memory = state.one_at_a_time;
+  }
+  if (short_of_memory) state.core.WakeAll();
+  ARROW_RETURN_NOT_OK(Wait(interrupted, [](ScanState& shared) { return shared.oldest_task == shared.tasks.size() || shared.AnyReady(); }));
+  {
+    std::lock_guard lock(state.mutex);
+    state.consumer_waits = false;
+    at_end_ = state.Drain(&batcher_);
   }
   state.core.WakeAll();
   return Status::OK();
 }
 
-/// With the lock held.
-bool ScanStream::AnyReady() const {
-  for (const auto& [task, queue] : state_->queues) {
-    if (!queue.windows.empty() || (task == state_->oldest_task && queue.finished)) return true;
-    if (state_->options.preserve_order) return false;
+Result<StreamBatch> ScanStream::TakeBatch(const std::function<bool()>& interrupted) {
+  ScanState& state = *state_;
+  const auto take = [&] { return batcher_.Take(HandOverPool::Make(state.batches, state.core.engine()->arena())); };
+  auto batch = take();
+  if (batch.ok() || KindOf(batch.status()) != ErrorKind::kBudget) return batch;
+  // Rows are larger than was planned for. What the lanes hold can be read again.
+  {
+    std::lock_guard lock(state.mutex);
+    state.consumer_refused = true;
+    state.TakeTurns();
   }
-  return false;
+  state.core.WakeAll();
+  ARROW_RETURN_NOT_OK(Wait(interrupted, [](ScanState& shared) { return !shared.OthersHold(shared.lanes.size()); }));
+  batch = take();
+  {
+    std::lock_guard lock(state.mutex);
+    state.consumer_refused = false;
+  }
+  state.core.WakeAll();
+  return batch;
 }
 
 Result<StreamBatch> ScanStream::Next(const std::function<bool()>& interrupted) {
@@ -285,7 +176,7 @@ Result<StreamBatch> ScanStream::Next(const std::function<bool()>& interrupted) {
   int64_t rows = batcher_.rows_waiting();
   if (rows_left_ >= 0) rows = std::min(rows, rows_left_);
   if (rows == 0 || (rows < state.options.batch_rows && state.options.drop_last)) return StreamBatch{};
-  ARROW_ASSIGN_OR_RAISE(auto batch, batcher_.Take(HandOverPool::Make(state.ledger, state.core.engine()->arena())));
+  ARROW_ASSIGN_OR_RAISE(auto batch, TakeBatch(interrupted));
   if (rows_left_ >= 0) {
     if (batch.data->num_rows() > rows_left_) batch.data = batch.data->Slice(0, rows_left_);
     rows_left_ -= batch.data->num_rows();

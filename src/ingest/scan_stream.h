@@ -1,8 +1,8 @@
 #pragma once
 /// Rows in the source's order: lanes read scan tasks ahead, the consumer takes their windows in order and cuts them into batches.
 ///
-/// At most `lanes + 1` tasks are under way, and a task that is not the oldest stops when its share of the queue is full, so memory is bounded
-/// and the oldest can always go on.
+/// What the lanes and the consumer need is reserved at once (scan_plan.h), so that the oldest task can always go on; how lanes read ahead of the consumer
+/// within it is in scan_lane.h.
 
 #include <memory>
 
@@ -21,8 +21,11 @@ struct ScanStreamOptions {
   int64_t row_limit = -1;   // of kept rows in all; negative: none
   bool has_resume = false;
   StreamPosition resume;    // key: source, ties: first row of it still wanted
+  int64_t memory_kept_bytes = 0;  // of the limit, which the caller keeps for itself
+  int64_t window_bytes_max = INT64_MAX;
 };
 
+/// kBudget with the number that would do when the memory that is free is too little.
 Result<std::unique_ptr<BatchStream>> OpenScanStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                     std::shared_ptr<const RowProgram> program, const ScanStreamOptions& options);
 

@@ -142,8 +142,8 @@ Status CheckIdentities(const ScanSource& source) {
 
 int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
   constexpr int64_t kStep = 1 << 20;
-  int64_t high = limit;
-  while (!sizer.Fit(high).has_value()) high *= 2;
+  int64_t high = std::max(limit, kStep);
+  while (!sizer.Fit(high).has_value() && high < INT64_MAX / 4) high *= 2;
   int64_t low = high / 2;
   while (high - low > kStep) {
     const int64_t middle = low + (high - low) / 2;
@@ -161,8 +161,8 @@ Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& prog
   const Sizer sizer(source, program, sizes);
   const auto plan = sizer.Fit(sizes.memory_limit_bytes);
   if (plan.has_value()) return *plan;
-  const int64_t enough = LimitThatWouldDo(sizer, sizes.memory_limit_bytes);
-  return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes) + " is too small for this shuffle with batches of " +
+  const int64_t enough = LimitThatWouldDo(sizer, sizes.memory_limit_bytes) + sizes.memory_kept_bytes;
+  return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + " is too small for this shuffle with batches of " +
                                            std::to_string(sizes.batch_rows) + " rows: set memory_limit (or MILLSTREAM_MEMORY_LIMIT) to at least " +
                                            std::to_string(enough) + " bytes (" + FormatBytes(enough) + "), or use a smaller batch_size");
 }

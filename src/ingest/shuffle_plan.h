@@ -43,9 +43,10 @@ struct ShuffleSizes {
   int64_t batch_rows = 1024;
   int prefetch_batches = 1;
   int lanes = 1;
-  int64_t memory_limit_bytes = 0;
+  int64_t memory_limit_bytes = 0;  // what the shuffle may take
   bool always_two_passes = false;  // hostile switches for tests
   bool always_spill = false;
+  int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
 };
 
 /// kBudget with the number that would do when the floors do not fit the limit.

@@ -120,8 +120,8 @@ Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> e
                                                        ScatterPhase::Earlier earlier) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const int64_t memory_bytes = engine->options().memory_limit_bytes - options.memory_kept_bytes;
-  ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes,
-                     engine->options().always_spill};
+  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes,
+                           engine->options().always_spill, options.memory_kept_bytes};
   ScatterPhase::Inputs inputs;
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *program, sizes));
   inputs.epoch = MakeEpochKey(options.seed, options.epoch);

@@ -6,6 +6,19 @@
 
 namespace millstream {
 
+WindowBatcher::~WindowBatcher() { Clear(); }
+
+void WindowBatcher::Clear() {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.window.memory != nullptr) used_up_.push_back(std::move(waiting.window.memory));
+  }
+  EndCharges(&used_up_);
+  EndCharges(&delivered_);
+  waiting_.clear();
+  parts_.clear();
+  rows_waiting_ = 0;
+}
+
 void WindowBatcher::Add(ReadyWindow window) {
   if (window.batch->num_rows() == 0) {
     if (window.memory != nullptr) window.memory->EndCharge();
@@ -15,7 +28,7 @@ void WindowBatcher::Add(ReadyWindow window) {
   waiting_.push_back({std::move(window), 0, 0});
 }
 
-std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows, StreamPosition* position) {
+std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows) {
   Waiting& front = waiting_.front();
   const int64_t left = front.window.batch->num_rows() - front.begin;
   const int64_t taken = std::min(rows, left);
@@ -28,9 +41,9 @@ std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows, Strea
     const uint8_t* selected = front.window.selected->data();
     for (int64_t found = 0; found < taken; ++front.input_row) found += selected[front.input_row] != 0;
   }
-  *position = {front.window.source, front.window.first_row + front.input_row};
+  position_ = {front.window.source, front.window.first_row + front.input_row};
   if (taken == left) {
-    if (front.window.memory != nullptr) front.window.memory->EndCharge();
+    if (front.window.memory != nullptr) used_up_.push_back(std::move(front.window.memory));
     waiting_.pop_front();
   }
   return slice;
@@ -55,29 +68,28 @@ Result<std::shared_ptr<arrow::RecordBatch>> WindowBatcher::Join(const std::vecto
   return arrow::RecordBatch::Make(schema_, rows, std::move(columns));
 }
 
-Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& pool) {
-  StreamBatch out;
-  int64_t wanted = std::min(batch_rows_, rows_waiting_);
-  std::vector<std::shared_ptr<arrow::RecordBatch>> parts;
-  while (wanted > 0) {
-    parts.push_back(TakeSlice(wanted, &out.position));
-    wanted -= parts.back()->num_rows();
-  }
-  if (parts.size() == 1) {
-    out.data = std::move(parts[0]);
-    return out;
-  }
-  ARROW_ASSIGN_OR_RAISE(out.data, Join(parts, pool.get()));
-  pool->EndCharge();
-  return out;
+void WindowBatcher::EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windows) {
+  for (const auto& window : *windows) window->EndCharge();
+  windows->clear();
 }
 
-void WindowBatcher::Clear() {
-  for (const Waiting& waiting : waiting_) {
-    if (waiting.begin > 0 && waiting.window.memory != nullptr) waiting.window.memory->EndCharge();
+Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& pool) {
+  int64_t wanted = parts_.empty() ? std::min(batch_rows_, rows_waiting_) : 0;
+  while (wanted > 0) {
+    parts_.push_back(TakeSlice(wanted));
+    wanted -= parts_.back()->num_rows();
   }
-  waiting_.clear();
-  rows_waiting_ = 0;
+  StreamBatch out{parts_[0], position_};
+  const bool joined = parts_.size() > 1;
+  if (joined) {
+    ARROW_ASSIGN_OR_RAISE(out.data, Join(parts_, pool.get()));
+    pool->EndCharge();
+  }
+  parts_.clear();
+  EndCharges(&delivered_);
+  if (joined) EndCharges(&used_up_);
+  else delivered_.swap(used_up_);
+  return out;
 }
 
 }  // namespace millstream

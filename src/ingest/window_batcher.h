@@ -23,10 +23,15 @@ struct ReadyWindow {
 class WindowBatcher {
  public:
   WindowBatcher(std::shared_ptr<arrow::Schema> schema, int64_t batch_rows) : schema_(std::move(schema)), batch_rows_(batch_rows) {}
+  /// What is left is the user's, as far as slices of it are.
+  ~WindowBatcher();
 
   void Add(ReadyWindow window);
   int64_t rows_waiting() const { return rows_waiting_; }
-  /// The next min(batch_rows, rows_waiting()) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended.
+  /// The next min(batch_rows, rows_waiting()) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended. When it refuses them
+  /// (kBudget), the call can be repeated with another.
+  /// A window stays charged as long as the user may hold the last slice of it, which is until the next batch is there: a batch in the user's hands
+  /// may keep a whole window from being freed.
   Result<StreamBatch> Take(const std::shared_ptr<HandOverPool>& pool);
   /// Lets go of the rows that wait. A window of which slices were taken is the user's from now on, as if it had been used up.
   void Clear();
@@ -37,13 +42,19 @@ class WindowBatcher {
     int64_t begin = 0;       // rows of the batch already taken
     int64_t input_row = 0;   // input rows up to the last one taken
   };
-  std::shared_ptr<arrow::RecordBatch> TakeSlice(int64_t rows, StreamPosition* position);
+  std::shared_ptr<arrow::RecordBatch> TakeSlice(int64_t rows);
+  static void EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windows);
   Result<std::shared_ptr<arrow::RecordBatch>> Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool) const;
 
   std::shared_ptr<arrow::Schema> schema_;
   int64_t batch_rows_;
   std::deque<Waiting> waiting_;
   int64_t rows_waiting_ = 0;
+  // Of the batch to come:
+  std::vector<std::shared_ptr<arrow::RecordBatch>> parts_;
+  StreamPosition position_;
+  std::vector<std::shared_ptr<HandOverPool>> used_up_;   // windows that its parts end
+  std::vector<std::shared_ptr<HandOverPool>> delivered_;  // windows that the batch before it ended
 };
 
 }  // namespace millstream

@@ -1,6 +1,7 @@
 #include "ingest/write_parquet.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr int64_t kBatchBytesGuess = 1 << 20;
 constexpr int64_t kBatchRowsMax = 64 << 10;
 constexpr int64_t kQueueBytesMax = 8 << 20;
+/// Batches that wait may be slices of a window or slab, which cannot be freed before they are taken: as much of the limit is set aside.
+constexpr int64_t kPinnedShare = 16;
 constexpr int64_t kFilesMax = 1'000'000;  // beyond, names of six digits would not sort
 constexpr auto kTickEvery = std::chrono::milliseconds(50);
 constexpr auto kProgressEvery = std::chrono::milliseconds(250);
@@ -27,8 +30,11 @@ int64_t SourceRows(const PlanNode& plan) {
   return rows;
 }
 
-/// A function of the schema alone: pages are cut at batches, and so files are the same whatever the budget.
-int64_t BatchRows(const arrow::Schema& schema) { return std::clamp<int64_t>(kBatchBytesGuess / RowBytesGuess(schema), 1, kBatchRowsMax); }
+/// A function of the schema alone: pages are cut at batches, and so files are the same whatever the budget. A power of two, so that no memory is lost to
+/// rounding.
+int64_t BatchRows(const arrow::Schema& schema) {
+  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(kBatchBytesGuess / RowBytesGuess(schema), 1, kBatchRowsMax))));
+}
 
 class ParquetJob {
  public:
@@ -40,7 +46,9 @@ class ParquetJob {
   Result<std::vector<WrittenFile>> Run(OutputCommit* commit);
 
  private:
-  Status OpenTasks();
+  /// With `least`, as little memory as the job can do with.
+  Status OpenTasks(bool least);
+  Status OpenLedgers(int64_t encoding_floor, int64_t queue_floor, FileTasks::Options* tasks);
   Status OpenStream();
   Status WriteRows(OutputCommit* commit);
   Status AddRows(OutputCommit* commit, const std::shared_ptr<arrow::RecordBatch>& batch);
@@ -54,7 +62,9 @@ class ParquetJob {
   const std::string job_name_;
   int64_t file_rows_ = 0;
   int64_t rows_left_ = 0;  // of the file begun last
-  int64_t memory_kept_bytes_ = 0;  // the floor of the encoders
+  int64_t memory_kept_bytes_ = 0;  // the floors of the encoders and of batches that wait
+  int64_t pinned_bytes_ = 0;  // by batches that wait
+  Reservation pinned_;
   std::vector<std::string> paths_;
   std::chrono::steady_clock::time_point last_tick_{};
   std::chrono::steady_clock::time_point last_progress_{};
@@ -66,26 +76,38 @@ Status ParquetJob::Prepare() {
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   ARROW_RETURN_NOT_OK(ParquetSchema(*plan_->schema).status());
   ARROW_ASSIGN_OR_RAISE(file_rows_, FileRows(*plan_, options_));
-  ARROW_RETURN_NOT_OK(OpenTasks());
-  return Status::OK();
+  const Status opened = OpenTasks(/*least=*/false);
+  return KindOf(opened) == ErrorKind::kBudget ? OpenTasks(/*least=*/true) : opened;
 }
 
-Status ParquetJob::OpenTasks() {
+Status ParquetJob::OpenTasks(bool least) {
   FileTasks::Options tasks;
   tasks.schema = plan_->schema;
   tasks.parquet = options_.parquet;
   const int64_t limit = engine_->options().memory_limit_bytes;
-  const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)));
-  tasks.open_files_max = static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
+  const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)), BatchRows(*plan_->schema));
+  tasks.open_files_max = least ? 1 : static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
+  tasks.queue_bytes_max = least ? 0 : std::min(kQueueBytesMax, limit / 32);
   // Kept aside before the stream takes what is free.
-  memory_kept_bytes_ = std::min(file_bytes * tasks.open_files_max, limit / 2);
-  ARROW_ASSIGN_OR_RAISE(tasks.pool, engine_->OpenPool("parquet writer", memory_kept_bytes_));
-  ARROW_ASSIGN_OR_RAISE(tasks.queue_ledger, Budget::Open(engine_->budget(), "write queue", 0));
-  tasks.queue_bytes_max = std::min(kQueueBytesMax, limit / 32);
+  pinned_bytes_ = least ? kBatchBytesGuess : std::max(limit / kPinnedShare, kBatchBytesGuess);
+  const int64_t queue_floor = tasks.queue_bytes_max + 2 * kBatchBytesGuess + pinned_bytes_;
+  memory_kept_bytes_ = file_bytes * tasks.open_files_max + queue_floor;
+  const Status opened = OpenLedgers(file_bytes * tasks.open_files_max, queue_floor, &tasks);
+  if (!opened.ok()) {
+    // The stream's refusal names what both need.
+    if (least && KindOf(opened) == ErrorKind::kBudget) ARROW_RETURN_NOT_OK(OpenStream());
+    return opened;
+  }
   tasks.interrupted = [this] { return Tick(); };
   tasks_ = std::make_unique<FileTasks>(engine_, std::move(tasks));
   tasks_->mutable_statistics()->rows_expected = KnownRowCount(*plan_).value_or(0);
   return Status::OK();
+}
+
+Status ParquetJob::OpenLedgers(int64_t encoding_floor, int64_t queue_floor, FileTasks::Options* tasks) {
+  ARROW_ASSIGN_OR_RAISE(tasks->pool, engine_->OpenPool("parquet writer", encoding_floor));
+  ARROW_ASSIGN_OR_RAISE(tasks->queue_ledger, Budget::Open(engine_->budget(), "write queue", queue_floor));
+  return Reservation::Take(tasks->queue_ledger, pinned_bytes_).Value(&pinned_);
 }
 
 Status ParquetJob::OpenStream() {
@@ -94,6 +116,7 @@ Status ParquetJob::OpenStream() {
   execute.epoch = options_.epoch;
   execute.batch_rows = BatchRows(*plan_->schema);
   execute.memory_kept_bytes = memory_kept_bytes_;
+  execute.window_bytes_max = pinned_bytes_;
   return Execute(engine_, plan_, execute).Value(&stream_);
 }
 
@@ -150,7 +173,14 @@ Status ParquetJob::WriteRows(OutputCommit* commit) {
 }
 
 Result<std::vector<WrittenFile>> ParquetJob::Run(OutputCommit* commit) {
-  ARROW_RETURN_NOT_OK(OpenStream());
+  Status opened = OpenStream();
+  if (KindOf(opened) == ErrorKind::kBudget) {
+    tasks_.reset();
+    pinned_.Reset();
+    ARROW_RETURN_NOT_OK(OpenTasks(/*least=*/true));
+    opened = OpenStream();
+  }
+  ARROW_RETURN_NOT_OK(opened);
   ARROW_RETURN_NOT_OK(WriteRows(commit));
   ARROW_ASSIGN_OR_RAISE(const auto written, tasks_->Finish());
   stream_->Close();

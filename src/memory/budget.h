@@ -66,6 +66,7 @@ class Ledger {
  private:
   friend class Budget;
   friend class BudgetPool;
+  friend class HandOverPool;
   struct State;
   explicit Ledger(std::unique_ptr<State> state);
   /// TryCharge for a run that may come from kept pages: the caller allocates, then has the arena trimmed.

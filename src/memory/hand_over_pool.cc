@@ -21,7 +21,7 @@ int64_t Rounded(int64_t size) {
 }  // namespace
 
 HandOverPool::HandOverPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena)
-    : ledger_(std::move(ledger)), arena_(std::move(arena)) {}
+    : ledger_(std::move(ledger)), budget_(ledger_->budget()), arena_(std::move(arena)) {}
 
 std::shared_ptr<HandOverPool> HandOverPool::Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena) {
   return {new HandOverPool(std::move(ledger), std::move(arena)), [](HandOverPool* pool) { pool->DropReference(); }};
@@ -38,6 +38,13 @@ void HandOverPool::EndCharge() {
   }
 }
 
+bool HandOverPool::TryMoveCharge(const std::shared_ptr<Ledger>& ledger) {
+  if (ended_) return true;
+  if (!ledger_->TryTransferTo(*ledger, charged_)) return false;
+  ledger_ = ledger;
+  return true;
+}
+
 arrow::Status HandOverPool::Allocate(int64_t size, int64_t, uint8_t** out) {
   if (size == 0) {
     // Counted like the others: a buffer of no bytes calls Free too.
@@ -46,7 +53,7 @@ arrow::Status HandOverPool::Allocate(int64_t size, int64_t, uint8_t** out) {
     return arrow::Status::OK();
   }
   const int64_t bytes = Rounded(size);
-  if (!ledger_->TryCharge(bytes)) {
+  if (!ledger_->TryChargeUntrimmed(bytes)) {
     return MakeError(ErrorKind::kBudget, "the memory limit leaves no room for an output batch: " + std::to_string(bytes) +
                                              " bytes were refused; use a smaller batch_size or a larger memory_limit");
   }
@@ -57,6 +64,7 @@ arrow::Status HandOverPool::Allocate(int64_t size, int64_t, uint8_t** out) {
     memory = static_cast<uint8_t*>(std::aligned_alloc(kSmallAlignment, bytes));
     if (*memory == nullptr) memory = arrow::Status::OutOfMemory("the system refused ", bytes, " bytes");
   }
+  budget_->TrimKept();
   if (!memory.ok()) {
     ledger_->Release(bytes);
     return memory.status();
@@ -82,7 +90,9 @@ void HandOverPool::Free(uint8_t* buffer, int64_t size, int64_t) {
   const int64_t bytes = Rounded(size);
   if (bytes >= kArenaBytesMin) arena_->Free(buffer, bytes);
   else std::free(buffer);
-  if (!ended_) {
+  if (ended_) {
+    budget_->TrimKept();
+  } else {
     charged_ -= bytes;
     ledger_->Release(bytes);
   }

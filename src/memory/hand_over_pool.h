@@ -2,7 +2,8 @@
 /// Memory of one output batch, which will be the user's.
 ///
 /// All its buffers are charged together until EndCharge, when the batch is handed over: from then on they are the user's. They may be freed from any
-/// thread at any time later, also after the engine has gone: the pool lives until the last of them.
+/// thread at any time later, also after the engine has gone: the pool lives until the last of them. What comes back late is kept for reuse only as far as
+/// the limit leaves room.
 
 #include <arrow/memory_pool.h>
 
@@ -21,6 +22,8 @@ class HandOverPool final : public arrow::MemoryPool {
 
   /// Ends the charge of everything allocated. Nothing may be allocated after it.
   void EndCharge();
+  /// Moves the charge to another ledger of the same budget; false, with nothing changed, if that refuses it. No other call may run beside it.
+  bool TryMoveCharge(const std::shared_ptr<Ledger>& ledger);
 
   using arrow::MemoryPool::Allocate;
   using arrow::MemoryPool::Free;
@@ -39,7 +42,8 @@ class HandOverPool final : public arrow::MemoryPool {
   void DropReference();
 
   std::shared_ptr<Ledger> ledger_;
-  std::shared_ptr<PageArena> arena_;
+  const std::shared_ptr<Budget> budget_;
+  const std::shared_ptr<PageArena> arena_;
   std::atomic<int64_t> references_{1};  // the handle and every buffer
   std::atomic<int64_t> charged_{0};
   std::atomic<bool> ended_{false};

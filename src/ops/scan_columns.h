@@ -24,6 +24,8 @@ class FlatColumnReader {
   /// Reads the next `count` rows into `values` (zero under nulls). Returns the number of nulls; where it is not
   /// zero `valid` holds one byte a row, 1 for a value, otherwise `valid` is untouched.
   virtual Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) = 0;
+  /// Leaves out the next `count` rows.
+  virtual Status Skip(int64_t count) = 0;
 };
 
 /// What a format knows of a flat column's values before reading them.
@@ -41,6 +43,8 @@ class ScanColumns {
   virtual int64_t num_rows() const = 0;
   /// Bytes of a value if ReadFlat takes the field (4 or 8), else 0.
   virtual int FlatWidth(int field) const = 0;
+  /// To be called before anything is read: several columns will be read side by side, so each should hold as little as it can.
+  virtual Status ReadSideBySide() { return Status::OK(); }
   /// Bytes that reading the field holds at one time beside what it gives: the stored chunk or its window, a page, a dictionary. An estimate
   /// from the source's metadata, 0 where nothing is decoded.
   virtual int64_t DecodeBytes(int field) const = 0;
@@ -63,10 +67,17 @@ struct ScanTask {
   int64_t rows = 0;
 };
 
-/// What sizes memory before anything is read; estimates from metadata.
+/// What sizes memory before anything is read; estimates from metadata, for the task where they are largest.
+struct ColumnSizes {
+  int64_t decode_bytes = 0;        // ScanColumns::DecodeBytes
+  int64_t side_by_side_bytes = 0;  // held between two reads after ReadSideBySide
+  int64_t page_bytes = 0;          // held beside that while a page is taken in
+  int64_t row_bytes = 0;           // a row's share, decoded; 0 where that is not known
+};
 struct ScanSizes {
-  int64_t decode_bytes_max = 0;      // ScanColumns::DecodeBytes of any column of any task
-  int64_t column_row_bytes_max = 0;  // ScanColumns::RowBytes of any column of any task
+  int64_t decode_bytes_max = 0;      // of any column
+  int64_t column_row_bytes_max = 0;
+  std::vector<ColumnSizes> columns;  // of the source's schema; empty where nothing is decoded
 };
 
 /// All tasks of a data set, in the source's order. Immutable, shared by lanes.

@@ -10,10 +10,12 @@
 namespace millstream {
 namespace {
 
-std::vector<uint32_t> KeptRows(const uint8_t* selected, int64_t rows) {
-  std::vector<uint32_t> kept;
+Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t rows, arrow::MemoryPool* pool) {
+  const auto count = std::count_if(selected, selected + rows, [](uint8_t kept) { return kept != 0; });
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> kept, arrow::AllocateBuffer(count * 4, pool));
+  auto* next = reinterpret_cast<uint32_t*>(kept->mutable_data());
   for (int64_t row = 0; row < rows; ++row) {
-    if (selected[row]) kept.push_back(static_cast<uint32_t>(row));
+    if (selected[row]) *next++ = static_cast<uint32_t>(row);
   }
   return kept;
 }
@@ -21,13 +23,15 @@ std::vector<uint32_t> KeptRows(const uint8_t* selected, int64_t rows) {
 }  // namespace
 
 Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
-                                                 int64_t window_rows, arrow::MemoryPool* pool) {
+                                                 const Options& options, arrow::MemoryPool* pool) {
   std::unique_ptr<TaskRows> rows(new TaskRows());
   ARROW_ASSIGN_OR_RAISE(rows->columns_, source.Open(task, pool));
+  if (options.access != ColumnAccess::kOneByOne) ARROW_RETURN_NOT_OK(rows->columns_->ReadSideBySide());
   rows->program_ = std::move(program);
   rows->pool_ = pool;
-  rows->window_rows_ = window_rows;
-  rows->rows_left_ = task.rows;
+  rows->options_ = options;
+  rows->row_ = options.skipped_rows;
+  rows->rows_left_ = task.rows - options.skipped_rows;
   rows->open_.resize(rows->program_->columns.size());
   return rows;
 }
@@ -35,19 +39,22 @@ Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const
 Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
   Window window;
   if (rows_left_ == 0) return window;
-  window.input_rows = std::min(window_rows_, rows_left_);
-  std::vector<uint32_t> kept;
+  window.input_rows = std::min(options_.window_rows, rows_left_);
+  const bool close = options_.access != ColumnAccess::kSideBySide || window.input_rows == rows_left_;
+  std::shared_ptr<arrow::Buffer> kept;
   if (program_->filter != nullptr) {
     ARROW_ASSIGN_OR_RAISE(window.selected, Select(window.input_rows));
-    kept = KeptRows(window.selected->data(), window.input_rows);
+    ARROW_ASSIGN_OR_RAISE(kept, KeptRows(window.selected->data(), window.input_rows, pool_));
+    if (close) filter_.reset();
   }
-  const int64_t rows = window.selected == nullptr ? window.input_rows : static_cast<int64_t>(kept.size());
+  const int64_t rows = kept == nullptr ? window.input_rows : kept->size() / 4;
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
   for (int column = 0; column < program_->output->num_fields(); ++column) {
-    ARROW_ASSIGN_OR_RAISE(auto data, ReadColumn(column, window, kept, pool));
+    ARROW_ASSIGN_OR_RAISE(auto data, ReadColumn(column, window, kept.get(), pool));
     columns.push_back(std::move(data));
-    if (window.input_rows == rows_left_) open_[column] = {};
+    if (close) open_[column] = {};
   }
+  row_ += window.input_rows;
   rows_left_ -= window.input_rows;
   window.batch = arrow::RecordBatch::Make(program_->output, rows, std::move(columns));
   return window;
@@ -55,10 +62,16 @@ Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
 
 Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
   if (filter_ == nullptr) {
-    ARROW_ASSIGN_OR_RAISE(filter_, OpenInputs(*columns_, *program_->input, program_->filter_inputs, window_rows_, pool_));
+    ARROW_ASSIGN_OR_RAISE(filter_, OpenArrays(program_->filter_inputs));
   }
   ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
   return EvaluateSelection(*program_->filter, *batch, pool_);
+}
+
+Result<std::unique_ptr<InputReader>> TaskRows::OpenArrays(const std::vector<int>& inputs) {
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *program_->input, inputs, options_.window_rows, pool_));
+  for (int64_t row = 0; row < row_; row += options_.window_rows) ARROW_RETURN_NOT_OK(reader->Next(options_.window_rows).status());
+  return reader;
 }
 
 Status TaskRows::OpenReader(int column) {
@@ -70,11 +83,10 @@ Status TaskRows::OpenReader(int column) {
     const int field = columns_->schema()->GetFieldIndex(input->name());
     if (field >= 0 && columns_->FlatWidth(field) > 0 && columns_->schema()->field(field)->type()->Equals(*input->type())) {
       ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field));
-      return Status::OK();
+      return row_ == 0 ? Status::OK() : open.flat->Skip(row_);
     }
   }
-  ARROW_ASSIGN_OR_RAISE(open.arrays, OpenInputs(*columns_, *program_->input, output.inputs, window_rows_, pool_));
-  return Status::OK();
+  return OpenArrays(output.inputs).Value(&open.arrays);
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool) {
@@ -89,10 +101,10 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t
   return arrow::ArrayData::Make(type, rows, {std::move(bits), std::move(values)}, nulls);
 }
 
-Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const Window& window, const std::vector<uint32_t>& kept,
+Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const Window& window, const arrow::Buffer* kept,
                                                                arrow::MemoryPool* pool) {
   ARROW_RETURN_NOT_OK(OpenReader(column));
-  const bool all = window.selected == nullptr;
+  const bool all = kept == nullptr;
   std::shared_ptr<arrow::ArrayData> data;
   if (open_[column].flat != nullptr) {
     ARROW_ASSIGN_OR_RAISE(data, ReadFlat(column, window.input_rows, all ? pool : pool_));
@@ -107,7 +119,7 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const
   if (all) {
     ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
   } else {
-    ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, kept.data(), static_cast<int64_t>(kept.size()), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, reinterpret_cast<const uint32_t*>(kept->data()), kept->size() / 4, pool));
   }
   return FromStorage(stored, type, pool);
 }

@@ -1,8 +1,9 @@
 #pragma once
 /// Runs a row program over one scan task and gives whole record batches, a window of rows at a time.
 ///
-/// When one window covers the task, each column is read to its end before the next is opened; otherwise all columns stay open and advance together, which
-/// costs a page and a dictionary of memory a column.
+/// When one window covers the task, each column is read to its end before the next is opened. Where windows are smaller, either all columns stay open and
+/// advance together, which costs a page and a dictionary of memory a column, or each is opened anew for each window and skipped to its rows, which costs
+/// the time of skipping: memory then does not grow with the number of columns.
 
 #include <memory>
 #include <optional>
@@ -13,18 +14,25 @@
 
 namespace millstream {
 
+enum class ColumnAccess : uint8_t { kOneByOne, kSideBySide, kReopened };
+
 class TaskRows {
  public:
+  struct Options {
+    int64_t window_rows = 0;
+    ColumnAccess access = ColumnAccess::kOneByOne;  // kOneByOne: a window must cover the task
+    int64_t skipped_rows = 0;                       // of the task, before the first window: a multiple of window_rows
+  };
   /// `pool` is for what the reading needs, output comes from the pool given to Next.
   static Result<std::unique_ptr<TaskRows>> Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
-                                                int64_t window_rows, arrow::MemoryPool* pool);
+                                                const Options& options, arrow::MemoryPool* pool);
 
   struct Window {
     std::shared_ptr<arrow::RecordBatch> batch;
     int64_t input_rows = 0;                       // before the filter
     std::shared_ptr<arrow::Buffer> selected;      // one byte an input row; null when all are kept
   };
-  /// The next window's kept rows (maybe none); batch is null at the end.
+  /// The next window's kept rows (maybe none); batch is null at the end. After an error nothing more can be read.
   Result<Window> Next(arrow::MemoryPool* pool);
 
  private:
@@ -34,14 +42,16 @@ class TaskRows {
   };
   TaskRows() = default;
   Status OpenReader(int column);
-  Result<std::shared_ptr<arrow::ArrayData>> ReadColumn(int column, const Window& window, const std::vector<uint32_t>& kept, arrow::MemoryPool* pool);
+  Result<std::shared_ptr<arrow::ArrayData>> ReadColumn(int column, const Window& window, const arrow::Buffer* kept, arrow::MemoryPool* pool);
+  Result<std::unique_ptr<InputReader>> OpenArrays(const std::vector<int>& inputs);
   Result<std::shared_ptr<arrow::ArrayData>> ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool);
   Result<std::shared_ptr<arrow::Buffer>> Select(int64_t rows);
 
   std::unique_ptr<ScanColumns> columns_;
   std::shared_ptr<const RowProgram> program_;
   arrow::MemoryPool* pool_ = nullptr;
-  int64_t window_rows_ = 0;
+  Options options_;
+  int64_t row_ = 0;  // of the task
   int64_t rows_left_ = 0;
   std::unique_ptr<InputReader> filter_;
   std::vector<OpenColumn> open_;

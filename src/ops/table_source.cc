@@ -81,10 +81,13 @@ class TableSource : public ScanSource {
   const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const override { return &batches_; }
   ScanSizes sizes() const override {
     ScanSizes sizes;
+    sizes.columns.resize(static_cast<size_t>(schema_->num_fields()));
     for (const auto& batch : batches_) {
       if (batch->num_rows() == 0) continue;
-      for (const auto& column : batch->columns()) {
-        sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, RowBytes(*column->data(), 0, batch->num_rows()) / batch->num_rows());
+      for (int column = 0; column < batch->num_columns(); ++column) {
+        int64_t& row_bytes = sizes.columns[column].row_bytes;
+        row_bytes = std::max(row_bytes, RowBytes(*batch->column_data(column), 0, batch->num_rows()) / batch->num_rows() + 1);
+        sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, row_bytes);
       }
     }
     return sizes;
@@ -106,6 +109,10 @@ class RangeReader : public FlatColumnReader {
     next_ += count;
     return 0;
   }
+  Status Skip(int64_t count) override {
+    next_ += count;
+    return Status::OK();
+  }
 
  private:
   int64_t next_;
@@ -113,7 +120,8 @@ class RangeReader : public FlatColumnReader {
 
 class RangeColumns : public ScanColumns {
  public:
-  RangeColumns(std::shared_ptr<arrow::Schema> schema, const ScanTask& task) : schema_(std::move(schema)), task_(task) {}
+  RangeColumns(std::shared_ptr<arrow::Schema> schema, const ScanTask& task, arrow::MemoryPool* pool)
+      : schema_(std::move(schema)), task_(task), pool_(pool) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   int64_t num_rows() const override { return task_.rows; }
   int FlatWidth(int) const override { return sizeof(int64_t); }
@@ -125,13 +133,14 @@ class RangeColumns : public ScanColumns {
  private:
   std::shared_ptr<arrow::Schema> schema_;
   ScanTask task_;
+  arrow::MemoryPool* pool_;
 };
 
 /// Makes the numbers a batch at a time.
 class RangeArrays : public arrow::RecordBatchReader {
  public:
-  RangeArrays(std::shared_ptr<arrow::Schema> schema, const ScanTask& task, int64_t batch_rows)
-      : schema_(std::move(schema)), next_(task.first_row), end_(task.first_row + task.rows), batch_rows_(batch_rows) {}
+  RangeArrays(std::shared_ptr<arrow::Schema> schema, const ScanTask& task, int64_t batch_rows, arrow::MemoryPool* pool)
+      : schema_(std::move(schema)), next_(task.first_row), end_(task.first_row + task.rows), batch_rows_(batch_rows), pool_(pool) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
@@ -139,7 +148,7 @@ class RangeArrays : public arrow::RecordBatchReader {
     if (rows <= 0) return Status::OK();
     std::vector<std::shared_ptr<arrow::ArrayData>> columns;
     if (schema_->num_fields() > 0) {
-      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(rows * 8));
+      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(rows * 8, pool_));
       ARROW_RETURN_NOT_OK(RangeReader(next_).Read(rows, values->mutable_data(), nullptr));
       columns.push_back(arrow::ArrayData::Make(arrow::int64(), rows, {nullptr, values}, 0));
     }
@@ -153,10 +162,11 @@ class RangeArrays : public arrow::RecordBatchReader {
   int64_t next_;
   int64_t end_;
   int64_t batch_rows_;
+  arrow::MemoryPool* pool_;
 };
 
 Result<std::unique_ptr<arrow::RecordBatchReader>> RangeColumns::ReadArrays(const std::vector<int>& fields, int64_t batch_rows) {
-  return std::make_unique<RangeArrays>(fields.empty() ? arrow::schema({}) : schema_, task_, batch_rows);
+  return std::make_unique<RangeArrays>(fields.empty() ? arrow::schema({}) : schema_, task_, batch_rows, pool_);
 }
 
 class RangeSource : public ScanSource {
@@ -169,8 +179,8 @@ class RangeSource : public ScanSource {
   }
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
-  Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool*) const override {
-    return std::make_unique<RangeColumns>(schema_, task);
+  Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override {
+    return std::make_unique<RangeColumns>(schema_, task, pool);
   }
 
  private:

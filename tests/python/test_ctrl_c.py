@@ -22,7 +22,7 @@ import millstream as ms
 from aftermath import assert_nothing_left, lane_run_times
 
 work = pathlib.Path(sys.argv[1])
-ms.init(num_cpus=2, memory_limit="64MB", spill_directory=work / "spill")
+ms.init(num_cpus=2, memory_limit="96MB", spill_directory=work / "spill")
 MANY = 60_000_000  # rows: 480 MB, which take seconds to shuffle through 64 MB
 
 def say(line):

@@ -46,20 +46,9 @@ Result<std::shared_ptr<arrow::Schema>> ArrowSchema(const std::string& path, cons
   return read;
 }
 
-Result<std::vector<RowGroupSummary>> Summarise(const std::string& path, const parquet::FileMetaData& metadata) {
-  auto read = GuardParquet([&]() -> Result<std::vector<RowGroupSummary>> {
-    std::vector<RowGroupSummary> groups;
-    int64_t rows = 0;
-    for (int group = 0; group < metadata.num_row_groups(); ++group) {
-      const auto row_group = metadata.RowGroup(group);
-      groups.push_back({row_group->num_rows(), std::max<int64_t>(row_group->total_byte_size(), 0), SizesOf(*row_group)});
-      if (groups.back().rows < 0 || groups.back().rows > kFileRowsMax - rows) return MakeError(ErrorKind::kCorruptData, "impossible row count in its footer");
-      rows += groups.back().rows;
-    }
-    return groups;
-  });
-  if (!read.ok()) return WithContext(read.status(), "file " + path + " is damaged");
-  return read;
+ColumnSizes Largest(const ColumnSizes& a, const ColumnSizes& b) {
+  return {std::max(a.decode_bytes, b.decode_bytes), std::max(a.side_by_side_bytes, b.side_by_side_bytes), std::max(a.page_bytes, b.page_bytes),
+          std::max(a.row_bytes, b.row_bytes)};
 }
 
 }  // namespace
@@ -67,7 +56,25 @@ Result<std::vector<RowGroupSummary>> Summarise(const std::string& path, const pa
 struct ParquetDataset::FileSummary {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<RowGroupSummary> groups;
+  std::vector<ColumnSizes> columns;  // the largest of any row group
+
+  /// Takes what is needed of the footer.
+  Status Add(const parquet::FileMetaData& metadata);
 };
+
+Status ParquetDataset::FileSummary::Add(const parquet::FileMetaData& metadata) {
+  int64_t rows = 0;
+  columns.resize(static_cast<size_t>(schema->num_fields()));
+  for (int group = 0; group < metadata.num_row_groups(); ++group) {
+    const auto row_group = metadata.RowGroup(group);
+    groups.push_back({row_group->num_rows(), std::max<int64_t>(row_group->total_byte_size(), 0)});
+    if (groups.back().rows < 0 || groups.back().rows > kFileRowsMax - rows) return MakeError(ErrorKind::kCorruptData, "impossible row count in its footer");
+    rows += groups.back().rows;
+    const auto sizes = SizesOf(*row_group);
+    for (size_t column = 0; column < sizes.size(); ++column) columns[column] = Largest(columns[column], sizes[column]);
+  }
+  return Status::OK();
+}
 
 Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler) {
   auto dataset = std::make_shared<ParquetDataset>();
@@ -85,8 +92,8 @@ Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
   ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool()));
   ARROW_ASSIGN_OR_RAISE(const auto metadata, Footer(ordinal, opened));
   ARROW_ASSIGN_OR_RAISE(out->schema, ArrowSchema(file.path, *metadata));
-  ARROW_ASSIGN_OR_RAISE(out->groups, Summarise(file.path, *metadata));
-  return Status::OK();
+  const Status added = GuardParquet([&] { return out->Add(*metadata); });
+  return added.ok() ? added : WithContext(added, "file " + file.path + " is damaged");
 }
 
 Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries) {
@@ -105,7 +112,19 @@ Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries) {
     }
   }
   schema_ = unifier.Finish();
+  sizes_.columns.resize(static_cast<size_t>(schema_->num_fields()));
+  for (const FileSummary& file : summaries) AddSizes(file);
   return Status::OK();
+}
+
+void ParquetDataset::AddSizes(const FileSummary& file) {
+  for (size_t column = 0; column < file.columns.size(); ++column) {
+    const ColumnSizes& sizes = file.columns[column];
+    ColumnSizes& largest = sizes_.columns[schema_->GetFieldIndex(file.schema->field(static_cast<int>(column))->name())];
+    largest = Largest(largest, sizes);
+    sizes_.decode_bytes_max = std::max(sizes_.decode_bytes_max, sizes.decode_bytes);
+    sizes_.column_row_bytes_max = std::max(sizes_.column_row_bytes_max, sizes.row_bytes);
+  }
 }
 
 Result<std::shared_ptr<parquet::FileMetaData>> ParquetDataset::Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const {
@@ -126,17 +145,6 @@ Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, 
     return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read; call read_parquet() again");
   }
   return OpenRowGroup(source, task.unit, pool);
-}
-
-ScanSizes ParquetDataset::sizes() const {
-  ScanSizes sizes;
-  for (const auto& file : row_groups_) {
-    for (const RowGroupSummary& group : file) {
-      sizes.decode_bytes_max = std::max(sizes.decode_bytes_max, group.sizes.decode_bytes_max);
-      sizes.column_row_bytes_max = std::max(sizes.column_row_bytes_max, group.sizes.column_row_bytes_max);
-    }
-  }
-  return sizes;
 }
 
 bool ParquetDataset::MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const {

@@ -27,7 +27,6 @@ Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::strin
 struct RowGroupSummary {
   int64_t rows;
   int64_t bytes;  // total_byte_size of the footer: uncompressed, encoded
-  ScanSizes sizes;
 };
 
 class ParquetDataset : public ScanSource {
@@ -41,7 +40,7 @@ class ParquetDataset : public ScanSource {
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override;
   bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const override;
 
-  ScanSizes sizes() const override;
+  ScanSizes sizes() const override { return sizes_; }
 
   const std::vector<ListedFile>& files() const { return files_; }
   const std::vector<std::vector<RowGroupSummary>>& row_groups() const { return row_groups_; }
@@ -51,6 +50,7 @@ class ParquetDataset : public ScanSource {
   struct FileSummary;
   Status ReadFile(uint32_t ordinal, FileSummary* out) const;
   Status Assemble(const std::vector<FileSummary>& summaries);
+  void AddSizes(const FileSummary& file);
   Result<std::shared_ptr<parquet::FileMetaData>> Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const;
 
   std::shared_ptr<Env> env_;
@@ -58,6 +58,7 @@ class ParquetDataset : public ScanSource {
   std::vector<std::vector<RowGroupSummary>> row_groups_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<ScanTask> tasks_;
+  ScanSizes sizes_;
   mutable FooterCache footers_;
 };
 

@@ -20,8 +20,8 @@ constexpr int64_t kRowGroupRowsMin = 1 << 10;
 constexpr int64_t kRowGroupRowsMax = 1 << 20;
 /// Arrow's default: a dictionary that grows beyond it is given up.
 constexpr int64_t kDictionaryBytesMax = 1 << 20;
-/// Of the hash table that finds a value's number, as it doubles.
-constexpr int64_t kHashBytesPerValue = 224;
+/// Of the hash table that finds a value's number: entries of 24 bytes, of which it holds 2 and then 8 a value while it grows, and pages it rounds up to.
+constexpr int64_t kHashBytesPerValue = 256;
 constexpr int64_t kCodeBytes = 4;
 constexpr int64_t kColumnBytesMin = 256 << 10;
 
@@ -49,6 +49,45 @@ std::shared_ptr<parquet::WriterProperties> PropertiesOf(const ParquetWriterOptio
 std::shared_ptr<parquet::ArrowWriterProperties> ArrowPropertiesOf() {
   parquet::ArrowWriterProperties::Builder builder;
   return builder.store_schema()->set_use_threads(false)->build();
+}
+
+struct BufferSizes {
+  int64_t used = 0;
+  int64_t held = 0;
+  void Add(const arrow::ArrayData& data) {
+    for (const auto& buffer : data.buffers) {
+      if (buffer == nullptr) continue;
+      used += buffer->size();
+      held += BudgetPool::ChargedBytes(buffer->size());
+    }
+    for (const auto& child : data.child_data) Add(*child);
+    if (data.dictionary != nullptr) Add(*data.dictionary);
+  }
+};
+
+/// A batch whose columns lie in buffers larger by so much is copied.
+constexpr double kPartRatio = 1.1;
+constexpr int64_t kPartBytes = 4 << 10;
+
+bool IsPartOfMore(const arrow::RecordBatch& batch) {
+  for (const auto& column : batch.columns()) {
+    BufferSizes sizes;
+    sizes.Add(*column->data());
+    if (sizes.used > RowBytes(*column->data(), 0, batch.num_rows()) * kPartRatio + kPartBytes) return true;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Copied(const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  for (int column = 0; column < batch.num_columns(); ++column) {
+    const auto& type = batch.schema()->field(column)->type();
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({std::move(stored)}, StorageType(type), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, FromStorage(stored, type, pool));
+    columns.push_back(std::move(stored));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
 class FileWriter final : public ParquetWriter {
@@ -89,12 +128,17 @@ class FileWriter final : public ParquetWriter {
 
  private:
   Status Keep(std::shared_ptr<arrow::RecordBatch> batch) {
-    int64_t bytes = 0;
-    for (const auto& column : batch->columns()) bytes += RowBytes(*column->data(), 0, batch->num_rows());
-    auto charged = Reservation::Take(pool_->ledger(), bytes);
-    if (!charged.ok()) return InFile(charged.status());
     kept_rows_ += batch->num_rows();
     rows_ += batch->num_rows();
+    if (IsPartOfMore(*batch)) {
+      // What it is a part of would be kept too, uncharged.
+      auto copied = Copied(*batch, pool_.get());
+      if (!copied.ok()) return InFile(copied.status());
+      kept_.emplace_back(std::move(*copied), Reservation());
+      return Status::OK();
+    }
+    auto charged = Reservation::Take(pool_->ledger(), HeldBytes(*batch));
+    if (!charged.ok()) return InFile(charged.status());
     kept_.emplace_back(std::move(batch), std::move(*charged));
     return Status::OK();
   }
@@ -174,16 +218,30 @@ int64_t DefaultRowGroupRows(const arrow::Schema& schema) {
   return std::clamp(kRowGroupBytesGuess / RowBytesGuess(schema), kRowGroupRowsMin, kRowGroupRowsMax);
 }
 
-int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows) {
+int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows, int64_t batch_rows) {
   const int64_t group_rows = options.row_group_rows > 0 ? options.row_group_rows : DefaultRowGroupRows(schema);
   const int64_t rows = std::min(group_rows, file_rows);
   int64_t rows_bytes = 0, column_bytes = 0;
   for (const auto& field : schema.fields()) {
     const int64_t value_bytes = ValueBytes(*field->type());
     rows_bytes += rows * value_bytes;
+    rows_bytes += (rows / batch_rows + 1) * (BudgetPool::ChargedBytes(batch_rows * value_bytes) - batch_rows * value_bytes);
     column_bytes = std::max(column_bytes, ColumnBytes(rows, value_bytes));
   }
   return rows_bytes + column_bytes;
+}
+
+int64_t HeldBytes(const arrow::RecordBatch& batch) {
+  int64_t bytes = 0;
+  for (const auto& column : batch.columns()) {
+    BufferSizes sizes;
+    sizes.Add(*column->data());
+    const int64_t rows_bytes = RowBytes(*column->data(), 0, batch.num_rows());
+    // Buffers may be shared, or hold more than these rows.
+    bytes += sizes.used > rows_bytes ? static_cast<int64_t>(static_cast<double>(sizes.held) * static_cast<double>(rows_bytes) / static_cast<double>(sizes.used))
+                                     : std::max(sizes.held, rows_bytes);
+  }
+  return bytes;
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(Env& env, const std::string& path, const arrow::Schema& schema,

@@ -6,7 +6,7 @@
 ///   for (...) ARROW_RETURN_NOT_OK(writer->Write(batch));
 ///   ARROW_ASSIGN_OR_RAISE(const auto written, writer->Close());
 ///
-/// Everything happens on the calling thread. A row group's batches are kept, charged to the ledger of `pool`, until they are all there, then encoded one column
+/// Everything happens on the calling thread. A row group's batches are kept (copied, where they are slices of more), charged to the ledger of `pool`, until they are all there, then encoded one column
 /// after the other, so that only one column's pages and dictionary are open; EncodeBytes estimates both together. A refused charge is an error of
 /// Write or Close. As the library cannot be refused memory in the midst of a column, up to what one column chunk needs may by then be held above
 /// the budget (memory/overdraft_pool.h). After an error the writer is of no more use; the caller removes the file. The bytes written depend on
@@ -35,8 +35,10 @@ Result<arrow::Compression::type> ParseCompression(const std::string& name);
 int64_t RowBytesGuess(const arrow::Schema& schema);
 /// About 32 MiB of rows: 1,024 to 1,048,576.
 int64_t DefaultRowGroupRows(const arrow::Schema& schema);
-/// What one writer holds at most for files of `file_rows` rows, as far as the schema tells.
-int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows);
+/// What one writer holds at most for files of `file_rows` rows that come in batches of `batch_rows`, as far as the schema tells.
+int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows, int64_t batch_rows);
+/// The memory that a batch keeps from being freed, rounded as it is allocated: of a slice its share.
+int64_t HeldBytes(const arrow::RecordBatch& batch);
 
 class ParquetWriter {
  public:

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <unordered_map>
+#include <utility>
 
 #include "format/parquet/parquet_guard.h"
 
@@ -21,20 +21,30 @@ namespace {
 /// Column chunks above this are read through a small window rather than at once.
 constexpr int64_t kWholeChunkBytesMax = 8 << 20;
 constexpr int64_t kStreamBufferBytes = 1 << 20;
-/// Pages and dictionaries as writers make them by default.
-constexpr int64_t kPageBytesGuess = 1 << 20;
-/// Where nothing tells how long the values of a dictionary are.
-constexpr int64_t kValueBytesGuess = 8;
-/// What a decoder keeps of a dictionary's byte array beside its bytes: pointer, length, offset.
-constexpr int64_t kDictionaryEntryBytes = 20;
+/// The window of a column that is read beside others.
+constexpr int64_t kSideBySideBufferBytes = 64 << 10;
+/// Levels and values are taken from the library so many at a time.
+constexpr int64_t kLevelsMax = 16 << 10;
+/// A page and a dictionary as writers make them by default (1 MiB each), decompressed, and decoding tables.
+constexpr int64_t kPageBytesGuess = 4 << 20;
+/// A page or a dictionary alone.
+constexpr int64_t kOnePageBytesGuess = 1 << 20;
 
 template <typename ParquetType>
 class TypedFlatReader : public FlatColumnReader {
  public:
   using Value = typename ParquetType::c_type;
 
-  TypedFlatReader(std::shared_ptr<parquet::ColumnReader> reader, std::string where)
-      : reader_(std::move(reader)), where_(std::move(where)), optional_(reader_->descr()->max_definition_level() == 1) {}
+  TypedFlatReader(const parquet::ColumnDescriptor* column, std::unique_ptr<parquet::PageReader> pages, arrow::MemoryPool* pool, std::string where)
+      : where_(std::move(where)), optional_(column->max_definition_level() == 1) {
+    // Pages that are left out as a whole need not be decompressed.
+    pages->set_data_page_filter([this](const parquet::DataPageStats& page) {
+      if (page.num_values > skip_) return false;
+      skip_ -= page.num_values;
+      return true;
+    });
+    reader_ = parquet::ColumnReader::Make(column, std::move(pages), pool);
+  }
 
   Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) override {
     auto nulls = GuardParquet([&]() -> Result<int64_t> { return ReadSome(count, reinterpret_cast<Value*>(values), valid); });
@@ -42,14 +52,27 @@ class TypedFlatReader : public FlatColumnReader {
     return nulls;
   }
 
+  Status Skip(int64_t count) override {
+    auto* typed = static_cast<parquet::TypedColumnReader<ParquetType>*>(reader_.get());
+    const Status skipped = GuardParquet([&]() -> Status {
+      skip_ = count;
+      const bool more = typed->HasNext();
+      const int64_t left = std::exchange(skip_, 0);
+      if (left == 0 || (more && typed->Skip(left) == left)) return Status::OK();
+      return MakeError(ErrorKind::kCorruptData, "the column chunk ends before its row group does");
+    });
+    return skipped.ok() ? skipped : DecodeError(skipped, where_);
+  }
+
  private:
   Result<int64_t> ReadSome(int64_t count, Value* values, uint8_t* valid) {
     auto* typed = static_cast<parquet::TypedColumnReader<ParquetType>*>(reader_.get());
-    if (optional_ && static_cast<int64_t>(levels_.size()) < count) levels_.resize(count);
+    if (optional_) levels_.resize(std::min(count, kLevelsMax));
     int64_t nulls = 0;
     for (int64_t row = 0; row < count;) {
       int64_t found = 0;
-      const int64_t read = typed->ReadBatch(count - row, optional_ ? levels_.data() : nullptr, nullptr, values + row, &found);
+      const int64_t wanted = optional_ ? std::min(count - row, kLevelsMax) : count - row;
+      const int64_t read = typed->ReadBatch(wanted, optional_ ? levels_.data() : nullptr, nullptr, values + row, &found);
       if (read == 0) return MakeError(ErrorKind::kCorruptData, "the column chunk ends before its row group does");
       if (found < read) {
         if (nulls == 0) std::memset(valid, 1, row);
@@ -77,6 +100,7 @@ class TypedFlatReader : public FlatColumnReader {
   std::string where_;
   bool optional_;
   std::vector<int16_t> levels_;
+  int64_t skip_ = 0;  // rows that whole pages may hold and be left out; not 0 only within Skip
 };
 
 /// True where the decoded Parquet values are the Arrow values, bit for bit.
@@ -132,47 +156,48 @@ int64_t LargestChunkBytes(const parquet::RowGroupMetaData& group) {
 
 bool ReadsThroughWindow(const parquet::RowGroupMetaData& group) { return LargestChunkBytes(group) > kWholeChunkBytesMax; }
 
-/// Bytes of the values of a byte array column together, without their lengths; nothing where the writer did not note them.
-std::optional<int64_t> ByteArrayBytes(const parquet::ColumnChunkMetaData& chunk) {
-  const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::SizeStatistics>> { return chunk.size_statistics(); });
-  if (!statistics.ok() || *statistics == nullptr || !(*statistics)->unencoded_byte_array_data_bytes.has_value()) return std::nullopt;
-  return std::max<int64_t>(*(*statistics)->unencoded_byte_array_data_bytes, 0);
+/// What a footer claims, within what can be: a damaged one must not make plans of nonsense.
+int64_t Capped(int64_t claimed, int64_t most) { return std::clamp<int64_t>(claimed, 0, most); }
+constexpr int64_t kChunkBytesMax = int64_t{1} << 40;
+constexpr int64_t kRowBytesMax = 16 << 20;
+
+/// Where the strings of a dictionary begin, as the library keeps it: 16 bytes for each, and 4 more.
+int64_t DictionaryIndexBytes(const parquet::ColumnChunkMetaData& chunk) {
+  if (chunk.type() != parquet::Type::BYTE_ARRAY || !chunk.has_dictionary_page()) return 0;
+  const int64_t value_bytes = 4 + Capped(chunk.total_uncompressed_size(), kChunkBytesMax) / std::max<int64_t>(chunk.num_values(), 1);
+  return Capped(chunk.num_values(), kOnePageBytesGuess / value_bytes) * 20;
 }
 
-int64_t PhysicalWidth(const parquet::ColumnDescriptor& column) {
+/// The stored chunk or its window and a page of it, a page and a dictionary as they are kept, and a page that is being taken in.
+int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, int64_t buffer_bytes) {
+  const int64_t stored = Capped(chunk.total_compressed_size(), buffer_bytes == INT64_MAX ? kWholeChunkBytesMax : buffer_bytes + kOnePageBytesGuess);
+  return stored + Capped(chunk.total_uncompressed_size(), kPageBytesGuess) + Capped(chunk.total_uncompressed_size(), kOnePageBytesGuess) +
+         DictionaryIndexBytes(chunk);
+}
+
+/// As large as the values are once they are decoded, which may be much more than the encoded size: a dictionary's codes take bits.
+int64_t DecodedBytes(const parquet::ColumnDescriptor& column, const parquet::ColumnChunkMetaData& chunk, int64_t rows) {
+  const bool repeated = column.max_repetition_level() > 0;
+  const int64_t values = repeated ? Capped(chunk.num_values(), kChunkBytesMax) : rows;
+  const int64_t offsets = repeated ? 4 * values : 0;
   switch (column.physical_type()) {
-    case parquet::Type::BOOLEAN: return 1;
+    case parquet::Type::BOOLEAN:
+      return values / 4 + offsets;
     case parquet::Type::INT32:
-    case parquet::Type::FLOAT: return 4;
-    case parquet::Type::FIXED_LEN_BYTE_ARRAY: return column.type_length();
-    default: return 8;
+    case parquet::Type::FLOAT:
+      return values * 4 + values / 8 + offsets;
+    case parquet::Type::INT64:
+    case parquet::Type::DOUBLE:
+    case parquet::Type::INT96:
+      return values * 8 + values / 8 + offsets;
+    case parquet::Type::FIXED_LEN_BYTE_ARRAY:
+      return values * column.type_length() + values / 8 + offsets;
+    default:
+      break;
   }
-}
-
-/// The chunk's values once decoded, with offsets and levels. What is stored says little of it: a dictionary holds each value once.
-int64_t ChunkDecodedBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column) {
-  const int64_t level_bytes = (column.max_definition_level() > 0 ? 2 : 0) + (column.max_repetition_level() > 0 ? 2 : 0);
-  int64_t bytes = chunk.num_values() * PhysicalWidth(column);
-  if (column.physical_type() == parquet::Type::BYTE_ARRAY) {
-    bytes = chunk.num_values() * 4 + ByteArrayBytes(chunk).value_or(chunk.total_uncompressed_size());
-  }
-  return std::max<int64_t>(bytes + chunk.num_values() * level_bytes, 0);
-}
-
-/// What the decoder makes of a chunk's dictionary.
-int64_t DictionaryBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column) {
-  if (!chunk.has_dictionary_page()) return 0;
-  const int64_t page = std::min<int64_t>(chunk.total_uncompressed_size(), kPageBytesGuess);
-  if (column.physical_type() != parquet::Type::BYTE_ARRAY) return page;
-  const auto bytes = ByteArrayBytes(chunk);
-  const int64_t value_bytes = bytes.has_value() ? *bytes / std::max<int64_t>(chunk.num_values(), 1) : kValueBytesGuess;
-  return page + std::min<int64_t>(page / (4 + value_bytes) + 1, chunk.num_values()) * kDictionaryEntryBytes;
-}
-
-/// The stored chunk or the window on it, a page and a dictionary page decompressed, and what comes of the dictionary.
-int64_t ChunkDecodeBytes(const parquet::ColumnChunkMetaData& chunk, const parquet::ColumnDescriptor& column, bool windowed) {
-  const int64_t stored = windowed ? kStreamBufferBytes : chunk.total_compressed_size();
-  return stored + std::min<int64_t>(chunk.total_uncompressed_size(), 2 * kPageBytesGuess) + DictionaryBytes(chunk, column);
+  const auto sizes = chunk.size_statistics();
+  const int64_t bytes = sizes == nullptr ? 0 : sizes->unencoded_byte_array_data_bytes.value_or(0);
+  return Capped(std::max(bytes, chunk.total_uncompressed_size()), kChunkBytesMax) + values * 4 + values / 8 + offsets;
 }
 
 /// Adds to errors where the rows come from. `find_fault` reads the columns one by one, for of those that it reads together the library does
@@ -205,10 +230,10 @@ class RowGroupColumns : public ScanColumns {
     pool_ = pool;
     parquet::ReaderProperties properties(pool);
     properties.set_page_checksum_verification(true);
-    windowed_ = ReadsThroughWindow(*source.metadata->RowGroup(row_group));
-    if (windowed_) {
+    if (buffer_bytes_ == 0) buffer_bytes_ = ReadsThroughWindow(*source.metadata->RowGroup(row_group)) ? kStreamBufferBytes : kNoBuffer;
+    if (buffer_bytes_ != kNoBuffer) {
       properties.enable_buffered_stream();
-      properties.set_buffer_size(kStreamBufferBytes);
+      properties.set_buffer_size(buffer_bytes_);
     }
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
@@ -217,6 +242,11 @@ class RowGroupColumns : public ScanColumns {
     ARROW_RETURN_NOT_OK(reader_->GetSchema(&schema_));
     group_ = reader_->parquet_reader()->RowGroup(row_group);
     return Status::OK();
+  }
+
+  Status ReadSideBySide() override {
+    buffer_bytes_ = kSideBySideBufferBytes;
+    return GuardParquet([&] { return Init(ParquetSource(source_), row_group_, pool_); });
   }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -237,7 +267,7 @@ class RowGroupColumns : public ScanColumns {
     CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
     const auto group = source_.metadata->RowGroup(row_group_);
     int64_t bytes = 0;
-    for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), *source_.metadata->schema()->Column(leaf), windowed_);
+    for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), buffer_bytes_);
     return bytes;
   }
 
@@ -246,8 +276,8 @@ class RowGroupColumns : public ScanColumns {
     CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
     const auto group = source_.metadata->RowGroup(row_group_);
     int64_t bytes = 0;
-    for (int leaf : leaves) bytes += ChunkDecodedBytes(*group->ColumnChunk(leaf), *source_.metadata->schema()->Column(leaf));
-    return bytes / std::max<int64_t>(num_rows(), 1) + 1;
+    for (int leaf : leaves) bytes += DecodedBytes(*source_.metadata->schema()->Column(leaf), *group->ColumnChunk(leaf), num_rows());
+    return Capped(bytes / std::max<int64_t>(num_rows(), 1) + 1, kRowBytesMax);
   }
 
   std::optional<ValueRange> RangeOf(int field) const override {
@@ -271,16 +301,17 @@ class RowGroupColumns : public ScanColumns {
     const int leaf = reader_->manifest().schema_fields[field].column_index;
     const std::string where = Where(field);
     auto opened = GuardParquet([&]() -> Result<std::unique_ptr<FlatColumnReader>> {
-      auto column = group_->Column(leaf);
-      switch (column->type()) {
+      const auto* column = source_.metadata->schema()->Column(leaf);
+      auto pages = group_->GetColumnPageReader(leaf);
+      switch (column->physical_type()) {
         case parquet::Type::INT32:
-          return std::make_unique<TypedFlatReader<parquet::Int32Type>>(std::move(column), where);
+          return std::make_unique<TypedFlatReader<parquet::Int32Type>>(column, std::move(pages), pool_, where);
         case parquet::Type::INT64:
-          return std::make_unique<TypedFlatReader<parquet::Int64Type>>(std::move(column), where);
+          return std::make_unique<TypedFlatReader<parquet::Int64Type>>(column, std::move(pages), pool_, where);
         case parquet::Type::FLOAT:
-          return std::make_unique<TypedFlatReader<parquet::FloatType>>(std::move(column), where);
+          return std::make_unique<TypedFlatReader<parquet::FloatType>>(column, std::move(pages), pool_, where);
         default:
-          return std::make_unique<TypedFlatReader<parquet::DoubleType>>(std::move(column), where);
+          return std::make_unique<TypedFlatReader<parquet::DoubleType>>(column, std::move(pages), pool_, where);
       }
     });
     if (!opened.ok()) return DecodeError(opened.status(), where);
@@ -326,7 +357,8 @@ class RowGroupColumns : public ScanColumns {
 
   ParquetSource source_;
   int row_group_ = 0;
-  bool windowed_ = false;
+  static constexpr int64_t kNoBuffer = INT64_MAX;  // chunks are read at once
+  int64_t buffer_bytes_ = 0;
   arrow::MemoryPool* pool_ = nullptr;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::shared_ptr<parquet::RowGroupReader> group_;
@@ -335,19 +367,20 @@ class RowGroupColumns : public ScanColumns {
 
 }  // namespace
 
-ScanSizes SizesOf(const parquet::RowGroupMetaData& group) {
-  const bool windowed = ReadsThroughWindow(group);
-  std::unordered_map<const parquet::schema::Node*, ScanSizes> fields;  // all leaves of a field are open together
-  ScanSizes largest;
-  for (int column = 0; column < group.num_columns(); ++column) {
-    const auto chunk = group.ColumnChunk(column);
-    ScanSizes& field = fields[group.schema()->GetColumnRoot(column)];
-    field.decode_bytes_max += ChunkDecodeBytes(*chunk, *group.schema()->Column(column), windowed);
-    field.column_row_bytes_max += ChunkDecodedBytes(*chunk, *group.schema()->Column(column)) / std::max<int64_t>(group.num_rows(), 1) + 1;
-    largest.decode_bytes_max = std::max(largest.decode_bytes_max, field.decode_bytes_max);
-    largest.column_row_bytes_max = std::max(largest.column_row_bytes_max, field.column_row_bytes_max);
+std::vector<ColumnSizes> SizesOf(const parquet::RowGroupMetaData& group) {
+  const int64_t buffer_bytes = ReadsThroughWindow(group) ? kStreamBufferBytes : INT64_MAX;
+  const int64_t rows = std::max<int64_t>(group.num_rows(), 1);
+  const auto* root = group.schema()->group_node();
+  std::vector<ColumnSizes> fields(static_cast<size_t>(root->field_count()));
+  for (int leaf = 0; leaf < group.num_columns(); ++leaf) {  // all leaves of a field are open together
+    const auto chunk = group.ColumnChunk(leaf);
+    ColumnSizes& field = fields[root->FieldIndex(*group.schema()->GetColumnRoot(leaf))];
+    field.decode_bytes += ChunkDecodeBytes(*chunk, buffer_bytes);
+    field.side_by_side_bytes += kSideBySideBufferBytes + Capped(chunk->total_uncompressed_size(), 2 * kOnePageBytesGuess) + DictionaryIndexBytes(*chunk);
+    field.page_bytes += Capped(chunk->total_compressed_size(), kOnePageBytesGuess) + Capped(chunk->total_uncompressed_size(), kOnePageBytesGuess);
+    field.row_bytes = Capped(field.row_bytes + DecodedBytes(*group.schema()->Column(leaf), *chunk, rows) / rows + 1, kRowBytesMax);
   }
-  return largest;
+  return fields;
 }
 
 Result<std::unique_ptr<ScanColumns>> OpenRowGroup(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {

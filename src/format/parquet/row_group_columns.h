@@ -22,7 +22,8 @@ struct ParquetSource {
   std::shared_ptr<parquet::FileMetaData> metadata;
 };
 
-ScanSizes SizesOf(const parquet::RowGroupMetaData& group);
+/// What reading each column of the group takes, in the order of the file's Arrow schema.
+std::vector<ColumnSizes> SizesOf(const parquet::RowGroupMetaData& group);
 
 Result<std::unique_ptr<ScanColumns>> OpenRowGroup(const ParquetSource& source, int row_group, arrow::MemoryPool* pool);
 

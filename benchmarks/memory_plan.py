@@ -1,0 +1,77 @@
+"""One process of the memory benchmark: runs a plan on a small file, waits for a line, runs it on the data.
+
+Prints a line of JSON after each: the peak of its resident memory so far (VmHWM, which starts anew with a program;
+ru_maxrss is inherited over exec), and what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workloads import process_tree
+
+BATCH_ROWS = 16_384
+
+
+def batches(dataset: Any) -> dict[str, int]:
+    """Holds one batch at a time, as a loop does."""
+    rows, largest = 0, 0
+    for batch in dataset.iter_batches(batch_size=BATCH_ROWS, batch_format="pyarrow"):
+        rows += batch.num_rows
+        largest = max(largest, batch.nbytes)
+    return {"rows": rows, "batch_bytes": largest}
+
+
+def shuffle(dataset: Any, scratch: Path) -> dict[str, int]:
+    return batches(dataset.random_shuffle(seed=7))
+
+
+def scan(dataset: Any, scratch: Path) -> dict[str, int]:
+    return batches(dataset)
+
+
+def write(dataset: Any, scratch: Path) -> dict[str, int]:
+    import millstream
+
+    out = scratch / "written"
+    dataset.write_parquet(str(out))
+    rows = millstream.read_parquet(out).count()
+    shutil.rmtree(out)
+    return {"rows": rows, "batch_bytes": 0}
+
+
+PLANS: dict[str, Callable[[Any, Path], dict[str, int]]] = {"shuffle": shuffle, "scan": scan, "write": write}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("plan", choices=PLANS)
+    parser.add_argument("--small", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--scratch", type=Path, required=True)
+    parser.add_argument("--memory-limit", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    job = parser.parse_args()
+
+    import millstream
+
+    millstream.init(num_cpus=job.threads, memory_limit=job.memory_limit, spill_directory=job.scratch / "spill")
+    for path in (job.small, job.data):
+        started = time.monotonic()
+        result: dict[str, Any] = PLANS[job.plan](millstream.read_parquet(path), job.scratch)
+        result["seconds"] = time.monotonic() - started
+        result["peak_bytes"] = process_tree.peak_of_this_process()
+        print(json.dumps(result), flush=True)
+        if path == job.small:
+            sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main()
