@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 export PATH="$PWD/.venv-test/bin:$PATH" PYTHONPATH="$PWD/python"
 export MILLSTREAM_TEST_SEED=${MILLSTREAM_TEST_SEED:-$RANDOM$RANDOM}
-[ $# -gt 0 ] || set -- always_spill always_two_passes shuffle_lanes one_row minimum_budget random_block \
+[ $# -gt 0 ] || set -- always_spill always_two_passes always_keep_on_disk shuffle_lanes one_row minimum_budget random_block \
   always_spill,shuffle_lanes,minimum_budget,one_row
 
 failed=()

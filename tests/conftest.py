@@ -1,7 +1,7 @@
 """Hostile switches: the whole suite with the engine's rare paths forced.
 
-MILLSTREAM_HOSTILE, a comma-separated list of always_spill, always_two_passes, shuffle_lanes, one_row and minimum_budget
-as the C++ tests read it (src/testing/test_engine.h), changes every engine that a test makes in its own process.
+MILLSTREAM_HOSTILE, a comma-separated list of always_spill, always_two_passes, always_keep_on_disk, shuffle_lanes, one_row and
+minimum_budget as the C++ tests read it (src/testing/test_engine.h), changes every engine that a test makes in its own process.
 MILLSTREAM_TEST_SEED fixes what is drawn; the head of the report names it. scripts/hostile.sh runs them all.
 """
 
@@ -11,7 +11,7 @@ import random
 import pytest
 
 MINIMUM_BUDGET = 32 << 20  # the smallest limit under which every plan of the suite is accepted
-SWITCHES = ("always_spill", "always_two_passes", "shuffle_lanes", "one_row", "minimum_budget")
+SWITCHES = ("always_spill", "always_two_passes", "always_keep_on_disk", "shuffle_lanes", "one_row", "minimum_budget")
 
 hostile = [name for name in os.environ.get("MILLSTREAM_HOSTILE", "").split(",") if name]
 seed = int(os.environ.get("MILLSTREAM_TEST_SEED") or random.randrange(1, 2**32))
@@ -43,7 +43,7 @@ def _make_engines_hostile():
     make = _core.Engine
 
     def hostile_engine(num_cpus=0, memory_limit=0, spill_directory="", **options):
-        for switch in ("always_spill", "always_two_passes"):
+        for switch in ("always_spill", "always_two_passes", "always_keep_on_disk"):
             options[switch] = options.get(switch, False) or switch in hostile
         if "shuffle_lanes" in hostile:
             options.setdefault("shuffle_lanes", seed)

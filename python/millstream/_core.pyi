@@ -14,6 +14,7 @@ class Engine:
         # For tests, the rare paths:
         always_spill: bool = False,
         always_two_passes: bool = False,
+        always_keep_on_disk: bool = False,
         shuffle_lanes: int = 0,  # a seed for the order of steps; 0: in turn
     ) -> None: ...
     @property

@@ -175,7 +175,8 @@ Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const st
     rows.pieces = WholePiece(pieces_[chunk.index]);
   } else {
     std::vector<uint32_t> piece_ids;
-    for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
+    const uint32_t end = options_.column_frames ? chunk.begin + 1 : chunk.end;
+    for (uint32_t frame = chunk.begin; frame < end; ++frame) {
       ARROW_RETURN_NOT_OK(ReadFrame(frames_[chunk.index][frame], pool, &piece_ids, &rows));
     }
   }
@@ -183,14 +184,33 @@ Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const st
   return rows;
 }
 
+Status ShuffleStore::LoadColumn(const StoredChunk& chunk, int column, const std::shared_ptr<BudgetPool>& pool, PartitionRows* rows) const {
+  if (!options_.column_frames) return Status::OK();
+  const auto& frames = frames_[chunk.index];
+  std::vector<uint32_t> piece_ids = {frames[chunk.begin].piece};
+  for (uint32_t frame = chunk.begin + 1; frame < chunk.end; ++frame) {
+    if (frames[frame].column == column) return ReadFrame(frames[frame], pool, &piece_ids, rows);
+  }
+  return Status::OK();  // who uses it will miss it
+}
+
+void ShuffleStore::EndColumn(int column, PartitionRows* rows) const {
+  if (!options_.column_frames) return;
+  rows->pieces.front().columns[column] = {};
+  rows->frames.pop_back();
+}
+
 int64_t ShuffleStore::ChunkBytes(const StoredChunk& chunk) const {
   if (chunk.kind == StoredChunk::Kind::kPiece) return 0;
   if (chunk.kind == StoredChunk::Kind::kPartition) return SpilledBytes(chunk.index) + 4 * RowsOf(chunk.index);
   int64_t bytes = 0;
-  for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) {
-    bytes += frames_[chunk.index][frame].location.stored_bytes + 4 * frames_[chunk.index][frame].rows;
+  int64_t column_bytes = 0;
+  for (uint32_t number = chunk.begin; number < chunk.end; ++number) {
+    const SpilledFrame& frame = frames_[chunk.index][number];
+    if (options_.column_frames && frame.column != SpilledFrame::kRowNumbers) column_bytes = std::max(column_bytes, frame.location.stored_bytes);
+    else bytes += frame.location.stored_bytes + 4 * frame.rows;
   }
-  return bytes;
+  return bytes + column_bytes;
 }
 
 void ShuffleStore::DiscardChunk(const StoredChunk& chunk) {

@@ -29,6 +29,8 @@ struct ShuffleOptions {
   int64_t staging_bytes = 1 << 20;
   bool always_spill = false;  // every piece goes to disk: for a second pass, and as a hostile switch for tests
   bool short_runs = false;    // frames are cut such that few make up a chunk of complete rows
+  /// One partition, all of it on disk, each column of a piece in a frame of its own: rows kept there are taken up again a column at a time.
+  bool column_frames = false;
 };
 
 /// A staging buffer that suits a memory limit.
@@ -43,6 +45,11 @@ struct SpilledFrame {
   FrameLocation location;
   /// The rows of the writer's frames of this partition, up to this one and from the last such one on, are complete: each has all its columns.
   bool complete;
+  // Where each column has a frame of its own:
+  uint32_t piece = 0;
+  int column = kRowNumbers;
+
+  static constexpr int kRowNumbers = -1;
 };
 
 /// Rows of a store that can be taken up together: a piece in memory, a partition, or a complete run of one writer's frames of a partition.
@@ -103,8 +110,13 @@ class ShuffleWriter {
   Status OpenRun();
   /// What is in memory of the partition; several frames where there is much to compact.
   Status WriteFrames(uint32_t partition);
+  /// Where each column of a piece has a frame of its own: writes those that are complete.
+  Status WriteColumns();
+  Status WriteColumnFrames(const GroupedPiece& piece);
+  Status AddColumn(const GroupedPiece& piece, uint32_t partition, int column, FrameBuilder* frame);
   /// Writes the frame, if there is anything in it, as the last of a complete run.
   Status EndRun(uint32_t partition, FrameBuilder* frame);
+  void EndChunks();
   Status WriteFrame(uint32_t partition, FrameBuilder* frame, bool complete);
   void DropFrom(uint32_t watermark);
   int64_t BytesFrom(uint32_t partition) const;
@@ -137,8 +149,12 @@ class ShuffleStore {
   std::vector<StoredChunk> Chunks() const;
   /// The chunks of one partition; everything must have been spilled.
   std::vector<StoredChunk> ChunksOf(uint32_t partition) const;
+  /// Without its columns where each has a frame of its own.
   Result<PartitionRows> LoadChunk(const StoredChunk& chunk, const std::shared_ptr<BudgetPool>& pool) const;
-  /// About what LoadChunk takes from its pool.
+  /// Brings such a column in; EndColumn lets go of it.
+  Status LoadColumn(const StoredChunk& chunk, int column, const std::shared_ptr<BudgetPool>& pool, PartitionRows* rows) const;
+  void EndColumn(int column, PartitionRows* rows) const;
+  /// About what LoadChunk takes from its pool, with the largest column where they are loaded one at a time.
   int64_t ChunkBytes(const StoredChunk& chunk) const;
   /// The rows are not needed again. May run beside LoadChunk of others.
   void DiscardChunk(const StoredChunk& chunk);

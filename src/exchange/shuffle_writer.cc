@@ -123,6 +123,7 @@ size_t ShuffleWriter::AddPiece(GroupedPiece piece, const PieceOrder& order) {
 }
 
 Status ShuffleWriter::BeginFlat(size_t piece, int column, int width, int64_t base) {
+  ARROW_RETURN_NOT_OK(WriteColumns());
   const int64_t rows = pieces_[piece].offsets.back() + 1;  // one more: the trash slot
   ARROW_ASSIGN_OR_RAISE(auto values, Allocate(rows * width));
   FlatRun& run = pieces_[piece].columns[column].flat;
@@ -180,6 +181,7 @@ Status ShuffleWriter::EnsureValid(GroupedPiece* piece, FlatRun* run) {
 }
 
 Status ShuffleWriter::AddArray(size_t piece_index, int column, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values) {
+  ARROW_RETURN_NOT_OK(WriteColumns());
   ARROW_ASSIGN_OR_RAISE(auto stored, WithRoom(ArrayBytes(*values), [&] { return ToStorage(values, pool_.get()); }));
   return AddGroups(piece_index, column, order, *stored);
 }
@@ -272,9 +274,39 @@ Result<bool> ShuffleWriter::EvictSome(int64_t bytes) {
   return true;
 }
 
+Status ShuffleWriter::WriteColumns() {
+  if (!store_->options_.column_frames || BytesFrom(0) == 0) return Status::OK();
+  return Evict(BytesFrom(0));
+}
+
+Status ShuffleWriter::WriteColumnFrames(const GroupedPiece& piece) {
+  for (int column = SpilledFrame::kRowNumbers; column < static_cast<int>(piece.columns.size()); ++column) {
+    FrameBuilder frame(spill_pool_);
+    if (column == SpilledFrame::kRowNumbers) {
+      if (piece.rows_resident > 0) frame.AddRows(piece, 0);
+    } else if (piece.columns[column].resident > 0) {
+      ARROW_RETURN_NOT_OK(AddColumn(piece, 0, column, &frame));
+    }
+    if (frame.empty()) continue;
+    ARROW_RETURN_NOT_OK(WriteFrame(0, &frame, /*complete=*/false));
+    frames_.back().piece = piece.id;
+    frames_.back().column = column;
+  }
+  return Status::OK();
+}
+
+Status ShuffleWriter::AddColumn(const GroupedPiece& piece, uint32_t partition, int column, FrameBuilder* frame) {
+  if (!piece.columns[column].groups.empty()) return frame->AddArray(piece, partition, column, StorageType(store_->options_.schema->field(column)->type()));
+  frame->AddFlat(piece, partition, column);
+  return Status::OK();
+}
+
 Status ShuffleWriter::WriteFrames(uint32_t partition) {
+  if (store_->options_.column_frames) {
+    for (const GroupedPiece& piece : pieces_) ARROW_RETURN_NOT_OK(WriteColumnFrames(piece));
+    return Status::OK();
+  }
   FrameBuilder frame(spill_pool_);
-  const auto& schema = *store_->options_.schema;
   bool complete = true;
   for (const GroupedPiece& piece : pieces_) {
     if (complete && piece.columns_missing > 0) {
@@ -284,14 +316,9 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
     }
     if (piece.rows_resident > partition) frame.AddRows(piece, partition);
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
-      const ColumnRun& run = piece.columns[column];
-      if (run.resident <= partition) continue;
-      if (run.groups.empty()) {
-        frame.AddFlat(piece, partition, column);
-      } else {
-        ARROW_RETURN_NOT_OK(frame.AddArray(piece, partition, column, StorageType(schema.field(column)->type())));
-        if (frame.compacted_bytes() >= kCompactionBytes / 2) ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
-      }
+      if (piece.columns[column].resident <= partition) continue;
+      ARROW_RETURN_NOT_OK(AddColumn(piece, partition, column, &frame));
+      if (frame.compacted_bytes() >= kCompactionBytes / 2) ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
     }
   }
   if (complete) return EndRun(partition, &frame);
@@ -343,13 +370,25 @@ Status ShuffleWriter::Finish() {
     ARROW_RETURN_NOT_OK(Evict(BytesFrom(0)));
   }
   run_.reset();
+  EndChunks();
+  store_->Accept(std::move(pieces_), std::move(frames_));
+  pieces_.clear();
+  return Status::OK();
+}
+
+/// The last frame of each partition ends a chunk; where columns have frames of their own, the last one of each piece.
+void ShuffleWriter::EndChunks() {
+  if (store_->options_.column_frames) {
+    std::sort(frames_.begin(), frames_.end(), [](const SpilledFrame& a, const SpilledFrame& b) { return std::pair(a.piece, a.column) < std::pair(b.piece, b.column); });
+    for (size_t frame = 0; frame < frames_.size(); ++frame) {
+      frames_[frame].complete = frame + 1 == frames_.size() || frames_[frame + 1].piece != frames_[frame].piece;
+    }
+    return;
+  }
   std::vector<bool> ended(store_->partitions(), false);
   for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
     if (!ended[frame->partition]) frame->complete = ended[frame->partition] = true;
   }
-  store_->Accept(std::move(pieces_), std::move(frames_));
-  pieces_.clear();
-  return Status::OK();
 }
 
 }  // namespace millstream

@@ -22,6 +22,7 @@ Result<std::shared_ptr<Engine>> Engine::Make(EngineOptions options, std::shared_
   if (options.num_cpus == 0) options.num_cpus = UsableCpus();
   if (options.memory_limit_bytes == 0) options.memory_limit_bytes = UsableMemoryBytes() / 2;
   if (options.spill_directory.empty()) options.spill_directory = DefaultSpillDirectory();
+  options.always_spill |= options.always_keep_on_disk;
   std::shared_ptr<Engine> engine(new Engine());
   engine->options_ = std::move(options);
   engine->env_ = std::move(env);

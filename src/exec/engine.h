@@ -23,6 +23,7 @@ struct EngineOptions {
   std::string spill_directory;   // empty: $TMPDIR or /tmp, in a folder of its own
   bool always_spill = false;     // hostile switches for tests
   bool always_two_passes = false;
+  bool always_keep_on_disk = false;  // whatever the source; implies always_spill
   uint64_t shuffle_lanes = 0;    // the scheduler's hostile seed
 };
 

@@ -77,7 +77,10 @@ Status RescatterLane::MakeRoom() {
 
 Status RescatterLane::MoveColumn(int column) {
   const auto& piece = writer_.piece(piece_);
+  const ShuffleStore& from = *shared_.cursor->store();
+  ARROW_RETURN_NOT_OK(from.LoadColumn(*chunk_, column, pool_, &rows_));
   ARROW_RETURN_NOT_OK(writer_.AddStored(piece_, column, *order_, rows_));
+  from.EndColumn(column, &rows_);
   const ColumnRun& run = piece.columns[column];
   shared_.input_statistics->bytes += rows_.count * (run.groups.empty() ? shared_.store->flat_widths()[column] : 0);
   return Status::OK();

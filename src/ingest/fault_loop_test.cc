@@ -21,37 +21,52 @@ std::shared_ptr<arrow::Schema> JobSchema() {
                         arrow::field("l", arrow::list(arrow::int32())), arrow::field("d", arrow::dictionary(arrow::int8(), arrow::utf8()))});
 }
 
-/// Three small files, and what reading or shuffling them must give.
+enum class JobKind { kScan, kShuffle, kShuffleFromDisk };
+
+/// Small files, and what reading or shuffling them must give; in the last kind one file, in two epochs from rows kept on disk.
 struct Job {
-  explicit Job(bool shuffle) : shuffled(shuffle) {
-    for (uint64_t file = 0; file < 3; ++file) {
+  explicit Job(JobKind kind) : shuffled(kind != JobKind::kScan), epochs(kind == JobKind::kShuffleFromDisk ? 2 : 1) {
+    for (uint64_t file = 0; file < (epochs > 1 ? 1 : 3); ++file) {
       const auto batch = RandomBatch(JobSchema(), {.rows = 90, .null_share = 0.1, .seed = 40 + file});
       const Status written = files.Write({batch}, JobSchema(), 40);
       EXPECT_TRUE(written.ok()) << written;
     }
     const auto rows = *files.Rows();
-    expected = shuffled ? PlainShuffle(rows, 6, 0) : TextsOf(rows);
+    for (uint64_t epoch = 0; epoch < epochs; ++epoch) {
+      const auto texts = shuffled ? PlainShuffle(rows, 6, epoch) : TextsOf(rows);
+      expected.insert(expected.end(), texts.begin(), texts.end());
+    }
   }
 
   /// Footers, plan and run, all through the engine's env.
   Result<std::vector<std::string>> Run(const std::shared_ptr<Engine>& engine) const {
     ARROW_ASSIGN_OR_RAISE(auto plan, files.Plan(engine->env()));
-    if (shuffled) plan = ShufflePlanNode(std::move(plan), SeedKind::kFixed, 6);
+    if (shuffled) plan = ShufflePlanNode(std::move(plan), SeedKind::kPerExecution, 0);
     ExecuteOptions options;
+    options.seed = 6;
     options.batch_rows = 50;
-    ARROW_ASSIGN_OR_RAISE(auto run, RunPlan(engine, plan, options));
-    return std::move(run.rows);
+    std::vector<std::string> rows;
+    Passes passes(engine, plan);
+    for (options.epoch = 0; options.epoch < epochs; ++options.epoch) {
+      ARROW_ASSIGN_OR_RAISE(auto stream, passes.Open(options, epochs > 1 ? NextPass::kExpected : NextPass::kNone));
+      ARROW_ASSIGN_OR_RAISE(auto run, DrainStream(*stream));
+      rows.insert(rows.end(), run.rows.begin(), run.rows.end());
+    }
+    return rows;
   }
 
   bool shuffled;
+  uint64_t epochs;
   ParquetFiles files;
   std::vector<std::string> expected;
 };
 
 /// Under the seeded scheduler a run meets the same calls each time; with threads the order varies, which finds other things.
-std::vector<TestEngineOptions> Engines(bool spill) {
-  return {{.lanes = 2, .memory_limit_bytes = 256 << 20, .always_spill = spill, .random_block = true, .seed = TestSeed()},
-          {.lanes = 2, .memory_limit_bytes = 256 << 20, .always_spill = spill}};
+std::vector<TestEngineOptions> Engines(JobKind kind) {
+  const bool spill = kind == JobKind::kShuffle;
+  const bool keep = kind == JobKind::kShuffleFromDisk;
+  return {{.lanes = 2, .memory_limit_bytes = 256 << 20, .always_spill = spill, .always_keep_on_disk = keep, .random_block = true, .seed = TestSeed()},
+          {.lanes = 2, .memory_limit_bytes = 256 << 20, .always_spill = spill, .always_keep_on_disk = keep}};
 }
 
 /// Runs `job` with fault number 0, 1, … until a run meets none; with threads every fifth, for their order varies anyway. `kinds`: what a failure may say.
@@ -135,7 +150,7 @@ int64_t RefuseEveryCharge(const Job& job, const TestEngineOptions& engine) {
       });
 }
 
-class FaultLoops : public ::testing::TestWithParam<bool> {};
+class FaultLoops : public ::testing::TestWithParam<JobKind> {};
 
 TEST_P(FaultLoops, EveryRefusedChargeIsTheRightAnswerOrACleanError) {
   const Job job(GetParam());
@@ -150,7 +165,7 @@ TEST_P(FaultLoops, EveryFailedCallOfTheEnvironmentIsTheRightAnswerOrACleanError)
     for (const EnvCall call : {EnvCall::kStat, EnvCall::kList, EnvCall::kSync, EnvCall::kRemove, EnvCall::kRename, EnvCall::kClose}) {
       FailEveryCall(job, engine, call, ErrorKind::kIo);
     }
-    if (!engine.always_spill) continue;
+    if (GetParam() == JobKind::kScan) continue;
     for (const ErrorKind kind : {ErrorKind::kIo, ErrorKind::kDiskFull}) {
       EXPECT_GT(FailEveryCall(job, engine, EnvCall::kWrite, kind), 0);
       EXPECT_GT(FailEveryCall(job, engine, EnvCall::kCreate, kind), 0);
@@ -159,11 +174,17 @@ TEST_P(FaultLoops, EveryFailedCallOfTheEnvironmentIsTheRightAnswerOrACleanError)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(ScanAndShuffle, FaultLoops, ::testing::Bool(), [](const auto& info) { return info.param ? "Shuffle" : "Scan"; });
+std::string NameOf(const ::testing::TestParamInfo<JobKind>& info) {
+  if (info.param == JobKind::kScan) return "Scan";
+  return info.param == JobKind::kShuffle ? "Shuffle" : "ShuffleFromDisk";
+}
+
+INSTANTIATE_TEST_SUITE_P(ScanAndShuffle, FaultLoops, ::testing::Values(JobKind::kScan, JobKind::kShuffle, JobKind::kShuffleFromDisk),
+                         static_cast<std::string (*)(const ::testing::TestParamInfo<JobKind>&)>(NameOf));
 
 TEST(FaultLoopTest, AShortWriteIsDiskFull) {
-  const Job job(true);
-  for (const auto& engine : Engines(true)) {
+  const Job job(JobKind::kShuffle);
+  for (const auto& engine : Engines(JobKind::kShuffle)) {
     int64_t before = 0;
     const int64_t struck = FaultLoop(job, engine, {ErrorKind::kDiskFull}).Run(
         [&](TestEngine& host, int64_t index) {
@@ -208,15 +229,15 @@ TEST(FaultLoopTest, AFlippedBitOfASpilledFrameIsNoticed) {
 }
 
 TEST(FaultLoopTest, AStreamDroppedAtAnyBatchLeavesNothing) {
-  for (const bool shuffled : {false, true}) {
-    const Job job(shuffled);
-    for (const auto& options : Engines(shuffled)) {
+  for (const JobKind kind : {JobKind::kScan, JobKind::kShuffle}) {
+    const Job job(kind);
+    for (const auto& options : Engines(kind)) {
       for (int steps = 0; steps < 7; ++steps) {
         const int64_t threads = ThreadCount();
         TestEngine host(options);
         {
           auto plan = *job.files.Plan(host.engine()->env());
-          if (shuffled) plan = ShufflePlanNode(plan, SeedKind::kFixed, 6);
+          if (job.shuffled) plan = ShufflePlanNode(plan, SeedKind::kFixed, 6);
           ExecuteOptions execute;
           execute.batch_rows = 50;
           execute.prefetch_batches = 8;

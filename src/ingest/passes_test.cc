@@ -95,14 +95,27 @@ TEST(Passes, WhereMemoryHoldsOneEpochItsRowsBecomeTheNext) {
 TEST(Passes, WhatMemoryCannotHoldIsReadAgain) {
   SCOPED_TRACE(ReplayNote());
   const auto inputs = ExpectEpochs(LargeData(), {.lanes = 2, .memory_limit_bytes = 10 << 20});
-  EXPECT_THAT(inputs, ElementsAre("FromArrow", "FromArrow", "FromArrow"));
+  ExpectInputs(inputs, ElementsAre("FromArrow", "FromArrow", "FromArrow"));
 }
 
 TEST(Passes, WhatWasSpilledIsReadAgain) {
   SCOPED_TRACE(ReplayNote());
   for (const bool two_passes : {false, true}) {
     const auto inputs = ExpectEpochs(LargeData(), {.lanes = 2, .always_spill = !two_passes, .always_two_passes = two_passes});
-    EXPECT_THAT(inputs, ElementsAre("FromArrow", "FromArrow", "FromArrow"));
+    ExpectInputs(inputs, ElementsAre("FromArrow", "FromArrow", "FromArrow"));
+  }
+}
+
+TEST(Passes, RowsOfEveryTypeAreKeptOnDiskWhereMemoryHasNoRoom) {
+  SCOPED_TRACE(ReplayNote());
+  for (const Data& data : {EveryTypeData(), LargeData()}) {
+    for (const bool two_passes : {false, true}) {
+      for (const bool random_block : {false, true}) {
+        const auto inputs = ExpectEpochs(data, {.lanes = 2, .memory_limit_bytes = 64 << 20, .always_two_passes = two_passes, .always_keep_on_disk = true,
+                                                .random_block = random_block, .seed = TestSeed()});
+        ExpectInputs(inputs, ElementsAre("FromArrow", "KeptRows", "KeptRows"));
+      }
+    }
   }
 }
 

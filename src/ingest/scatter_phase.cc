@@ -1,6 +1,12 @@
 #include "ingest/scatter_phase.h"
 
 namespace millstream {
+namespace {
+
+/// Of the addresses of spilled frames: beyond those of an epoch's own passes.
+constexpr uint32_t kKeptRowsStage = 16;
+
+}  // namespace
 
 /// One lane's share, a step at a time.
 class ScatterTask : public Task {
@@ -18,12 +24,13 @@ class ScatterTask : public Task {
         return phase.urgent_ || phase.MayStep(*lane_) ? Step::kAgain : Step::kBlocked;
       }
     }
-    const auto more = lane_->Step();
-    if (!more.ok()) {
-      phase.core_.Fail(more.status());
+    bool more = false;
+    const Status status = phase.RunLane(*lane_, &more);
+    if (!status.ok()) {
+      phase.core_.Fail(status);
       return Step::kDone;
     }
-    if (*more) return Step::kAgain;
+    if (more) return Step::kAgain;
     lane_.reset();
     phase.LaneFinished();
     return Step::kDone;
@@ -84,28 +91,98 @@ Status ScatterPhase::Start(Priority priority) {
   int lanes = BeginFromEarlier();
   if (lanes > 0) lanes_running_ = lanes;
   else lanes = inputs_.plan.lanes;
+  if (from_store_) keep_on_disk_ = false;
+  if (keep_on_disk_) ARROW_RETURN_NOT_OK(BeginKeeping());
+  return SubmitLanes(lanes, priority);
+}
+
+Status ScatterPhase::SubmitLanes(int lanes, Priority priority) {
   for (int lane = 0; lane < lanes; ++lane) ARROW_RETURN_NOT_OK(Submit(MakeLane(static_cast<uint32_t>(lane)), priority));
   return Status::OK();
 }
 
 int ScatterPhase::BeginFromEarlier() {
-  if (earlier_.phase != nullptr && earlier_.phase->HoldsAllRows()) {
-    ShuffleStore& rows = earlier_.phase->store();
-    chunks_ = std::make_unique<ChunkCursor>(&rows, rows.Chunks());
-    const auto lanes = RescatterLane::SetFloors(*chunks_, pools_, inputs_.plan.scatter_floor);
-    from_store_ = lanes.ok();
-    if (lanes.ok()) return *lanes;
-    chunks_.reset();
-    for (const auto& pools : pools_) {
-      pools.scan->ledger()->TrySetFloor(inputs_.plan.scan_floor);
-      pools.scatter->ledger()->TrySetFloor(inputs_.plan.scatter_floor);
-    }
+  int lanes = 0;
+  if (earlier_.phase != nullptr) {
+    disk_rows_ = earlier_.phase->disk_rows();
+    if (earlier_.phase->HoldsAllRows()) lanes = BeginFrom(&earlier_.phase->store());
   }
-  earlier_ = {};
+  if (lanes == 0) earlier_ = {};
+  if (lanes == 0 && disk_rows_ != nullptr) lanes = BeginFrom(disk_rows_.get());
+  return lanes;
+}
+
+int ScatterPhase::BeginFrom(ShuffleStore* rows) {
+  chunks_ = std::make_unique<ChunkCursor>(rows, rows->Chunks());
+  const auto lanes = RescatterLane::SetFloors(*chunks_, pools_, inputs_.plan.scatter_floor);
+  from_store_ = lanes.ok();
+  if (lanes.ok()) return *lanes;
+  chunks_.reset();
+  for (const auto& pools : pools_) {
+    pools.scan->ledger()->TrySetFloor(inputs_.plan.scan_floor);
+    pools.scatter->ledger()->TrySetFloor(inputs_.plan.scatter_floor);
+  }
   return 0;
 }
 
+Status ScatterPhase::BeginKeeping() {
+  ShuffleOptions options = store_->options();
+  ARROW_ASSIGN_OR_RAISE(const auto area, inputs_.engine->spill());
+  ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
+  options.keys = ShuffleKeys::All(inputs_.epoch, 1, 0);
+  options.stage += kKeptRowsStage;
+  options.always_spill = options.column_frames = true;
+  disk_rows_ = std::make_shared<ShuffleStore>(std::move(options));
+  lanes_keeping_ = inputs_.plan.lanes;
+  keeping_ = true;
+  return Status::OK();
+}
+
+Status ScatterPhase::EndKeepingOnDisk() {
+  kept_output_.spilled_bytes = disk_rows_->bytes_written();
+  int lanes = 0;
+  {
+    std::lock_guard lock(mutex_);
+    keeping_ = false;
+    if (disk_full_) disk_rows_.reset();
+  }
+  if (disk_rows_ != nullptr) lanes = BeginFrom(disk_rows_.get());
+  if (lanes == 0) {
+    cursor_ = std::make_unique<ScanCursor>(&inputs_.source->tasks());
+    scan_.rows = scan_.bytes = 0;
+    lanes = inputs_.plan.lanes;
+  }
+  lanes_running_ = lanes;
+  return SubmitLanes(lanes, Priority::kNormal);
+}
+
+std::shared_ptr<ShuffleStore> ScatterPhase::disk_rows() {
+  std::lock_guard lock(mutex_);
+  return keeping_ ? nullptr : disk_rows_;
+}
+
+std::vector<const StageStatistics*> ScatterPhase::stages() const {
+  if (keep_on_disk_) return {&scan_, &kept_output_, &kept_input_, &shuffle_};
+  return {from_store_ ? &kept_input_ : &scan_, &shuffle_};
+}
+
+Status ScatterPhase::RunLane(ShuffleLane& lane, bool* more) {
+  if (keeping_ && disk_full_) return Status::OK();
+  const auto result = lane.Step();
+  if (keeping_ && KindOf(result.status()) == ErrorKind::kDiskFull) {
+    // Rows are read again instead.
+    disk_full_ = true;
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(*more, result);
+  return Status::OK();
+}
+
 std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
+  if (keeping_) {
+    const ScatterLane::Shared shared{inputs_.source, inputs_.program, disk_rows_.get(), cursor_.get(), &scan_, &kept_output_, inputs_.plan.piece_rows};
+    return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
+  }
   if (chunks_ != nullptr) {
     const RescatterLane::Shared shared{chunks_.get(), store_.get(), earlier_.used_up, &kept_input_, &shuffle_};
     return std::make_unique<RescatterLane>(shared, lane, pools_[lane]);
@@ -138,6 +215,12 @@ void ScatterPhase::WhenFinished(std::function<void()> done) {
 }
 
 void ScatterPhase::LaneFinished() {
+  if (keeping_) {
+    if (--lanes_keeping_ > 0) return;
+    const Status status = EndKeepingOnDisk();
+    if (!status.ok()) core_.Fail(status);
+    return;
+  }
   std::vector<std::function<void()>> done;
   Earlier earlier;  // its rows are freed when nothing is locked
   {
@@ -188,6 +271,7 @@ void ScatterPhase::ReleaseLocked() {
   store_.reset();
   pools_.clear();
   earlier_ = {};
+  if (keeping_) disk_rows_.reset();
 }
 
 void ScatterPhase::UpdateStatistics() {
@@ -198,7 +282,7 @@ void ScatterPhase::UpdateStatistics() {
     scan_peak += pools.scan->ledger()->peak_bytes();
     scatter_peak += pools.scatter->ledger()->peak_bytes() + pools.spill->ledger()->peak_bytes();
   }
-  input_statistics().peak_memory_bytes = scan_peak;
+  (from_store_ ? kept_input_ : scan_).peak_memory_bytes = scan_peak;
   shuffle_.peak_memory_bytes = scatter_peak;
   shuffle_.spilled_bytes = store_->bytes_written();
   shuffle_.read_back_bytes = store_->bytes_read();

@@ -1,7 +1,8 @@
 #pragma once
 /// The write phase of one epoch: lanes move rows into a ShuffleStore until the input is used up.
 ///
-/// The input is the scan, or the rows of an earlier epoch where its store holds them all in memory: then nothing is decoded again.
+/// The input is the scan, or the rows of an earlier epoch where its store holds them all in memory: then nothing is decoded again. Where memory cannot hold
+/// them they may be kept on disk: then the lanes write what they scan there first, a column of a piece at a time, and this epoch and later ones are made from it.
 ///
 /// It may be started early at low priority, to prepare an epoch while the one before is consumed: then it takes only memory that is free, waits when there
 /// is none, and never spills. Promote makes it an ordinary one.
@@ -49,7 +50,10 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
 
   /// Asks that the rows outlive the stream that reads them, until EndKeeping; where it is left before its end only if `also_if_left`. Before that stream is opened.
   void KeepRows(bool also_if_left);
-  bool keeps_rows() const { return kept_; }
+  /// Asks that rows be written to disk as they are scanned, for this epoch and later ones; unless the earlier one has them. Before Start.
+  void KeepOnDisk() { keep_on_disk_ = true; }
+  /// All rows, decoded, on disk; null where they are not kept there, or not yet. They outlive the stream.
+  std::shared_ptr<ShuffleStore> disk_rows();
   /// The stream needs the rows no more: gives everything back, or where rows are kept, all but those. `at_end`: it gave its last batch.
   void EndStream(bool at_end);
   bool stream_ended();
@@ -58,10 +62,14 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
 
   StreamCore& core() { return core_; }
   ShuffleStore& store() { return *store_; }
+  bool keeps_rows() const { return kept_; }
   const Inputs& inputs() const { return inputs_; }
-  StageStatistics& input_statistics() { return from_store_ ? kept_input_ : scan_; }
-  const std::vector<ScatterLane::Pools>& pools() const { return pools_; }
+  /// CPU time of a whole scan of the plan's rows; 0 where this phase did not make one.
+  int64_t scan_nanoseconds() const { return finished() && !from_store_ ? scan_.cpu_nanoseconds.load() : 0; }
+  /// Of what brings rows in, and of the shuffle.
+  std::vector<const StageStatistics*> stages() const;
   StageStatistics& shuffle_statistics() { return shuffle_; }
+  const std::vector<ScatterLane::Pools>& pools() const { return pools_; }
   void UpdateStatistics();
   /// Stops the lanes, waits for them and gives everything back. Idempotent.
   void Release();
@@ -71,16 +79,24 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   explicit ScatterPhase(Inputs inputs);
   /// Room for a step while this is being prepared: leaves what the running epoch may still want.
   bool MayStep(const ShuffleLane& lane) const;
+  Status RunLane(ShuffleLane& lane, bool* more);
   void LaneFinished();
   void ReleaseLocked();
   std::unique_ptr<ShuffleLane> MakeLane(uint32_t lane);
   /// Prepares to take rows from the earlier epoch, if it holds them and memory has room; the number of lanes to do so, else 0.
   int BeginFromEarlier();
+  int BeginFrom(ShuffleStore* rows);
+  /// Prepares to write the scan's rows to disk.
+  Status BeginKeeping();
+  /// They are there, or the disk has become full: goes on with the shuffle itself.
+  Status EndKeepingOnDisk();
+  Status SubmitLanes(int lanes, Priority priority);
   Status Submit(std::unique_ptr<ShuffleLane> lane, Priority priority);
 
   Inputs inputs_;
   StreamCore core_;
   StageStatistics scan_;
+  StageStatistics kept_output_{"KeepRows"};
   StageStatistics kept_input_{"KeptRows"};
   StageStatistics shuffle_{"RandomShuffle"};
   std::vector<ScatterLane::Pools> pools_;  // before the store, whose arrays they hold
@@ -88,6 +104,11 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   std::unique_ptr<ScanCursor> cursor_;
   Earlier earlier_;
   std::unique_ptr<ChunkCursor> chunks_;
+  std::shared_ptr<ShuffleStore> disk_rows_;  // complete once keeping_ is false
+  std::atomic<bool> keep_on_disk_{false};
+  std::atomic<bool> keeping_{false};
+  std::atomic<int> lanes_keeping_{0};
+  std::atomic<bool> disk_full_{false};
   std::atomic<bool> from_store_{false};
   std::atomic<int> lanes_running_{0};
   std::atomic<bool> urgent_{true};

@@ -50,7 +50,7 @@ Spilled ExpectShuffled(const Wide& data, TestEngineOptions options, int64_t batc
 TEST(SecondPass, ATinyBudgetForcesTwoPassesWithTheSameOrder) {
   SCOPED_TRACE(ReplayNote());
   const auto hostile = HostileSwitches::FromEnvironment();
-  if (hostile.always_spill || hostile.always_two_passes || hostile.minimum_budget) GTEST_SKIP() << "of what is spilled without hostile switches";
+  if (hostile.always_spill || hostile.always_two_passes || hostile.always_keep_on_disk || hostile.minimum_budget) GTEST_SKIP() << "of what is spilled without hostile switches";
   const Wide data(40);  // 26 MB
   for (const int lanes : {1, 2}) {
     SCOPED_TRACE("lanes " + std::to_string(lanes));

@@ -19,7 +19,7 @@ class ShuffleStream : public BatchStream {
   std::vector<const StageStatistics*> stages() const override {
     scatter_->UpdateStatistics();
     gather_->UpdateStatistics();
-    std::vector<const StageStatistics*> stages = {&scatter_->input_statistics(), &scatter_->shuffle_statistics()};
+    std::vector<const StageStatistics*> stages = scatter_->stages();
     if (gather_->second_pass() != nullptr) stages.push_back(&gather_->second_pass()->statistics());
     stages.push_back(&gather_->statistics());
     return stages;

@@ -113,7 +113,7 @@ Status FrameWriter::PutHeader(const FrameHeader& header) {
 
 Status FrameWriter::WriteStaged() {
   if (fill_ == 0) return Status::OK();
-  ARROW_RETURN_NOT_OK(file_->file().WriteAt(staged_at_, staging_, fill_));
+  ARROW_RETURN_NOT_OK(file_->disk().Timed([&] { return file_->file().WriteAt(staged_at_, staging_, fill_); }));
   const int64_t frame_in_staging = frame_start_ - staged_at_;
   if (frame_in_staging >= 0 && frame_in_staging < fill_) {
     std::memcpy(first_page_, staging_ + frame_in_staging, static_cast<size_t>(kPageBytes));

@@ -21,6 +21,11 @@ class ScopedArea : public SpillArea {
   int64_t bytes_written() const override { return disk_->written; }
   int64_t bytes_read() const override { return disk_->read; }
   int64_t bytes_on_disk() const override { return disk_->on_disk(); }
+  int64_t bytes_left() const override { return disk_->options().quota_bytes - disk_->on_disk(); }
+  double nanoseconds_per_byte() const override {
+    const int64_t bytes = disk_->written + disk_->read;
+    return bytes == 0 ? 0 : static_cast<double>(disk_->transfer_nanoseconds) / static_cast<double>(bytes);
+  }
   const std::string& directory() const override { return disk_->options().directory; }
 
  private:
@@ -77,7 +82,7 @@ Result<std::shared_ptr<arrow::Buffer>> ScopedArea::Unpack(const FrameHeader& hea
 Result<std::shared_ptr<arrow::Buffer>> ScopedArea::ReadFrame(const FrameLocation& frame, BudgetPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const auto file, FileOf(frame));
   ARROW_ASSIGN_OR_RAISE(auto buffer, pool->AllocateOwned(frame.stored_bytes, ScratchFile::kAlignmentBytes));
-  const Status read = file->file().ReadAt(frame.offset, buffer->mutable_data(), frame.stored_bytes);
+  const Status read = disk_->Timed([&] { return file->file().ReadAt(frame.offset, buffer->mutable_data(), frame.stored_bytes); });
   if (!read.ok()) return disk_->Explain(read, frame.stored_bytes);
   disk_->read += frame.stored_bytes;
   const auto header = DecodeFrameHeader(buffer->data());

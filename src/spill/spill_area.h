@@ -80,6 +80,9 @@ class SpillArea {
   virtual int64_t bytes_written() const = 0;   // stored bytes, with headers and padding
   virtual int64_t bytes_read() const = 0;
   virtual int64_t bytes_on_disk() const = 0;
+  virtual int64_t bytes_left() const = 0;      // of the quota
+  /// Of a thread that transfers, on the average so far; 0 before anything was.
+  virtual double nanoseconds_per_byte() const = 0;
   virtual const std::string& directory() const = 0;
 };
 

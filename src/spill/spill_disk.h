@@ -2,6 +2,7 @@
 /// What the scopes of a spill area share: the directory, its quota, the counters; and one file with what is known of it.
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,6 +31,15 @@ class SpillDisk {
   int64_t on_disk() const { return on_disk_; }
   std::atomic<int64_t> written{0};
   std::atomic<int64_t> read{0};
+  std::atomic<int64_t> transfer_nanoseconds{0};
+  /// Adds the time that `transfer` takes.
+  template <typename Transfer>
+  Status Timed(Transfer&& transfer) {
+    const auto began = std::chrono::steady_clock::now();
+    const Status status = transfer();
+    transfer_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+    return status;
+  }
 
  private:
   SpillDisk(SpillOptions options, std::shared_ptr<Env> env) : options_(std::move(options)), env_(std::move(env)) {}

@@ -21,6 +21,7 @@ constexpr int64_t kMinimumBudgetBytes = 32 << 20;
 bool* SwitchOf(HostileSwitches* switches, const std::string& name) {
   if (name == "always_spill") return &switches->always_spill;
   if (name == "always_two_passes") return &switches->always_two_passes;
+  if (name == "always_keep_on_disk") return &switches->always_keep_on_disk;
   if (name == "random_block") return &switches->random_block;
   if (name == "shuffle_lanes") return &switches->shuffle_lanes;
   if (name == "one_row") return &switches->one_row;
@@ -69,6 +70,7 @@ TestEngine::TestEngine(TestEngineOptions options, std::shared_ptr<FaultEnv> env)
   made.spill_directory = directory_.path();
   made.always_spill = options.always_spill || hostile.always_spill;
   made.always_two_passes = options.always_two_passes || hostile.always_two_passes;
+  made.always_keep_on_disk = options.always_keep_on_disk || hostile.always_keep_on_disk;
   if (hostile.shuffle_lanes) made.shuffle_lanes = Mix64(TestSeed()) | 1;
   std::shared_ptr<Scheduler> scheduler;
   if (options.random_block || hostile.random_block) scheduler = MakeSeededScheduler({.seed = options.seed, .lanes = options.lanes});

@@ -6,7 +6,7 @@
 ///   EXPECT_EQ(run.rows, expected);
 ///   EXPECT_EQ(host.Leftovers(), "");   // after the streams have gone
 ///
-/// MILLSTREAM_HOSTILE, a comma-separated list of always_spill, always_two_passes, random_block, shuffle_lanes, one_row, minimum_budget, adds switches
+/// MILLSTREAM_HOSTILE, a comma-separated list of always_spill, always_two_passes, always_keep_on_disk, random_block, shuffle_lanes, one_row, minimum_budget, adds switches
 /// to every TestEngine; MILLSTREAM_TEST_SEED fixes TestSeed. Only tests read them.
 
 #include <cstdint>
@@ -26,6 +26,7 @@ struct TestEngineOptions {
   int64_t memory_limit_bytes = 512 << 20;
   bool always_spill = false;
   bool always_two_passes = false;
+  bool always_keep_on_disk = false;
   bool random_block = false;  // one thread, tasks in an order drawn from `seed`
   uint64_t seed = 1;
 };
@@ -34,6 +35,7 @@ struct TestEngineOptions {
 struct HostileSwitches {
   bool always_spill = false;
   bool always_two_passes = false;
+  bool always_keep_on_disk = false;
   bool random_block = false;
   bool shuffle_lanes = false;
   bool one_row = false;
