@@ -23,10 +23,7 @@ std::vector<PieceRows> CutIntoPieces(const ScanTask& task, int64_t piece_rows) {
   return pieces;
 }
 
-struct FlatEncoding {
-  int width;
-  int64_t base;
-};
+}  // namespace
 
 FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width) {
   const auto range = columns.RangeOf(field);
@@ -36,7 +33,14 @@ FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width) {
   return {std::min(flat_width, NarrowWidth(Range<int64_t>{base, range->max})), base};
 }
 
-}  // namespace
+int FlatFieldOf(const ScanColumns& columns, const RowProgram& program, int column) {
+  const int source = program.columns[column].passthrough;
+  if (source < 0) return -1;
+  const auto& input = program.input->field(source);
+  const int field = columns.schema()->GetFieldIndex(input->name());
+  const bool as_it_is = field >= 0 && columns.FlatWidth(field) > 0 && columns.schema()->field(field)->type()->Equals(*input->type());
+  return as_it_is ? field : -1;
+}
 
 ScatterLane::ScatterLane(const Shared& shared, uint32_t lane, const Pools& pools)
     : shared_(shared), pool_(pools.scan), writer_(shared.store, lane, pools.scatter, pools.spill) {}
@@ -107,16 +111,9 @@ Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
 
 Status ScatterLane::MoveColumn(int column) {
   CpuTimer timer(&shared_.scan_statistics->cpu_nanoseconds);
-  const OutputColumn& output = shared_.program->columns[column];
   ARROW_RETURN_NOT_OK(writer_.EnsureRoom(StepBytes(column), *pool_->ledger()));
-  if (output.passthrough >= 0) {
-    const auto& input = shared_.program->input->field(output.passthrough);
-    const int field = columns_->schema()->GetFieldIndex(input->name());
-    if (field >= 0 && columns_->FlatWidth(field) > 0 && columns_->schema()->field(field)->type()->Equals(*input->type())) {
-      return MoveFlat(column, field);
-    }
-  }
-  return MoveArrays(column);
+  const int field = FlatFieldOf(*columns_, *shared_.program, column);
+  return field >= 0 ? MoveFlat(column, field) : MoveArrays(column);
 }
 
 int64_t ScatterLane::StepBytes(int column) const {

@@ -14,6 +14,16 @@
 
 namespace millstream {
 
+/// How a column is held in the exchange: value = base + (width-byte unsigned integer).
+struct FlatEncoding {
+  int width;
+  int64_t base;
+};
+FlatEncoding EncodingOf(const ScanColumns& columns, int field, int flat_width);
+
+/// The field that an output column takes its flat values from as they are; -1 where it is moved as arrays.
+int FlatFieldOf(const ScanColumns& columns, const RowProgram& program, int column);
+
 /// Hands scan tasks out to lanes, each once, in order.
 class ScanCursor {
  public:

@@ -1,8 +1,11 @@
 #include "ingest/describe_execution.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/bytes.h"
+#include "exchange/column_form.h"
+#include "exec/scatter_lane.h"
 #include "ingest/shuffle_plan.h"
 
 namespace millstream {
@@ -10,19 +13,70 @@ namespace {
 
 std::string Bytes(int64_t bytes, bool exact) { return (exact ? "" : "about ") + FormatBytes(bytes) + " (" + std::to_string(bytes) + " bytes)"; }
 
-std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, bool exact) {
+/// Summed over all tasks, from what is known of them before they are read.
+struct ScanBytes {
+  int64_t source = 0;  // to be read
+  bool source_exact = true;
+  int64_t stored = 0;  // of the values as the exchange holds them, narrow where their range is known
+  bool stored_exact = true;
+};
+
+std::set<int> InputsOf(const RowProgram& program) {
+  std::set<int> inputs(program.filter_inputs.begin(), program.filter_inputs.end());
+  for (const OutputColumn& column : program.columns) inputs.insert(column.inputs.begin(), column.inputs.end());
+  return inputs;
+}
+
+void AddStored(const ScanColumns& columns, const RowProgram& program, int64_t rows, ScanBytes* bytes) {
+  const std::vector<int> widths = FlatWidths(*program.output);
+  for (int column = 0; column < static_cast<int>(widths.size()); ++column) {
+    const int field = FlatFieldOf(columns, program, column);
+    if (field >= 0) {
+      bytes->stored += rows * EncodingOf(columns, field, widths[column]).width;
+      bytes->stored_exact &= !columns.MayHaveNulls(field);
+      continue;
+    }
+    int64_t row_bytes = widths[column];
+    for (int input : program.columns[column].inputs) {
+      const int read = columns.schema()->GetFieldIndex(program.input->field(input)->name());
+      if (row_bytes == 0 && read >= 0) row_bytes = columns.RowBytes(read);
+    }
+    bytes->stored += rows * row_bytes;
+    bytes->stored_exact &= widths[column] > 0 && program.columns[column].inputs.empty();
+  }
+}
+
+Result<ScanBytes> BytesOf(const FoldedPlan& folded) {
+  ScanBytes bytes;
+  const auto inputs = InputsOf(*folded.program);
+  for (const ScanTask& task : folded.source->tasks()) {
+    ARROW_ASSIGN_OR_RAISE(const auto columns, folded.source->Open(task, arrow::default_memory_pool()));
+    for (int input : inputs) {
+      const int field = columns->schema()->GetFieldIndex(folded.program->input->field(input)->name());
+      if (field >= 0) bytes.source += columns->SourceBytes(field);
+    }
+    bytes.source_exact &= task.rows == columns->num_rows();
+    AddStored(*columns, *folded.program, task.rows, &bytes);
+  }
+  bytes.stored_exact &= folded.filter == nullptr;
+  return bytes;
+}
+
+std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, const ScanBytes& bytes) {
   const int64_t resident = plan.resident_bytes(limit);
   std::string text = std::string("  shuffle: ") + (plan.two_passes() ? "two passes, " + std::to_string(plan.coarse_partitions) + " coarse partitions, " : "one pass, ") +
                      std::to_string(plan.partitions) + " partitions, " + std::to_string(plan.lanes) + " lanes";
+  // Beside values the exchange holds which row each is: 4 bytes in memory, 2 to 8 on disk.
+  const int64_t held = bytes.stored + 4 * plan.rows;
   if (plan.two_passes()) {
-    text += ", spills: at most " + Bytes(plan.bytes(), exact) + " to be written, and read back";
-    const int64_t again = plan.coarse_partitions * std::max<int64_t>(plan.bytes() / plan.coarse_partitions - resident, 0);
-    text += again == 0 ? ", once\n" : ", and at most " + Bytes(again, exact) + " of it once more\n";
-  } else if (plan.bytes() <= resident) {
-    text += ", in memory: nothing is written\n";
+    text += ", spills: " + Bytes(bytes.stored, bytes.stored_exact) + " of values to be written and read back, beside 2 to 8 bytes a row that tell them apart\n";
+    const int64_t again = plan.coarse_partitions * std::max<int64_t>(held / plan.coarse_partitions - resident, 0);
+    if (again > 0) text += "           and about " + FormatBytes(again) + " of it once more\n";
+  } else if (held <= resident) {
+    text += ", in memory: " + std::string(bytes.stored_exact ? "0 bytes are written" : "nothing is written, by estimate") + "\n";
   } else {
-    // Narrow integers are stored in fewer bytes: what is written may be much less.
-    text += ", spills: at most " + Bytes(plan.bytes() - resident, exact) + " to be written, and read back\n";
+    // How much of the memory is free when rows come in shows only then.
+    text += ", spills: " + Bytes(held - resident, false) + " to be written and read back, of " + Bytes(bytes.stored, bytes.stored_exact) + " of values\n";
   }
   return text + "  memory: " + FormatBytes(plan.floor_bytes()) + " reserved, up to " + FormatBytes(resident) + " for rows, limit " + FormatBytes(limit) + "\n";
 }
@@ -34,10 +88,11 @@ Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& fo
   const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes,
                            engine.options().always_spill};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
-  const bool exact = plan.exact && folded.filter == nullptr;
+  ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +
-                     std::to_string(plan.rows) + " rows, " + Bytes(plan.bytes(), exact) + " decoded\n";
-  if (folded.shuffle != nullptr) text += DescribeShuffle(plan, limit, exact);
+                     std::to_string(plan.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
+                     Bytes(plan.bytes(), plan.exact && folded.filter == nullptr) + " decoded\n";
+  if (folded.shuffle != nullptr) text += DescribeShuffle(plan, limit, bytes);
   if (folded.limit >= 0) text += "  limit: " + std::to_string(folded.limit) + " rows\n";
   return text;
 }

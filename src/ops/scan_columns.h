@@ -50,6 +50,10 @@ class ScanColumns {
   virtual int64_t DecodeBytes(int field) const = 0;
   /// Bytes of a row of the field once it is decoded, on average; an estimate from the source's metadata, 0 where it knows none.
   virtual int64_t RowBytes(int field) const { return 0; }
+  /// Bytes of the field where it lies in the source; 0 where nothing is read.
+  virtual int64_t SourceBytes(int field) const { return 0; }
+  /// False where the source's statistics say that there are none.
+  virtual bool MayHaveNulls(int field) const { return true; }
   /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
   /// Source, row group and column, for messages; empty where there is nothing to name.

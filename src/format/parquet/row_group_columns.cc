@@ -280,16 +280,29 @@ class RowGroupColumns : public ScanColumns {
     return Capped(bytes / std::max<int64_t>(num_rows(), 1) + 1, kRowBytesMax);
   }
 
+  int64_t SourceBytes(int field) const override {
+    std::vector<int> leaves;
+    CollectLeaves(reader_->manifest().schema_fields[field], &leaves);
+    int64_t bytes = 0;
+    for (int leaf : leaves) bytes += std::max<int64_t>(group_->metadata()->ColumnChunk(leaf)->total_compressed_size(), 0);
+    return bytes;
+  }
+
+  bool MayHaveNulls(int field) const override {
+    if (!schema_->field(field)->nullable()) return false;
+    const auto statistics = StatisticsOf(field);
+    return statistics == nullptr || !statistics->HasNullCount() || statistics->null_count() > 0;
+  }
+
   std::optional<ValueRange> RangeOf(int field) const override {
-    const auto chunk = group_->metadata()->ColumnChunk(reader_->manifest().schema_fields[field].column_index);
-    const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::Statistics>> { return chunk->statistics(); });
-    if (!statistics.ok() || *statistics == nullptr || !(*statistics)->HasMinMax()) return std::nullopt;
+    const auto statistics = StatisticsOf(field);
+    if (statistics == nullptr || !statistics->HasMinMax()) return std::nullopt;
     ValueRange range{0, -1};
-    if ((*statistics)->physical_type() == parquet::Type::INT64) {
-      const auto& typed = static_cast<const parquet::Int64Statistics&>(**statistics);
+    if (statistics->physical_type() == parquet::Type::INT64) {
+      const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
       range = {typed.min(), typed.max()};
-    } else if ((*statistics)->physical_type() == parquet::Type::INT32) {
-      const auto& typed = static_cast<const parquet::Int32Statistics&>(**statistics);
+    } else if (statistics->physical_type() == parquet::Type::INT32) {
+      const auto& typed = static_cast<const parquet::Int32Statistics&>(*statistics);
       range = {typed.min(), typed.max()};
     }
     // Unsigned values keep another order, in which the bounds may be the wrong way round when read as signed ones.
@@ -336,6 +349,13 @@ class RowGroupColumns : public ScanColumns {
   std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
 
  private:
+  /// Of a flat field; null where there are none, or they are damaged.
+  std::shared_ptr<parquet::Statistics> StatisticsOf(int field) const {
+    const auto chunk = group_->metadata()->ColumnChunk(reader_->manifest().schema_fields[field].column_index);
+    const auto statistics = GuardParquet([&]() -> Result<std::shared_ptr<parquet::Statistics>> { return chunk->statistics(); });
+    return statistics.ok() ? *statistics : nullptr;
+  }
+
   static void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>* leaves) {
     if (field.is_leaf()) leaves->push_back(field.column_index);
     for (const auto& child : field.children) CollectLeaves(child, leaves);
