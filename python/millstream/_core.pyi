@@ -86,6 +86,11 @@ class Plan:
     def shuffle_seed_kind(self) -> str | None: ...
     def shuffle_seed(self) -> int | None: ...
 
+class ColumnMemory:
+    """The values of a plain number column, a writable buffer of bytes."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
 class Batch:
     """Rows of an output batch. Outlives its stream and its engine."""
 
@@ -106,6 +111,11 @@ class Batch:
         """View of a plain number column without nulls; read-only where the memory may be someone else's. TypeError for another."""
     def plain_columns(self) -> list[Any]:
         """`numpy` of each column, None where that would be a TypeError."""
+    def plain_memory(self) -> list[ColumnMemory | None]:
+        """Of each column the memory of its values; None where `numpy` would be a TypeError or read-only, and for no rows."""
+    @property
+    def schema(self) -> Schema: ...
+    def has_schema(self, schema: Schema) -> bool: ...
     def pylist(self, index: int) -> list[Any]: ...
     def select(self, indices: Sequence[int]) -> Batch:
         """These columns, in this order."""

@@ -68,7 +68,9 @@ class DataIterator:
     loop, on Ctrl-C or when it is dropped. Several may be open at once.
 
     After a shuffled pass that ran to its end its rows stay decoded in the engine's memory where they fit, so that the
-    next one need not read them again; they go with the iterator, and whenever another reader needs the memory.
+    next one need not read them again; they go with the iterator, and whenever another reader needs the memory. Rows
+    that do not fit are kept decoded in the spill directory from the second pass on, where reading them from there is
+    much faster than decoding them again.
 
     `state_dict()` may be called at any time between two batches, in the body of the loop too: loaded into an
     iterator over the same data, in another process, the next pass continues with the batch that was to come. It

@@ -28,7 +28,7 @@ def torch_formatter(
     for dtype in dtypes.values() if isinstance(dtypes, Mapping) else (dtypes,):
         _check_dtype(dtype)
     if collate_fn is None:
-        made: Callable[[_core.Batch], Any] = lambda batch: torch_batch(batch, dtypes)  # noqa: E731
+        made: Callable[[_core.Batch], Any] = TorchBatches(dtypes)
     else:
         made = _collated(collate_fn, dtypes)
     if not pin_memory:
@@ -51,14 +51,54 @@ def torch_batch(batch: _core.Batch, dtypes: TorchDtypes = None) -> dict[str, tor
     float with NaN. TypeError, naming the column and what to do, for text, times and other values that torch has no
     form for.
     """
-    if isinstance(dtypes, Mapping):
-        unknown = sorted(set(dtypes) - set(batch.names))
-        if unknown:
-            raise ValueError(f"dtypes names columns that the batch does not have: {unknown}; it has {batch.names}")
-    return {
-        name: _tensor(batch, index, plain, dtypes.get(name) if isinstance(dtypes, Mapping) else dtypes)
-        for index, (name, plain) in enumerate(zip(batch.names, batch.plain_columns(), strict=True))
-    }
+    return TorchBatches(dtypes)(batch)
+
+
+class TorchBatches:
+    """`torch_batch` for one batch after the other, whose schema is looked at once."""
+
+    def __init__(self, dtypes: TorchDtypes) -> None:
+        self._dtypes = dtypes
+        self._schema: _core.Schema | None = None  # of the batches that the columns below are of
+        self._columns: list[tuple[str, torch.dtype | None, torch.dtype | None]] = []
+
+    def __call__(self, batch: _core.Batch) -> dict[str, torch.Tensor]:
+        import torch
+
+        if self._schema is None or not batch.has_schema(self._schema):
+            self._look_at(batch.schema)
+        tensors = {}
+        for index, ((name, own, wanted), memory) in enumerate(zip(self._columns, batch.plain_memory(), strict=True)):
+            if memory is None or own is None:
+                tensors[name] = _tensor(batch, index, wanted)
+            else:
+                tensor = torch.frombuffer(memory, dtype=own)
+                tensors[name] = tensor if wanted is None else tensor.to(wanted)
+        return tensors
+
+    def _look_at(self, schema: _core.Schema) -> None:
+        import torch
+
+        names, dtypes = schema.names, self._dtypes
+        if isinstance(dtypes, Mapping) and (unknown := sorted(set(dtypes) - set(names))):
+            raise ValueError(f"dtypes names columns that the batch does not have: {unknown}; it has {names}")
+        self._columns = [
+            (
+                name,
+                getattr(torch, _OWN_DTYPES.get(kind, ""), None),
+                dtypes.get(name) if isinstance(dtypes, Mapping) else dtypes,
+            )
+            for name, kind in zip(names, schema.type_names, strict=True)
+        ]
+        self._schema = schema
+
+
+# By Arrow's names, of the columns whose memory torch can view.
+_OWN_DTYPES = {
+    **{name: name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
+    "float": "float32",
+    "double": "float64",
+}
 
 
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -95,13 +135,10 @@ def _form_wanted_by(collate_fn: Callable[[Any], Any]) -> str:
     return "numpy"
 
 
-def _tensor(
-    batch: _core.Batch, index: int, plain: numpy.ndarray[Any, Any] | None, dtype: torch.dtype | None
-) -> torch.Tensor:
-    """`plain`: the column as Batch.plain_columns gives it."""
+def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.Tensor:
     import torch
 
-    values = _number_array(batch, index) if plain is None else plain
+    values = _number_array(batch, index)
     if (
         dtype is not None
         and not dtype.is_floating_point

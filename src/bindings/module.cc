@@ -12,6 +12,7 @@ NB_MODULE(_core, module) {
 #endif
   millstream::RegisterInterpreter(module);
   millstream::RegisterEngine(module);
+  millstream::RegisterBatch(module);
   millstream::RegisterExpression(module);
   millstream::RegisterPlan(module);
   millstream::RegisterS3(module);

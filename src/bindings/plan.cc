@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings/arrow_capsules.h"
+#include "bindings/batch.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
@@ -26,10 +27,6 @@ namespace {
 using Plan = std::shared_ptr<PlanNode>;
 
 Plan Mutable(PlanPtr plan) { return std::const_pointer_cast<PlanNode>(std::move(plan)); }
-
-struct PySchema {
-  std::shared_ptr<arrow::Schema> schema;
-};
 
 void CheckBlocks(int64_t blocks) {
   if (blocks < 0 || blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());

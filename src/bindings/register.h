@@ -5,6 +5,7 @@
 
 namespace millstream {
 
+void RegisterBatch(nanobind::module_& module);
 void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
 void RegisterInterpreter(nanobind::module_& module);

@@ -1,5 +1,3 @@
-#include <arrow/array.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -9,7 +7,7 @@
 #include <mutex>
 
 #include "base/fork.h"
-#include "bindings/arrow_capsules.h"
+#include "bindings/batch.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
 #include "bindings/python_values.h"
@@ -22,66 +20,6 @@ namespace nb = nanobind;
 
 namespace millstream {
 namespace {
-
-struct PyBatch {
-  std::shared_ptr<arrow::RecordBatch> batch;
-};
-
-nb::dlpack::dtype NumpyTypeOf(const arrow::DataType& type) {
-  using arrow::Type;
-  switch (type.id()) {
-    case Type::INT8: return nb::dtype<int8_t>();
-    case Type::INT16: return nb::dtype<int16_t>();
-    case Type::INT32: return nb::dtype<int32_t>();
-    case Type::INT64: return nb::dtype<int64_t>();
-    case Type::UINT8: return nb::dtype<uint8_t>();
-    case Type::UINT16: return nb::dtype<uint16_t>();
-    case Type::UINT32: return nb::dtype<uint32_t>();
-    case Type::UINT64: return nb::dtype<uint64_t>();
-    case Type::FLOAT: return nb::dtype<float>();
-    case Type::DOUBLE: return nb::dtype<double>();
-    default: return {0, 0, 0};
-  }
-}
-
-/// None for a column that is no plain number array: of another type, or with nulls.
-nb::object PlainColumn(const PyBatch& self, int index) {
-  const auto& column = self.batch->column(index);
-  const auto dtype = NumpyTypeOf(*column->type());
-  if (dtype.bits == 0 || column->null_count() > 0) return nb::none();
-  auto* owner = new std::shared_ptr<arrow::ArrayData>(column->data());
-  nb::capsule capsule(owner, [](void* held) noexcept { delete static_cast<std::shared_ptr<arrow::ArrayData>*>(held); });
-  const auto& buffer = column->data()->buffers[1];
-  const auto* values = buffer->data() + column->offset() * (dtype.bits / 8);
-  const size_t shape[1] = {static_cast<size_t>(column->length())};
-  // What the engine did not allocate for this batch may be someone else's table.
-  if (!buffer->is_mutable()) return nb::cast(nb::ndarray<nb::numpy, nb::ro>(values, 1, shape, capsule, nullptr, dtype));
-  return nb::cast(nb::ndarray<nb::numpy>(const_cast<uint8_t*>(values), 1, shape, capsule, nullptr, dtype));
-}
-
-nb::object NumpyColumn(const PyBatch& self, int index) {
-  auto array = PlainColumn(self, index);
-  if (!array.is_none()) return array;
-  const auto column = self.batch->column(index);
-  throw nb::type_error(("column '" + self.batch->schema()->field(index)->name() + "' of type " + column->type()->ToString() +
-                        (column->null_count() > 0 ? " has nulls" : "") + " is not a plain number array").c_str());
-}
-
-nb::list PlainColumns(const PyBatch& self) {
-  nb::list arrays;
-  for (int column = 0; column < self.batch->num_columns(); ++column) arrays.append(PlainColumn(self, column));
-  return arrays;
-}
-
-PyBatch Select(const PyBatch& self, const std::vector<int>& indices) { return PyBatch{ValueOrRaise(self.batch->SelectColumns(indices))}; }
-
-int64_t BytesOf(const arrow::RecordBatch& batch) {
-  int64_t bytes = 0;
-  for (const auto& column : batch.columns()) {
-    for (const auto& buffer : column->data()->buffers) bytes += buffer == nullptr ? 0 : buffer->size();
-  }
-  return bytes;
-}
 
 /// A stream, and where it stands after the batch delivered last.
 class PyStream {
@@ -235,20 +173,6 @@ class PyPasses {
 }  // namespace
 
 void RegisterStream(nb::module_& module) {
-  nb::class_<PyBatch>(module, "Batch")
-      .def_prop_ro("num_rows", [](const PyBatch& self) { return self.batch->num_rows(); })
-      .def_prop_ro("num_columns", [](const PyBatch& self) { return self.batch->num_columns(); })
-      .def_prop_ro("nbytes", [](const PyBatch& self) { return BytesOf(*self.batch); })
-      .def_prop_ro("names", [](const PyBatch& self) { return self.batch->schema()->field_names(); })
-      .def("__arrow_c_array__", [](const PyBatch& self, const nb::object&) { return ExportBatch(*self.batch); }, nb::arg("requested_schema") = nb::none())
-      .def("__arrow_c_schema__", [](const PyBatch& self) { return ExportSchema(*self.batch->schema()); })
-      .def("column_kind", [](const PyBatch& self, int index) { return self.batch->column(index)->type()->ToString(); })
-      .def("null_count", [](const PyBatch& self, int index) { return self.batch->column(index)->null_count(); })
-      .def("numpy", &NumpyColumn)
-      .def("plain_columns", &PlainColumns)
-      .def("pylist", [](const PyBatch& self, int index) { return PythonValues(*self.batch->column(index)); })
-      .def("select", &Select, nb::arg("indices"))
-      .def("slice", [](const PyBatch& self, int64_t begin, int64_t count) { return PyBatch{self.batch->Slice(begin, count)}; });
   nb::class_<PyStream>(module, "Stream")
       .def("next", &PyStream::Next, nb::arg("waiting") = nb::none())
       .def("position", &PyStream::Position)

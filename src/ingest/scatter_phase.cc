@@ -77,6 +77,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   }
   phase->scan_.rows_expected = plan.rows;
   phase->kept_input_.rows_expected = plan.rows;
+  phase->kept_output_.rows_expected = plan.rows;
   phase->lanes_running_ = plan.lanes;
   return phase;
 }
@@ -104,7 +105,12 @@ Status ScatterPhase::SubmitLanes(int lanes, Priority priority) {
 int ScatterPhase::BeginFromEarlier() {
   int lanes = 0;
   if (earlier_.phase != nullptr) {
-    disk_rows_ = earlier_.phase->disk_rows();
+    auto rows = earlier_.phase->disk_rows();
+    {
+      std::lock_guard lock(mutex_);
+      disk_rows_ = std::move(rows);
+      disk_read_before_ = disk_rows_ == nullptr ? 0 : disk_rows_->bytes_read();
+    }
     if (earlier_.phase->HoldsAllRows()) lanes = BeginFrom(&earlier_.phase->store());
   }
   if (lanes == 0) earlier_ = {};
@@ -132,8 +138,9 @@ Status ScatterPhase::BeginKeeping() {
   options.keys = ShuffleKeys::All(inputs_.epoch, 1, 0);
   options.stage += kKeptRowsStage;
   options.always_spill = options.column_frames = true;
-  disk_rows_ = std::make_shared<ShuffleStore>(std::move(options));
   lanes_keeping_ = inputs_.plan.lanes;
+  std::lock_guard lock(mutex_);
+  disk_rows_ = std::make_shared<ShuffleStore>(std::move(options));
   keeping_ = true;
   return Status::OK();
 }
@@ -268,10 +275,10 @@ void ScatterPhase::Release() {
 
 void ScatterPhase::ReleaseLocked() {
   done_.clear();
+  if (keeping_) disk_rows_.reset();
   store_.reset();
   pools_.clear();
   earlier_ = {};
-  if (keeping_) disk_rows_.reset();
 }
 
 void ScatterPhase::UpdateStatistics() {
@@ -284,6 +291,7 @@ void ScatterPhase::UpdateStatistics() {
   }
   (from_store_ ? kept_input_ : scan_).peak_memory_bytes = scan_peak;
   shuffle_.peak_memory_bytes = scatter_peak;
+  if (const auto rows = disk_rows(); from_store_ && rows != nullptr) kept_input_.read_back_bytes = rows->bytes_read() - disk_read_before_;
   shuffle_.spilled_bytes = store_->bytes_written();
   shuffle_.read_back_bytes = store_->bytes_read();
 }

@@ -104,7 +104,6 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   std::unique_ptr<ScanCursor> cursor_;
   Earlier earlier_;
   std::unique_ptr<ChunkCursor> chunks_;
-  std::shared_ptr<ShuffleStore> disk_rows_;  // complete once keeping_ is false
   std::atomic<bool> keep_on_disk_{false};
   std::atomic<bool> keeping_{false};
   std::atomic<int> lanes_keeping_{0};
@@ -118,6 +117,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   // Guarded by mutex_:
   bool started_ = false;
   bool stream_ended_ = false;
+  std::shared_ptr<ShuffleStore> disk_rows_;  // lanes look at it without the lock; complete once keeping_ is false
+  int64_t disk_read_before_ = 0;             // of them, by earlier epochs
   std::vector<std::function<void()>> done_;
 };
 

@@ -91,7 +91,7 @@ def test_a_full_disk_while_spilling_is_enospc_and_another_directory_lets_the_sam
     assert sum(len(batch["a"]) for batch in iterator.iter_batches(batch_size=4096)) == ROWS
     spilled = {stage["name"]: stage["spilled_bytes"] for stage in iterator._record.stages()}["RandomShuffle"]
     assert 0 < spilled < 2 * 3 * 8 * ROWS
-    del iterator, rows  # which may keep rows on disk
+    iterator = rows = None  # they may keep rows on disk
     assert_nothing_left(tmp_path / "large")
 
 
