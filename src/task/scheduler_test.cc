@@ -86,15 +86,17 @@ TEST_P(AnyScheduler, TwoTasksHandTheBallToEachOther) {
   for (int player = 0; player < 2; ++player) {
     auto step = [&, player](const Waker& waker) {
       Waker other;
+      bool over = false;
       {
         std::lock_guard lock(table.mutex);
         table.wakers[player] = waker;
         if (table.ball < 2000 && table.ball % 2 != player) return Step::kBlocked;
         if (table.ball < 2000) ++table.ball;
+        over = table.ball == 2000;
         other = table.wakers[1 - player];
       }
       if (other) other();
-      if (table.ball < 2000) return Step::kAgain;
+      if (!over) return Step::kAgain;
       ++done;
       scheduler->Notify();
       return Step::kDone;

@@ -80,10 +80,12 @@ def test_what_is_spilled_in_two_passes_is_told_exactly_and_the_run_agrees(data):
     assert STORED + 2 * ROWS <= spilled <= STORED + 8 * ROWS + (1 << 20)
 
 
+@pytest.mark.tame
 def test_in_memory_nothing_is_written(data):
     assert "in memory: 0 bytes are written" in shuffled(plan_of(data)).explain(engine())
 
 
+@pytest.mark.tame
 @pytest.mark.parametrize("columns", [["text"], ["f", "holes"]])
 def test_values_of_varying_width_and_nulls_make_it_an_estimate(data, columns):
     plan = shuffled(plan_of(data, columns))
