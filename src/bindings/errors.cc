@@ -38,11 +38,14 @@ PyObject* ExceptionFor(ErrorKind kind) {
 void RaiseIfFailed(const Status& status) {
   if (status.ok()) return;
   const ErrorKind kind = KindOf(status);
+  const std::string& text = status.message();
+  // What a message quotes of a file need not be text.
+  const auto message = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
   if (kind == ErrorKind::kCancelled && PyErr_CheckSignals() != 0) throw nb::python_error();
   if (kind == ErrorKind::kDiskFull) {
-    PyErr_SetObject(PyExc_OSError, nb::make_tuple(ENOSPC, status.message().c_str()).ptr());
+    PyErr_SetObject(PyExc_OSError, nb::make_tuple(ENOSPC, message).ptr());
   } else {
-    PyErr_SetString(ExceptionFor(kind), status.message().c_str());
+    PyErr_SetObject(ExceptionFor(kind), message.ptr());
   }
   throw nb::python_error();
 }

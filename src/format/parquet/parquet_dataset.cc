@@ -1,5 +1,6 @@
 #include "format/parquet/parquet_dataset.h"
 
+#include <arrow/util/utf8.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/file_reader.h>
@@ -36,6 +37,14 @@ Result<std::shared_ptr<parquet::FileMetaData>> ReadFooter(const std::string& pat
                                                 "; it may be cut short or of another format; write it again or leave it out");
 }
 
+Status CheckName(const std::string& path, const arrow::Field& field) {
+  if (!arrow::util::ValidateUTF8(field.name())) {
+    return MakeError(ErrorKind::kCorruptData, "file " + path + " has a column whose name is not UTF-8 ('" + field.name() + "'): it is damaged; write it again or leave it out");
+  }
+  for (const auto& child : field.type()->fields()) ARROW_RETURN_NOT_OK(CheckName(path, *child));
+  return Status::OK();
+}
+
 Result<std::shared_ptr<arrow::Schema>> ArrowSchema(const std::string& path, const parquet::FileMetaData& metadata) {
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<arrow::Schema>> {
     std::shared_ptr<arrow::Schema> schema;
@@ -43,6 +52,7 @@ Result<std::shared_ptr<arrow::Schema>> ArrowSchema(const std::string& path, cons
     return schema;
   });
   if (!read.ok()) return WithContext(read.status(), "file " + path);
+  for (const auto& field : (*read)->fields()) ARROW_RETURN_NOT_OK(CheckName(path, *field));
   return read;
 }
 
