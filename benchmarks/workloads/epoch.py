@@ -39,18 +39,21 @@ class Tally:
 class Epoch(NamedTuple):
     figures: dict[str, Any]  # for the results
     arrivals: list[float]  # of each batch, on time.perf_counter's clock
-    steps_seconds: float  # that the consumer spent on its steps
+    steps_seconds: float  # that the consumer spent on its own, from each batch until it asked for the next
 
 
 def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, step_seconds: float = 0.0) -> Epoch:
-    """Times one epoch from the call that asks for it to its end, with a sleep for each batch as a device's step."""
+    """Times one epoch from the call that asks for it to its end; what is done with each batch, a device's step, takes
+    `step_seconds`, checking the batch included.
+    """
     tally, arrivals, stepped = Tally(), [], 0.0
     started, cpu_started = time.perf_counter(), process_tree.cpu_seconds(os.getpid())
     for batch in batches():
         arrivals.append(time.perf_counter())
         tally.add(batch)
         if step_seconds:
-            stepped += sleep_for(step_seconds)
+            time.sleep(max(arrivals[-1] + step_seconds - time.perf_counter(), 0))
+            stepped += time.perf_counter() - arrivals[-1]
     ended = time.perf_counter()
     figures = {
         "seconds": ended - started,
@@ -62,10 +65,3 @@ def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, s
         "row_groups_in_first_batch": tally.row_groups_in_first_batch(job.rows_per_row_group),
     }
     return Epoch(figures, arrivals, stepped)
-
-
-def sleep_for(seconds: float) -> float:
-    """Returns how long it really slept."""
-    started = time.perf_counter()
-    time.sleep(seconds)
-    return time.perf_counter() - started

@@ -86,11 +86,6 @@ class Plan:
     def shuffle_seed_kind(self) -> str | None: ...
     def shuffle_seed(self) -> int | None: ...
 
-class ColumnMemory:
-    """The values of a plain number column, a writable buffer of bytes."""
-
-    def __buffer__(self, flags: int, /) -> memoryview: ...
-
 class Batch:
     """Rows of an output batch. Outlives its stream and its engine."""
 
@@ -111,8 +106,8 @@ class Batch:
         """View of a plain number column without nulls; read-only where the memory may be someone else's. TypeError for another."""
     def plain_columns(self) -> list[Any]:
         """`numpy` of each column, None where that would be a TypeError."""
-    def plain_memory(self) -> list[ColumnMemory | None]:
-        """Of each column the memory of its values; None where `numpy` would be a TypeError or read-only, and for no rows."""
+    def dlpack_columns(self) -> list[Any]:
+        """Each column as a DLPack capsule, without a copy; None where `numpy` would be a TypeError or read-only, and for no rows."""
     @property
     def schema(self) -> Schema: ...
     def has_schema(self, schema: Schema) -> bool: ...

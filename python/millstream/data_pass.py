@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -190,7 +190,7 @@ class RowPass(Iterator[dict[str, Any]]):
         start = self._record.position
         if start is not None:
             self._next = start.skip
-            self._end = replace(start, skip=0)
+            self._end = start._replace(skip=0)
 
     def _take_batch(self) -> None:
         assert self._record is not None
@@ -205,4 +205,4 @@ class RowPass(Iterator[dict[str, Any]]):
         if self._next == len(self._rows):
             self._record.position = self._end
         else:
-            self._record.position = replace(self._base or Position(0, 0, 0), skip=self._next)
+            self._record.position = (self._base or Position(0, 0, 0))._replace(skip=self._next)

@@ -16,8 +16,8 @@ pass had ended: the next one is the next epoch. Nothing here depends on threads,
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 STATE_VERSION = 1
 
@@ -25,8 +25,7 @@ _INT64_MAX = 2**63 - 1
 _UINT64_MAX = 2**64 - 1
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """Where a pass stands: everything up to here was delivered."""
 
     key: int
@@ -56,7 +55,7 @@ class ResumeState:
             "plan": dict(self.plan),
             "seed": self.seed,
             "epoch": self.epoch,
-            "position": None if self.position is None else asdict(self.position),
+            "position": None if self.position is None else self.position._asdict(),
             "finished": self.finished,
         }
 

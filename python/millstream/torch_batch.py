@@ -60,45 +60,31 @@ class TorchBatches:
     def __init__(self, dtypes: TorchDtypes) -> None:
         self._dtypes = dtypes
         self._schema: _core.Schema | None = None  # of the batches that the columns below are of
-        self._columns: list[tuple[str, torch.dtype | None, torch.dtype | None]] = []
+        self._names: list[str] = []
+        from torch._C import _from_dlpack  # torch.utils.dlpack.from_dlpack without its checks
+
+        self._from_dlpack = _from_dlpack
 
     def __call__(self, batch: _core.Batch) -> dict[str, torch.Tensor]:
-        import torch
-
         if self._schema is None or not batch.has_schema(self._schema):
             self._look_at(batch.schema)
+        capsules = batch.dlpack_columns()
+        # What a trainer waits for, a batch after the other, so without a step of Python a column.
+        if self._dtypes is None and None not in capsules:
+            return dict(zip(self._names, map(self._from_dlpack, capsules), strict=True))
         tensors = {}
-        for index, ((name, own, wanted), memory) in enumerate(zip(self._columns, batch.plain_memory(), strict=True)):
-            if memory is None or own is None:
-                tensors[name] = _tensor(batch, index, wanted)
-            else:
-                tensor = torch.frombuffer(memory, dtype=own)
-                tensors[name] = tensor if wanted is None else tensor.to(wanted)
+        for index, (name, capsule) in enumerate(zip(self._names, capsules, strict=True)):
+            dtype = self._dtypes.get(name) if isinstance(self._dtypes, Mapping) else self._dtypes
+            tensor = _tensor(batch, index, dtype) if capsule is None else self._from_dlpack(capsule)
+            tensors[name] = tensor if dtype is None else tensor.to(dtype)
         return tensors
 
     def _look_at(self, schema: _core.Schema) -> None:
-        import torch
-
         names, dtypes = schema.names, self._dtypes
         if isinstance(dtypes, Mapping) and (unknown := sorted(set(dtypes) - set(names))):
             raise ValueError(f"dtypes names columns that the batch does not have: {unknown}; it has {names}")
-        self._columns = [
-            (
-                name,
-                getattr(torch, _OWN_DTYPES.get(kind, ""), None),
-                dtypes.get(name) if isinstance(dtypes, Mapping) else dtypes,
-            )
-            for name, kind in zip(names, schema.type_names, strict=True)
-        ]
+        self._names = names
         self._schema = schema
-
-
-# By Arrow's names, of the columns whose memory torch can view.
-_OWN_DTYPES = {
-    **{name: name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
-    "float": "float32",
-    "double": "float64",
-}
 
 
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -151,8 +137,7 @@ def _tensor(batch: _core.Batch, index: int, dtype: torch.dtype | None) -> torch.
             f"fill them or filter them out before, or ask for a floating dtype"
         )
     # torch has no read-only tensors: what may be someone else's memory is copied.
-    tensor = torch.from_numpy(values if values.flags.writeable else values.copy())
-    return tensor if dtype is None else tensor.to(dtype)
+    return torch.from_numpy(values if values.flags.writeable else values.copy())
 
 
 def _number_array(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:

@@ -60,30 +60,48 @@ nb::list PlainColumns(const PyBatch& self) {
   return arrays;
 }
 
-/// The values of a plain number column, writable, for whoever takes Python's buffer protocol.
-struct ColumnMemory {
-  std::shared_ptr<arrow::Buffer> buffer;
-  uint8_t* values;
-  int64_t bytes;
+/// A plain number column in the form of DLPack: what any framework takes without copying, and gives back on any thread without the GIL.
+struct DlpackColumn {
+  struct {
+    nb::dlpack::dltensor tensor;
+    void* context;
+    void (*deleter)(void*);
+  } managed;  // laid out as a DLManagedTensor
+  int64_t length;
+  std::shared_ptr<arrow::Buffer> values;
 };
 
-int ExportMemory(PyObject* self, Py_buffer* view, int flags) {
-  const ColumnMemory& memory = *nb::inst_ptr<ColumnMemory>(nb::handle(self));
-  return PyBuffer_FillInfo(view, self, memory.values, static_cast<Py_ssize_t>(memory.bytes), /*readonly=*/0, flags);
+constexpr const char* kDlpackName = "dltensor";  // renamed by whoever takes the tensor over
+
+void EndDlpack(PyObject* capsule) {
+  if (PyCapsule_IsValid(capsule, kDlpackName)) delete static_cast<DlpackColumn*>(PyCapsule_GetPointer(capsule, kDlpackName));
 }
 
-PyType_Slot memory_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(ExportMemory)}, {0, nullptr}};
-
-nb::list PlainMemory(const PyBatch& self) {
-  nb::list memory;
+nb::list DlpackColumns(const PyBatch& self) {
+  nb::list capsules;
   for (int index = 0; index < self.batch->num_columns(); ++index) {
     const auto& column = self.batch->column_data(index);
-    const int width = NumpyTypeOf(*column->type).bits / 8;
-    const bool plain = width > 0 && column->length > 0 && column->GetNullCount() == 0 && column->buffers[1]->is_mutable();
-    if (!plain) memory.append(nb::none());
-    else memory.append(ColumnMemory{column->buffers[1], column->buffers[1]->mutable_data() + column->offset * width, column->length * width});
+    const auto dtype = NumpyTypeOf(*column->type);
+    // A tensor may be written to, so not what may be someone else's table.
+    if (dtype.bits == 0 || column->length == 0 || column->GetNullCount() > 0 || !column->buffers[1]->is_mutable()) {
+      capsules.append(nb::none());
+      continue;
+    }
+    auto made = std::make_unique<DlpackColumn>();
+    made->length = column->length;
+    made->values = column->buffers[1];
+    auto& tensor = made->managed.tensor;
+    tensor.data = made->values->mutable_data() + column->offset * (dtype.bits / 8);
+    tensor.device = {nb::device::cpu::value, 0};
+    tensor.ndim = 1;
+    tensor.dtype = dtype;
+    tensor.shape = &made->length;
+    made->managed.context = made.get();
+    made->managed.deleter = [](void* managed) { delete reinterpret_cast<DlpackColumn*>(managed); };
+    capsules.append(nb::steal(PyCapsule_New(made.get(), kDlpackName, EndDlpack)));
+    made.release();
   }
-  return memory;
+  return capsules;
 }
 
 bool HasSchema(const PyBatch& self, const PySchema& schema) {
@@ -103,7 +121,6 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
 }  // namespace
 
 void RegisterBatch(nb::module_& module) {
-  nb::class_<ColumnMemory>(module, "ColumnMemory", nb::type_slots(memory_slots));
   nb::class_<PyBatch>(module, "Batch")
       .def_prop_ro("num_rows", [](const PyBatch& self) { return self.batch->num_rows(); })
       .def_prop_ro("num_columns", [](const PyBatch& self) { return self.batch->num_columns(); })
@@ -115,7 +132,7 @@ void RegisterBatch(nb::module_& module) {
       .def("null_count", [](const PyBatch& self, int index) { return self.batch->column(index)->null_count(); })
       .def("numpy", &NumpyColumn)
       .def("plain_columns", &PlainColumns)
-      .def("plain_memory", &PlainMemory)
+      .def("dlpack_columns", &DlpackColumns)
       .def_prop_ro("schema", [](const PyBatch& self) { return PySchema{self.batch->schema()}; })
       .def("has_schema", &HasSchema)
       .def("pylist", [](const PyBatch& self, int index) { return PythonValues(*self.batch->column(index)); })

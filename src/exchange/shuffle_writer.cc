@@ -255,10 +255,12 @@ Status ShuffleWriter::Evict(int64_t bytes) {
   const uint32_t before = store_->watermark();
   uint32_t group = before == partitions ? kEvictionGroups : GroupOf(before, partitions);
   uint32_t watermark = before;
-  const int64_t wanted = std::max(bytes, BytesFrom(0) / 4);
+  const int64_t held = BytesFrom(0);
+  const int64_t wanted = std::max(bytes, held / 4);
+  // Small frames come of holding little: evicting more makes the next ones larger, but everybody spills what is above the watermark.
   auto enough = [&] {
     const int64_t got = watermark == partitions ? 0 : BytesFrom(watermark);
-    return got >= wanted && got >= kFrameBytesWanted * (partitions - watermark);
+    return got >= wanted && (got >= kFrameBytesWanted * (partitions - watermark) || got >= held / 2);
   };
   while (group > 0 && !enough()) watermark = GroupBegin(--group, partitions);
   store_->LowerWatermark(watermark);

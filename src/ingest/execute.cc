@@ -215,7 +215,7 @@ void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, con
   // Preparing is a favour: what stands in its way will be met, and told, by the epoch itself.
   if (!epoch.ok()) return;
   ahead_->prepared = std::move(*epoch);
-  running->WhenFinished([weak = std::weak_ptr<ScatterPhase>(ahead_->prepared->scatter)] {
+  running->WhenConsumerIsSlower([weak = std::weak_ptr<ScatterPhase>(ahead_->prepared->scatter)] {
     if (const auto scatter = weak.lock()) static_cast<void>(scatter->Start(Priority::kLow));
   });
 }

@@ -37,7 +37,7 @@ struct ShuffleStreamOptions;
 enum class NextPass : uint8_t {
   kNone,      // there will be none
   kPossible,  // rows stay decoded in memory where they fit, unless the pass is left before its end
-  kExpected,  // rows stay; and where memory holds two epochs, it is prepared up to its first batches while this one is consumed, at low priority
+  kExpected,  // rows stay; and where memory holds two epochs, it is prepared up to its first batches while a consumer takes its time over this one
 };
 
 /// The passes of one iterator over a plan, one after the other.

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "testing/batch_generator.h"
 #include "testing/oracle_tables.h"
@@ -153,6 +155,30 @@ TEST(Passes, AStreamThatIsStillOpenSharesItsRowsWithTheNext) {
     passes.Close();
     ExpectSameRows(DrainStream(*second)->rows, PlainShuffle(Identify(data.batches), 12, 1));
     ASSERT_TRUE(DrainStream(*first).ok());
+  }
+  EXPECT_EQ(host.Leftovers(), "");
+}
+
+TEST(Passes, WhileAConsumerTakesItsTimeTheNextEpochIsPrepared) {
+  if (Hostile()) GTEST_SKIP() << "of memory without hostile switches";
+  SCOPED_TRACE(ReplayNote());
+  const Data data = LargeData();
+  TestEngine host({.lanes = 2, .memory_limit_bytes = 96 << 20});
+  {
+    Passes passes(host.engine(), data.plan());
+    auto stream = *passes.Open(EpochOptions(0), NextPass::kExpected);
+    ASSERT_TRUE(stream->Next(nullptr).ok());
+    const auto budget = host.engine()->budget();
+    const int64_t at_first = budget->used_bytes();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    int batches = 0;
+    while (budget->used_bytes() < at_first + (6 << 20) && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      if (batches++ < 60) ASSERT_TRUE(stream->Next(nullptr).ok());
+    }
+    EXPECT_GE(budget->used_bytes(), at_first + (6 << 20)) << "no second copy of the rows was made";
+    ASSERT_TRUE(DrainStream(*stream).ok());
+    ExpectSameRows(DrainStream(**passes.Open(EpochOptions(1), NextPass::kExpected))->rows, PlainShuffle(Identify(data.batches), 12, 1));
   }
   EXPECT_EQ(host.Leftovers(), "");
 }

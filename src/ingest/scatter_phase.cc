@@ -105,6 +105,7 @@ Status ScatterPhase::SubmitLanes(int lanes, Priority priority) {
 int ScatterPhase::BeginFromEarlier() {
   int lanes = 0;
   if (earlier_.phase != nullptr) {
+    earlier_.used_up |= earlier_.phase->stream_ended();
     auto rows = earlier_.phase->disk_rows();
     {
       std::lock_guard lock(mutex_);
@@ -221,6 +222,20 @@ void ScatterPhase::WhenFinished(std::function<void()> done) {
   done();
 }
 
+void ScatterPhase::WhenConsumerIsSlower(std::function<void()> call) {
+  std::lock_guard lock(mutex_);
+  consumer_is_slower_ = std::move(call);
+}
+
+void ScatterPhase::ConsumerIsSlower() {
+  std::function<void()> call;
+  {
+    std::lock_guard lock(mutex_);
+    call.swap(consumer_is_slower_);
+  }
+  if (call) call();
+}
+
 void ScatterPhase::LaneFinished() {
   if (keeping_) {
     if (--lanes_keeping_ > 0) return;
@@ -275,6 +290,7 @@ void ScatterPhase::Release() {
 
 void ScatterPhase::ReleaseLocked() {
   done_.clear();
+  consumer_is_slower_ = nullptr;
   if (keeping_) disk_rows_.reset();
   store_.reset();
   pools_.clear();

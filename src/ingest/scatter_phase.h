@@ -45,6 +45,9 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   /// Calls `done` once the last lane has handed its rows over, on that lane, or at once if that is so already. Not called after an error.
   void WhenFinished(std::function<void()> done);
   bool finished() const { return lanes_running_ == 0; }
+  /// Calls `call` once the consumer turns out to be slower than the lanes, which then have time for something else. On the consumer's thread.
+  void WhenConsumerIsSlower(std::function<void()> call);
+  void ConsumerIsSlower();
   /// Finished, and all rows of the plan are in memory, so that another epoch can be made from them.
   bool HoldsAllRows() const { return finished() && inputs_.lowest_key == 0 && store_ != nullptr && store_->all_resident(); }
 
@@ -120,6 +123,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   std::shared_ptr<ShuffleStore> disk_rows_;  // lanes look at it without the lock; complete once keeping_ is false
   int64_t disk_read_before_ = 0;             // of them, by earlier epochs
   std::vector<std::function<void()>> done_;
+  std::function<void()> consumer_is_slower_;
 };
 
 }  // namespace millstream

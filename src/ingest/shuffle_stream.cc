@@ -36,6 +36,11 @@ class ShuffleStream : public BatchStream {
   size_t next_batch_ = 0;
   bool closed_ = false;
   bool at_end_ = false;
+  // Of the slabs after the first, which waits for all rows to be read:
+  std::chrono::steady_clock::time_point given_at_;
+  std::chrono::nanoseconds consumer_{0};  // between two calls for a slab
+  std::chrono::nanoseconds waited_{0};
+  int64_t slabs_taken_ = 0;
 };
 
 Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
@@ -47,7 +52,14 @@ Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
   };
   const auto began = std::chrono::steady_clock::now();
   scatter_->inputs().engine->scheduler()->WaitUntil(here);
-  gather_->statistics().wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  const auto ended = std::chrono::steady_clock::now();
+  gather_->statistics().wait_in_nanoseconds += std::chrono::nanoseconds(ended - began).count();
+  if (slabs_taken_++ > 0) {
+    consumer_ += began - given_at_;
+    waited_ += ended - began;
+    if (consumer_ > waited_) scatter_->ConsumerIsSlower();
+  }
+  given_at_ = ended;
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
   if (stop) return MakeError(ErrorKind::kCancelled, "interrupted");
   slab_ = gather_->Take();
