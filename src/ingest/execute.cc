@@ -193,11 +193,14 @@ Result<Passes::Epoch> Passes::TakeEpoch(const FoldedPlan& folded, const ShuffleS
 
 Result<Passes::Epoch> Passes::MakeEpoch(const FoldedPlan& folded, const ShuffleStreamOptions& options, std::shared_ptr<ScatterPhase> earlier,
                                         NextPass next) {
-  const bool used_up = earlier != nullptr && earlier->stream_ended();
   const int64_t scan_nanoseconds = earlier == nullptr ? 0 : earlier->scan_nanoseconds();
   Epoch epoch{nullptr, nullptr, options};
-  ARROW_ASSIGN_OR_RAISE(epoch.scatter, MakeScatterPhase(engine_, folded.source, folded.program, options, {earlier, used_up}));
+  ARROW_ASSIGN_OR_RAISE(epoch.scatter, MakeScatterPhase(engine_, folded.source, folded.program, options, {earlier}));
   const ShufflePlan& plan = epoch.scatter->inputs().plan;
+  // Who was slower than the lanes will be so again: this epoch touches the memory that the next one will be prepared in.
+  if (earlier != nullptr && earlier->consumer_is_slower() && next == NextPass::kExpected && FitsBeside(plan, engine_->options().memory_limit_bytes)) {
+    epoch.scatter->KeepEarlierWhole();
+  }
   if (next != NextPass::kNone && MayKeep(plan, engine_->options())) {
     epoch.scatter->KeepRows(/*also_if_left=*/next == NextPass::kExpected);
   } else if (next == NextPass::kExpected && !options.has_resume && MayKeepOnDisk(*engine_, *folded.source, plan, scan_nanoseconds)) {

@@ -105,7 +105,7 @@ Status ScatterPhase::SubmitLanes(int lanes, Priority priority) {
 int ScatterPhase::BeginFromEarlier() {
   int lanes = 0;
   if (earlier_.phase != nullptr) {
-    earlier_.used_up |= earlier_.phase->stream_ended();
+    earlier_.free_as_moved &= earlier_.phase->stream_ended();
     auto rows = earlier_.phase->disk_rows();
     {
       std::lock_guard lock(mutex_);
@@ -192,7 +192,7 @@ std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
     return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
   }
   if (chunks_ != nullptr) {
-    const RescatterLane::Shared shared{chunks_.get(), store_.get(), earlier_.used_up, &kept_input_, &shuffle_};
+    const RescatterLane::Shared shared{chunks_.get(), store_.get(), earlier_.phase != nullptr && earlier_.free_as_moved, &kept_input_, &shuffle_};
     return std::make_unique<RescatterLane>(shared, lane, pools_[lane]);
   }
   const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
@@ -228,6 +228,7 @@ void ScatterPhase::WhenConsumerIsSlower(std::function<void()> call) {
 }
 
 void ScatterPhase::ConsumerIsSlower() {
+  slower_ = true;
   std::function<void()> call;
   {
     std::lock_guard lock(mutex_);

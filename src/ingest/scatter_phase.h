@@ -32,7 +32,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   /// The epoch that rows may come from.
   struct Earlier {
     std::shared_ptr<ScatterPhase> phase;
-    bool used_up = false;  // nobody else needs its rows: they are freed as they are moved
+    /// Where nobody else needs its rows any more.
+    bool free_as_moved = true;
   };
 
   /// Reserves the lanes' floors.
@@ -48,11 +49,14 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   /// Calls `call` once the consumer turns out to be slower than the lanes, which then have time for something else. On the consumer's thread.
   void WhenConsumerIsSlower(std::function<void()> call);
   void ConsumerIsSlower();
+  bool consumer_is_slower() const { return slower_; }
   /// Finished, and all rows of the plan are in memory, so that another epoch can be made from them.
   bool HoldsAllRows() const { return finished() && inputs_.lowest_key == 0 && store_ != nullptr && store_->all_resident(); }
 
   /// Asks that the rows outlive the stream that reads them, until EndKeeping; where it is left before its end only if `also_if_left`. Before that stream is opened.
   void KeepRows(bool also_if_left);
+  /// Leaves the earlier epoch's rows where they are until all have been moved. Before Start.
+  void KeepEarlierWhole() { earlier_.free_as_moved = false; }
   /// Asks that rows be written to disk as they are scanned, for this epoch and later ones; unless the earlier one has them. Before Start.
   void KeepOnDisk() { keep_on_disk_ = true; }
   /// All rows, decoded, on disk; null where they are not kept there, or not yet. They outlive the stream.
@@ -116,6 +120,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   std::atomic<bool> urgent_{true};
   std::atomic<bool> kept_{false};
   std::atomic<bool> kept_if_left_{false};
+  std::atomic<bool> slower_{false};
   std::mutex mutex_;
   // Guarded by mutex_:
   bool started_ = false;
