@@ -37,9 +37,26 @@ class Tally:
 
 
 class Epoch(NamedTuple):
-    figures: dict[str, Any]  # for the results
+    seconds: float
+    first_batch_seconds: float
+    cpu_seconds: float
+    tally: Tally
     arrivals: list[float]  # of each batch, on time.perf_counter's clock
     steps_seconds: float  # that the consumer spent on its own, from each batch until it asked for the next
+    rows_per_row_group: int
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """For the results. Takes milliseconds, so not between two epochs."""
+        return {
+            "seconds": self.seconds,
+            "first_batch_seconds": self.first_batch_seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "rows": self.tally.rows,
+            "batches": len(self.arrivals),
+            "checksum": self.tally.sum % 2**63,
+            "row_groups_in_first_batch": self.tally.row_groups_in_first_batch(self.rows_per_row_group),
+        }
 
 
 def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, step_seconds: float = 0.0) -> Epoch:
@@ -55,13 +72,6 @@ def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, s
             time.sleep(max(arrivals[-1] + step_seconds - time.perf_counter(), 0))
             stepped += time.perf_counter() - arrivals[-1]
     ended = time.perf_counter()
-    figures = {
-        "seconds": ended - started,
-        "first_batch_seconds": (arrivals[0] if arrivals else ended) - started,
-        "cpu_seconds": process_tree.cpu_seconds(os.getpid()) - cpu_started,
-        "rows": tally.rows,
-        "batches": len(arrivals),
-        "checksum": tally.sum % 2**63,
-        "row_groups_in_first_batch": tally.row_groups_in_first_batch(job.rows_per_row_group),
-    }
-    return Epoch(figures, arrivals, stepped)
+    first = (arrivals[0] if arrivals else ended) - started
+    cpu_seconds = process_tree.cpu_seconds(os.getpid()) - cpu_started
+    return Epoch(ended - started, first, cpu_seconds, tally, arrivals, stepped, job.rows_per_row_group)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workloads import overlap, process_tree
-from workloads.epoch import run_epoch
+from workloads.epoch import Epoch, run_epoch
 from workloads.peer import Peer, Unsupported
 
 FIRST_ROWS = 5
@@ -37,6 +37,10 @@ class Workload(NamedTuple):
     memory_share: float | None = None  # the memory limit as a share of the decoded bytes
 
 
+def figures_of(epochs: list[Epoch]) -> list[dict[str, Any]]:
+    return [epoch.figures for epoch in epochs]
+
+
 def read(peer: Peer, job: argparse.Namespace) -> Done:
     return [run_epoch(peer.read, job).figures], {}
 
@@ -46,11 +50,11 @@ def shuffle(peer: Peer, job: argparse.Namespace) -> Done:
 
 
 def shuffle_twice(peer: Peer, job: argparse.Namespace) -> Done:
-    return [run_epoch(lambda: peer.shuffle(0), job).figures for _ in range(2)], {}
+    return figures_of([run_epoch(lambda: peer.shuffle(0), job) for _ in range(2)]), {}
 
 
 def epochs(peer: Peer, job: argparse.Namespace) -> Done:
-    return [run_epoch(lambda: peer.shuffle(number), job).figures for number in range(EPOCHS)], {}  # noqa: B023
+    return figures_of([run_epoch(lambda: peer.shuffle(number), job) for number in range(EPOCHS)]), {}  # noqa: B023
 
 
 WORKLOADS = {

@@ -20,8 +20,8 @@ def run(peer: Peer, job: argparse.Namespace) -> tuple[list[dict[str, Any]], dict
     Returns all epochs, and what holds between those with steps.
     """
     bare = [run_epoch(lambda: peer.shuffle(number), job) for number in range(BARE_EPOCHS)]  # noqa: B023
-    loading_seconds = mean(epoch.figures["seconds"] for epoch in bare[2:])
-    step_seconds = loading_seconds / bare[-1].figures["batches"]
+    loading_seconds = mean(epoch.seconds for epoch in bare[2:])
+    step_seconds = loading_seconds / len(bare[-1].arrivals)
     stepped = [
         run_epoch(lambda: peer.shuffle(number), job, step_seconds)  # noqa: B023
         for number in range(STEPPED_EPOCHS)
@@ -37,7 +37,7 @@ def run(peer: Peer, job: argparse.Namespace) -> tuple[list[dict[str, Any]], dict
 
 def over_longer(epoch: Epoch, loading_seconds: float) -> float:
     """Its time over the longer of loading and steps: 1 is perfect overlap."""
-    return float(epoch.figures["seconds"] / max(loading_seconds, epoch.steps_seconds))
+    return float(epoch.seconds / max(loading_seconds, epoch.steps_seconds))
 
 
 def gap_steps(before: Epoch, after: Epoch) -> float:
