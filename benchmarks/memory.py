@@ -5,7 +5,7 @@
 Each cell is a process of its own. It runs the plan on a file of 1,000 rows, which makes it import, start and cache
 what it will; what it holds then is the baseline. It then runs the same plan on 1 or 10 times the limit of data and may
 hold the baseline, 1.1 times the limit, and one batch, which is the user's. The whole table moves 150 GB of rows: take
-an hour, and 60 GB of disk for --cache. tests/python/test_memory_limit.py runs its small cells.
+an hour, and 60 GB of disk for --cache. Needs numpy and pyarrow. tests/python/test_memory_limit.py runs its small cells.
 """
 
 from __future__ import annotations
