@@ -32,11 +32,17 @@ nb::dlpack::dtype NumpyTypeOf(const arrow::DataType& type) {
   }
 }
 
-/// None for a column that is no plain number array: of another type, or with nulls.
+/// The type of a plain number array's values; of no bits for a column of another type, or with nulls.
+nb::dlpack::dtype PlainTypeOf(const arrow::ArrayData& column) {
+  const auto dtype = NumpyTypeOf(*column.type);
+  return dtype.bits > 0 && column.GetNullCount() > 0 ? nb::dlpack::dtype{0, 0, 0} : dtype;
+}
+
+/// None for a column that is no plain number array.
 nb::object PlainColumn(const PyBatch& self, int index) {
   const auto& column = self.batch->column_data(index);
-  const auto dtype = NumpyTypeOf(*column->type);
-  if (dtype.bits == 0 || column->GetNullCount() > 0) return nb::none();
+  const auto dtype = PlainTypeOf(*column);
+  if (dtype.bits == 0) return nb::none();
   auto* owner = new std::shared_ptr<arrow::Buffer>(column->buffers[1]);
   nb::capsule capsule(owner, [](void* held) noexcept { delete static_cast<std::shared_ptr<arrow::Buffer>*>(held); });
   const auto* values = (*owner)->data() + column->offset * (dtype.bits / 8);
@@ -81,9 +87,9 @@ nb::list DlpackColumns(const PyBatch& self) {
   nb::list capsules;
   for (int index = 0; index < self.batch->num_columns(); ++index) {
     const auto& column = self.batch->column_data(index);
-    const auto dtype = NumpyTypeOf(*column->type);
+    const auto dtype = PlainTypeOf(*column);
     // A tensor may be written to, so not what may be someone else's table.
-    if (dtype.bits == 0 || column->length == 0 || column->GetNullCount() > 0 || !column->buffers[1]->is_mutable()) {
+    if (dtype.bits == 0 || column->length == 0 || !column->buffers[1]->is_mutable()) {
       capsules.append(nb::none());
       continue;
     }

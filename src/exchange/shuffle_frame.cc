@@ -153,13 +153,14 @@ Status FrameBuilder::AddArray(const GroupedPiece& piece, uint32_t partition, int
   const uint32_t group = GroupOf(partition, partitions);
   const int64_t group_begin = piece.offsets[GroupBegin(group, partitions)];
   std::shared_ptr<arrow::ArrayData> compact = piece.columns[column].groups[group];
-  if (compact->length != count) {
+  const bool is_slice = compact->length != count;
+  if (is_slice) {
     ARROW_ASSIGN_OR_RAISE(compact, Concatenate({compact->Slice(begin - group_begin, count)}, type, pool_.get()));
     arrays_.push_back(compact);
   }
   FramePieces column_pieces;
   ARROW_RETURN_NOT_OK(AppendColumn(*compact, &column_pieces));
-  if (!arrays_.empty() && arrays_.back() == compact) compacted_bytes_ += column_pieces.total_bytes;
+  if (is_slice) compacted_bytes_ += column_pieces.total_bytes;
   AddHeader({piece.id, column, piece.source, kArray, 0, 0, 0, 0, count, column_pieces.total_bytes});
   for (const auto& part : column_pieces.pieces) Append(part.data, part.bytes);
   for (auto& header : column_pieces.headers) pieces_.headers.push_back(std::move(header));

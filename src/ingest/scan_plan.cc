@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "exchange/column_form.h"
+#include "ingest/least_that_fits.h"
 
 namespace millstream {
 namespace {
@@ -21,8 +22,6 @@ constexpr int64_t kVaryingWidthGuess = 32;
 constexpr int64_t kRoundingBytes = 256 << 10;
 /// An array as the library builds it, in storage form, and with what its buffers grew beyond it.
 constexpr int64_t kArrayCopies = 3;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// What one column of the output, or the filter, takes to read.
 struct StepSizes {
@@ -161,14 +160,7 @@ class Sizer {
 
 int64_t BytesThatWouldDo(const Sizer& sizer, int64_t bytes) {
   constexpr int64_t kStep = 256 << 10;
-  int64_t high = std::max(bytes, kStep);
-  while (!sizer.Fit(high).has_value() && high < INT64_MAX / 4) high *= 2;
-  int64_t low = high / 2;
-  while (high - low > kStep) {
-    const int64_t middle = low + (high - low) / 2;
-    (sizer.Fit(middle).has_value() ? high : low) = middle;
-  }
-  return DivideUp(high, kStep) * kStep;
+  return LeastThatFits(bytes, kStep, [&](int64_t tried) { return sizer.Fit(tried).has_value(); });
 }
 
 }  // namespace

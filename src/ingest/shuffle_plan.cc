@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "exchange/column_form.h"
 #include "exchange/shuffle_store.h"
+#include "ingest/least_that_fits.h"
 
 namespace millstream {
 namespace {
@@ -25,8 +26,6 @@ constexpr int64_t kRoundingBytes = 256 << 10;
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
 /// Two passes are taken where the frames of a lane would be smaller in one: many small reads cost more than writing all rows once more.
 constexpr int64_t kFrameBytesMin = 48 << 10;
-
-int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Everything that depends on the limit, for one choice of lanes and slabs ahead.
 class Sizer {
@@ -142,14 +141,7 @@ Status CheckIdentities(const ScanSource& source) {
 
 int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
   constexpr int64_t kStep = 1 << 20;
-  int64_t high = std::max(limit, kStep);
-  while (!sizer.Fit(high).has_value() && high < INT64_MAX / 4) high *= 2;
-  int64_t low = high / 2;
-  while (high - low > kStep) {
-    const int64_t middle = low + (high - low) / 2;
-    (sizer.Fit(middle).has_value() ? high : low) = middle;
-  }
-  return DivideUp(high, kStep) * kStep;
+  return LeastThatFits(limit, kStep, [&](int64_t tried) { return sizer.Fit(tried).has_value(); });
 }
 
 }  // namespace
