@@ -286,8 +286,8 @@ void GatherPhase::SetPositions(const PartitionOrder& order, const std::vector<Sl
       if (last >= end) break;
       const int64_t at = range.order_begin + last - range.slab_begin;
       uint32_t ties = 1;
-      while (at - ties >= 0 && order.keys()[at - ties] == order.keys()[at]) ++ties;
-      range.slab->SetPosition(last, {order.keys()[at], ties});
+      while (at - ties >= 0 && order.KeyOf(at - ties) == order.KeyOf(at)) ++ties;
+      range.slab->SetPosition(last, {order.KeyOf(at), ties});
       row = last + 1;
     }
   }

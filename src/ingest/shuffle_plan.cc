@@ -19,8 +19,8 @@ constexpr int64_t kSlabRowsShared = 64 << 10;
 constexpr int64_t kVaryingWidthGuess = 32;
 /// Values of varying width while a builder moves them to a buffer twice as large, and what is made of them.
 constexpr int64_t kDecodedCopies = 4;
-/// Keys and positions in order, the entries they are sorted in, bucket starts, and one flat column with its validity.
-constexpr int64_t kOrderRowBytes = 12 + 16 + 4 + 9;
+/// Keys and positions, the words they are sorted in, starts of at most two buckets, and one flat column with its validity.
+constexpr int64_t kOrderRowBytes = 12 + 8 + 8 + 9;
 /// Page rounding of the dozen allocations of a step.
 constexpr int64_t kRoundingBytes = 256 << 10;
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
