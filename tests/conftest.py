@@ -7,6 +7,7 @@ MILLSTREAM_TEST_SEED fixes what is drawn; the head of the report names it. scrip
 
 import os
 import random
+import signal
 
 import pytest
 
@@ -18,6 +19,8 @@ seed = int(os.environ.get("MILLSTREAM_TEST_SEED") or random.randrange(1, 2**32))
 
 
 def pytest_configure(config):
+    # A shell's background job is born deaf to Ctrl-C, which tests press.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "tame: of the engine's usual ways, so left out under MILLSTREAM_HOSTILE")
     unknown = sorted(set(hostile) - set(SWITCHES))
     if unknown:

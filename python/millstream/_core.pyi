@@ -124,6 +124,8 @@ class Stream:
         """
     def position(self) -> dict[str, int]:
         """key, ties, rows: after the batch delivered last."""
+    def stop(self) -> None:
+        """Ends a `next` that waits on another thread, by RuntimeError, and each later one that would wait."""
     def close(self) -> None: ...
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,

@@ -10,11 +10,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millstream import _core
+from millstream.converted_batches import ConvertedBatch, ConvertedBatches, ConvertingThread
 from millstream.pass_record import PassRecord
 from millstream.resume_state import Position
 
 if TYPE_CHECKING:
     from millstream.progress import PassProgress
+
+# A thread that converts ahead is begun once it is known what it would hide: handing a batch over costs 0.1 ms, so where
+# both conversion and step take much longer.
+_BATCHES_BEFORE_THREAD = 8
+_SECONDS_WORTH_HIDING = 0.5e-3
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class OpenPass:
     stream: _core.Stream
     record: PassRecord
     progress: PassProgress | None
+    ahead_bytes_max: int = 0  # of batches that are converted ahead, which no budget counts
 
 
 class Transfer(Protocol):
@@ -50,20 +57,34 @@ class DataPass(Iterator[Any]):
     """Begins at the first `next`; ends at the last batch, at an error, on Ctrl-C, when closed and when dropped:
     threads, memory and files go at once.
 
+    Where conversions turn out to take long, up to `convert_ahead` batches are converted ahead on a thread of their
+    own; `thread_state`, called on the consumer's thread, gives what to call first on that one.
+
     One thread at a time. In a forked child RuntimeError.
     """
 
     def __init__(
-        self, begin: Callable[[], OpenPass], convert: Callable[[_core.Batch], Any], transfer: Transfer | None = None
+        self,
+        begin: Callable[[], OpenPass],
+        convert: Callable[[_core.Batch], Any],
+        transfer: Transfer | None = None,
+        *,
+        convert_ahead: int = 0,
+        thread_state: Callable[[], Callable[[], None]] = lambda: lambda: None,
     ) -> None:
         self._begin = begin
         self._convert = convert
         self._transfer = transfer
+        self._convert_ahead = convert_ahead
+        self._thread_state = thread_state
         self._open: OpenPass | None = None
+        self._batches: ConvertedBatches | None = None
+        self._thread: ConvertingThread | None = None
         self._ended = False
         self._at_end = False
         self._begun: deque[tuple[Any, Position, int]] = deque()
         self._handed_over_at = 0.0
+        self._batch_bytes = 0  # of the batch taken last
         self._process_id = os.getpid()
 
     def begin(self) -> PassRecord:
@@ -71,8 +92,12 @@ class DataPass(Iterator[Any]):
         self._check_process()
         if self._open is None:
             self._open = self._begin()
+            progress = self._open.progress
+            self._batches = ConvertedBatches(
+                self._open.stream, self._convert, None if progress is None else progress.show
+            )
             # Not before it is kept here, for whoever can read the stages keeps the stream open.
-            self._open.record.read_stages = self._open.stream.stages
+            self._open.record.read_stages = self._batches.stages
         return self._open.record
 
     def __next__(self) -> Any:
@@ -106,7 +131,8 @@ class DataPass(Iterator[Any]):
         if self._open is None:
             return
         opened, self._open = self._open, None
-        opened.stream.close()
+        if self._thread is None or self._thread.close():
+            opened.stream.close()
         opened.record.end()
         if opened.progress is not None:
             opened.progress.close()
@@ -144,20 +170,46 @@ class DataPass(Iterator[Any]):
 
     def _pull(self) -> tuple[Any, Position, int] | None:
         assert self._open is not None
-        stream, times, progress = self._open.stream, self._open.record.times, self._open.progress
+        times = self._open.record.times
+        if self._thread is None:
+            self._begin_thread()
         asked = perf_counter()
-        batch = stream.next(None if progress is None else progress.show)
-        arrived = perf_counter()
+        batch = self._take()
+        waited = perf_counter() - asked
         if times.wait == 0.0:
-            times.first_wait = arrived - asked
-        times.wait += arrived - asked
-        if progress is not None:
-            progress.show()
+            times.first_wait = waited
         if batch is None:
+            times.wait += waited
             return None
-        value = self._convert(batch)
-        times.convert += perf_counter() - arrived
-        return value, Position(**stream.position()), batch.num_rows
+        # A thread converts last what is waited for.
+        converting = min(batch.seconds, waited)
+        times.wait += waited - converting
+        times.convert += converting
+        self._batch_bytes = batch.bytes
+        return batch[:3]
+
+    def _take(self) -> ConvertedBatch | None:
+        if self._thread is not None:
+            return self._thread.take()
+        assert self._batches is not None
+        return self._batches.take()
+
+    def _begin_thread(self) -> None:
+        """Begins to convert ahead where that pays."""
+        assert self._open is not None
+        assert self._batches is not None
+        record, times = self._open.record, self._open.record.times
+        if (
+            self._convert_ahead == 0
+            or record.batches < _BATCHES_BEFORE_THREAD
+            or min(times.convert, times.step) < record.batches * _SECONDS_WORTH_HIDING
+            or self._batch_bytes * self._convert_ahead > self._open.ahead_bytes_max
+        ):
+            return
+        try:
+            self._thread = ConvertingThread(self._batches, self._convert_ahead, self._thread_state())
+        except RuntimeError:  # the system has none left, and this is but a favour
+            self._convert_ahead = 0
 
 
 class RowPass(Iterator[dict[str, Any]]):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_A_TIME = 256
 _LOCAL_SHUFFLE_INPUT_ROWS_MAX = 1 << 14
+_AHEAD_SHARE_OF_LIMIT = 32
 
 ItemT = TypeVar("ItemT", covariant=True)
 
@@ -107,7 +108,8 @@ class DataIterator:
         """Batches of `batch_size` rows.
 
         Args:
-            prefetch_batches: How many batches the engine makes ahead of the one in use.
+            prefetch_batches: How many batches the engine makes ahead of the one in use; as many are converted ahead,
+                on a thread of their own, where conversions take long and the batches are small beside `memory_limit`.
             batch_size: Rows a batch; the last may have fewer. None takes whole blocks.
             batch_format: "default" and "numpy" for a dict of arrays, "pandas" for a DataFrame, "pyarrow" and None
                 for a Table.
@@ -121,7 +123,8 @@ class DataIterator:
         """
         options = self._options(batch_size, drop_last, prefetch_batches, local_shuffle_buffer_size, local_shuffle_seed)
         convert = batch_formatter(batch_format)
-        return PassIterable(lambda: DataPass(lambda: self._begin_pass(options), convert))
+        ahead = options.prefetch_batches
+        return PassIterable(lambda: DataPass(lambda: self._begin_pass(options), convert, convert_ahead=ahead))
 
     def iter_torch_batches(
         self,
@@ -143,14 +146,15 @@ class DataIterator:
             device: Where tensors go. "auto" is the device of a Ray Train worker, else the CPU. To a CUDA device
                 they are copied from pinned memory on a stream of their own, `prefetch_batches` ahead.
             collate_fn: Is given numpy arrays, or what its base class says (`millstream.collate_fn`). Tensors in its
-                result go to the device.
+                result go to the device. Where it takes long it is called on another thread, one batch at a time, in
+                the gradient mode and with the CUDA device of the loop; `prefetch_batches=0` keeps it on the loop's.
             pin_memory: Leaves tensors in pinned host memory.
 
         The others as in `iter_batches`. A pass over the same rows gives the same tensors as `iter_batches` gives
         arrays.
         """
         from millstream.device_transfer import transfer_to
-        from millstream.torch_batch import resolve_device, torch_formatter
+        from millstream.torch_batch import resolve_device, torch_formatter, torch_thread_state
 
         options = self._options(batch_size, drop_last, prefetch_batches, local_shuffle_buffer_size, local_shuffle_seed)
         convert = torch_formatter(dtypes, collate_fn, pin_memory=pin_memory)
@@ -158,7 +162,13 @@ class DataIterator:
 
         def make() -> DataPass:
             transfer: Transfer | None = transfer_to(target, options.prefetch_batches)
-            return DataPass(lambda: self._begin_pass(options), convert, transfer)
+            return DataPass(
+                lambda: self._begin_pass(options),
+                convert,
+                transfer,
+                convert_ahead=options.prefetch_batches,
+                thread_state=torch_thread_state,
+            )
 
         return PassIterable(make)
 
@@ -294,8 +304,9 @@ class DataIterator:
         stream = self._open_stream(engine, epoch, start, options)
         try:
             self._warn_of_repeated_order(epoch)
+            record = PassRecord(epoch, position, obstacle=self._obstacle(options))
             opened = OpenPass(
-                stream, PassRecord(epoch, position, obstacle=self._obstacle(options)), self._progress(stream, epoch)
+                stream, record, self._progress(stream, epoch), engine.memory_limit // _AHEAD_SHARE_OF_LIMIT
             )
         except BaseException:  # Ctrl-C too may come here
             stream.close()

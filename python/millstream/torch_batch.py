@@ -87,6 +87,22 @@ class TorchBatches:
         self._schema = schema
 
 
+def torch_thread_state() -> Callable[[], None]:
+    """What makes another thread as this one is, for a collate_fn to be called there: device and gradient mode."""
+    import torch
+
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    device = torch.cuda.current_device() if started else None
+    gradients = torch.is_grad_enabled()
+
+    def enter() -> None:
+        if device is not None:
+            torch.cuda.set_device(device)
+        torch.set_grad_enabled(gradients)
+
+    return enter
+
+
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """`value` with each tensor of its dicts, lists and tuples changed; other values as they are."""
     import torch

@@ -118,8 +118,8 @@ PyBatch Select(const PyBatch& self, const std::vector<int>& indices) { return Py
 
 int64_t BytesOf(const arrow::RecordBatch& batch) {
   int64_t bytes = 0;
-  for (const auto& column : batch.columns()) {
-    for (const auto& buffer : column->data()->buffers) bytes += buffer == nullptr ? 0 : buffer->size();
+  for (int column = 0; column < batch.num_columns(); ++column) {
+    for (const auto& buffer : batch.column_data(column)->buffers) bytes += buffer == nullptr ? 0 : buffer->size();
   }
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "base/fork.h"
@@ -39,7 +40,7 @@ class PyStream {
     Result<StreamBatch> batch = StreamBatch{};
     {
       const ReleaseGil release;
-      batch = stream_->Next([&] { return !CheckEngine().ok() || Interrupted(waiting, &raised); });
+      batch = stream_->Next([&] { return stopped_ || !CheckEngine().ok() || Interrupted(waiting, &raised); });
     }
     if (raised.has_value()) {
       Close();
@@ -59,6 +60,14 @@ class PyStream {
     out["ties"] = position_.ties;
     out["rows"] = rows_;
     return out;
+  }
+
+  /// Ends a Next that waits on another thread, and each later one that would wait.
+  void Stop() {
+    if (fork_.inherited()) return;
+    stopped_ = true;
+    const ReleaseGil release;
+    if (const auto engine = engine_.lock()) engine->scheduler()->Notify();
   }
 
   void Close() {
@@ -103,6 +112,7 @@ class PyStream {
   std::unique_ptr<BatchStream> stream_;
   StreamPosition position_;
   int64_t rows_;
+  std::atomic<bool> stopped_{false};
 };
 
 /// Opens a stream: `open` is called without the GIL.
@@ -176,6 +186,7 @@ void RegisterStream(nb::module_& module) {
   nb::class_<PyStream>(module, "Stream")
       .def("next", &PyStream::Next, nb::arg("waiting") = nb::none())
       .def("position", &PyStream::Position)
+      .def("stop", &PyStream::Stop)
       .def("close", &PyStream::Close)
       .def("stages", &PyStream::Stages);
   module.def("execute", &ExecutePlan, nb::arg("engine"), nb::arg("plan"), nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"),

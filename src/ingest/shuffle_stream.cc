@@ -7,6 +7,9 @@
 namespace millstream {
 namespace {
 
+/// So much of the consumer's own time tells whether it is slower than the lanes.
+constexpr std::chrono::milliseconds kConsumerTimeToTell(5);
+
 class ShuffleStream : public BatchStream {
  public:
   ShuffleStream(std::shared_ptr<ScatterPhase> scatter, std::shared_ptr<GatherPhase> gather, const ShuffleStreamOptions& options)
@@ -57,7 +60,7 @@ Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
   if (slabs_taken_++ > 0) {
     consumer_ += began - given_at_;
     waited_ += ended - began;
-    if (consumer_ > waited_) scatter_->ConsumerIsSlower();
+    if (consumer_ > std::max<std::chrono::nanoseconds>(2 * waited_, kConsumerTimeToTell)) scatter_->ConsumerIsSlower();
   }
   given_at_ = ended;
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());

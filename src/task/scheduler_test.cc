@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,6 +221,21 @@ TEST(ThreadScheduler, LanesAreNamedAndGoneAfterShutdown) {
   scheduler->WaitUntil([] { return CountLaneThreads() == 3; });
   scheduler->Shutdown();
   EXPECT_EQ(CountLaneThreads(), 0);
+}
+
+TEST(ThreadScheduler, LanesRunAsBatchWork) {
+  auto scheduler = *MakeThreadScheduler(1, RealEnv());
+  std::atomic<int> policy{-1};
+  ASSERT_TRUE(scheduler->Submit(MakeTask([&](const Waker&) {
+                          policy = sched_getscheduler(0);
+                          scheduler->Notify();
+                          return Step::kDone;
+                        }),
+                                Priority::kNormal)
+                  .ok());
+  scheduler->WaitUntil([&] { return policy != -1; });
+  EXPECT_EQ(policy, SCHED_BATCH);
+  EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
 }
 
 TEST(ThreadScheduler, LanesTakeNoInterrupt) {

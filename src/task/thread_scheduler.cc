@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -34,6 +35,13 @@ class SignalsBlocked {
  private:
   sigset_t before_;
 };
+
+/// A lane that wakes does not take the CPU from a thread that runs: the trainer's, for one.
+void ScheduleAsBatchWork() {
+  int policy = SCHED_OTHER;
+  sched_param parameters{};
+  if (pthread_getschedparam(pthread_self(), &policy, &parameters) == 0 && policy == SCHED_OTHER) pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
+}
 
 /// What a hostile scheduler draws; nothing where the seed is 0. With the lanes' lock held.
 class Whim {
@@ -220,6 +228,7 @@ Status ThreadScheduler::StartOne(Env& env, int number) {
   try {
     threads_.emplace_back([lanes = lanes_, number] {
       pthread_setname_np(pthread_self(), ("ms-lane-" + std::to_string(number)).c_str());
+      ScheduleAsBatchWork();
       lanes->RunLane();
     });
   } catch (const std::system_error& error) {

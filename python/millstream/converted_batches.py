@@ -1,0 +1,144 @@
+"""Batches of a stream in the form asked for, made on the consumer's thread or ahead of it on one of their own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from millstream import _core
+from millstream.resume_state import Position
+
+
+class ConvertedBatch(NamedTuple):
+    """A batch in its final form, and where the stream stands after it."""
+
+    value: Any
+    position: Position
+    rows: int
+    bytes: int  # before the conversion
+    seconds: float  # that the conversion took
+
+
+class ConvertedBatches:
+    """Takes and converts one batch after the other. Any thread, but one at a time."""
+
+    def __init__(
+        self,
+        stream: _core.Stream,
+        convert: Callable[[_core.Batch], Any],
+        show_progress: Callable[[], None] | None,
+    ) -> None:
+        self._stream = stream
+        self._convert = convert
+        self._show_progress = show_progress
+        # A stream takes one caller at a time, and figures are asked for while another thread waits in it. The progress
+        # bar asks from inside.
+        self._lock = threading.RLock()
+
+    def take(self) -> ConvertedBatch | None:
+        """The next one, None at the end."""
+        with self._lock:
+            batch = self._stream.next(self._show_progress)
+            if self._show_progress is not None:
+                self._show_progress()
+            if batch is None:
+                return None
+            position = Position(**self._stream.position())
+        began = perf_counter()
+        value = self._convert(batch)
+        return ConvertedBatch(value, position, batch.num_rows, batch.nbytes, perf_counter() - began)
+
+    def stages(self) -> list[dict[str, Any]]:
+        """The stream's figures, from any thread; waits for the batch that another one takes."""
+        with self._lock:
+            return self._stream.stages()
+
+    def stop(self) -> None:
+        """Ends a `take` on another thread, by an exception."""
+        self._stream.stop()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class ConvertingThread:
+    """Makes up to `ahead` batches before they are asked for. Whoever drops it closes it before.
+
+    `enter` is called first on the thread, to make there what is particular to the consumer's. RuntimeError where the
+    system gives no thread.
+    """
+
+    def __init__(self, batches: ConvertedBatches, ahead: int, enter: Callable[[], None]) -> None:
+        self._batches = batches
+        self._enter = enter
+        self._made: SimpleQueue[ConvertedBatch | _Failure | None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(ahead):
+            self._room.put(None)
+        self._closed = False
+        self._abandoned = False
+        self._process_id = os.getpid()
+        # Exit does not wait for a daemon, which would wait for room; `_close_at_exit` ends it.
+        self._thread = threading.Thread(target=self._run, name="ms-convert", daemon=True)
+        self._thread.start()
+        _RUNNING.add(self)
+
+    def take(self) -> ConvertedBatch | None:
+        """The next batch, None at the end; raises what its making raised."""
+        made = self._made.get()
+        self._room.put(None)
+        if isinstance(made, _Failure):
+            raise made.error
+        return made
+
+    def close(self) -> bool:
+        """Ends the thread. False when that is the one that calls, through the garbage collector: then it closes the
+        batches itself when it ends.
+        """
+        if self._process_id != os.getpid():
+            return True
+        self._closed = True
+        self._room.put(None)
+        self._batches.stop()
+        self._abandoned = True
+        if threading.current_thread() is self._thread:
+            return False
+        self._thread.join()
+        return True
+
+    def _run(self) -> None:
+        try:
+            self._enter()
+            while True:
+                self._room.get()
+                if self._closed:
+                    break
+                made = self._batches.take()
+                self._made.put(made)
+                if made is None:
+                    break
+        except BaseException as error:
+            self._made.put(_Failure(error))
+        finally:
+            if self._abandoned:
+                self._batches.close()
+
+
+class _Failure(NamedTuple):
+    error: BaseException
+
+
+_RUNNING: weakref.WeakSet[ConvertingThread] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """While the interpreter is taken down Python ends other threads wherever they are, in the middle of C++ too."""
+    for thread in list(_RUNNING):
+        thread.close()
