@@ -129,7 +129,7 @@ class Stream:
     def close(self) -> None: ...
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
-        peak_memory_bytes; in order of flow."""
+        peak_memory_bytes; in order of flow. Any thread."""
 
 def execute(
     engine: Engine,

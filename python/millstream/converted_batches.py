@@ -37,27 +37,18 @@ class ConvertedBatches:
         self._stream = stream
         self._convert = convert
         self._show_progress = show_progress
-        # A stream takes one caller at a time, and figures are asked for while another thread waits in it. The progress
-        # bar asks from inside.
-        self._lock = threading.RLock()
 
     def take(self) -> ConvertedBatch | None:
         """The next one, None at the end."""
-        with self._lock:
-            batch = self._stream.next(self._show_progress)
-            if self._show_progress is not None:
-                self._show_progress()
-            if batch is None:
-                return None
-            position = Position(**self._stream.position())
+        batch = self._stream.next(self._show_progress)
+        if self._show_progress is not None:
+            self._show_progress()
+        if batch is None:
+            return None
+        position = Position(**self._stream.position())
         began = perf_counter()
         value = self._convert(batch)
         return ConvertedBatch(value, position, batch.num_rows, batch.nbytes, perf_counter() - began)
-
-    def stages(self) -> list[dict[str, Any]]:
-        """The stream's figures, from any thread; waits for the batch that another one takes."""
-        with self._lock:
-            return self._stream.stages()
 
     def stop(self) -> None:
         """Ends a `take` on another thread, by an exception."""

@@ -97,7 +97,7 @@ class DataPass(Iterator[Any]):
                 self._open.stream, self._convert, None if progress is None else progress.show
             )
             # Not before it is kept here, for whoever can read the stages keeps the stream open.
-            self._open.record.read_stages = self._batches.stages
+            self._open.record.read_stages = self._open.stream.stages
         return self._open.record
 
     def __next__(self) -> Any:

@@ -31,7 +31,7 @@ class BatchStream {
   virtual Result<StreamBatch> Next(const std::function<bool()>& interrupted) = 0;
   /// Stops the lanes, frees memory and files. Idempotent; called by the destructor.
   virtual void Close() = 0;
-  /// The stages in order of flow.
+  /// The stages in order of flow. Any thread, while another is in Next or Close too.
   virtual std::vector<const StageStatistics*> stages() const = 0;
 };
 

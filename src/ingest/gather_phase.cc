@@ -326,16 +326,27 @@ Status GatherPhase::FinishSlabs() {
 }
 
 void GatherPhase::Release() {
-  open_slabs_.clear();
-  full_slabs_.clear();
-  ready_.clear();
-  store_.reset();
+  // Freed when nothing is locked.
+  decltype(open_slabs_) open;
+  decltype(full_slabs_) full;
+  decltype(ready_) ready;
+  decltype(store_) store;
+  decltype(pools_) pools;
+  decltype(slab_ledger_) ledger;
+  {
+    std::lock_guard lock(mutex_);
+    open.swap(open_slabs_);
+    full.swap(full_slabs_);
+    ready.swap(ready_);
+    store.swap(store_);
+    pools.swap(pools_);
+    ledger.swap(slab_ledger_);
+  }
   if (second_pass_ != nullptr) second_pass_->Release();
-  pools_.clear();
-  slab_ledger_.reset();
 }
 
 void GatherPhase::UpdateStatistics() {
+  std::lock_guard lock(mutex_);
   if (slab_ledger_ == nullptr) return;
   int64_t peak = 0;
   for (const auto& pool : pools_) peak += pool->ledger()->peak_bytes();

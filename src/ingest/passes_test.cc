@@ -174,7 +174,9 @@ TEST(Passes, WhileAConsumerTakesItsTimeTheNextEpochIsPrepared) {
     int batches = 0;
     while (budget->used_bytes() < at_first + (6 << 20) && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      if (batches++ < 60) ASSERT_TRUE(stream->Next(nullptr).ok());
+      if (batches++ < 60) {
+        ASSERT_TRUE(stream->Next(nullptr).ok());
+      }
     }
     EXPECT_GE(budget->used_bytes(), at_first + (6 << 20)) << "no second copy of the rows was made";
     ASSERT_TRUE(DrainStream(*stream).ok());
@@ -216,6 +218,29 @@ TEST(Passes, AResumeIsMadeFromKeptRowsToo) {
   ExpectSameRows(run->rows, {whole.rows.begin() + whole.batch_rows.front(), whole.rows.end()});
   // What a resume dropped is missing from its rows: the next epoch must not be made of them.
   ExpectSameRows(DrainStream(**passes.Open(EpochOptions(2), NextPass::kNone))->rows, PlainShuffle(Identify(data.batches), 12, 2));
+}
+
+TEST(Passes, StagesMayBeReadWhileAnotherThreadTakesBatchesAndCloses) {
+  const Data data = EveryTypeData();
+  TestEngine host({.memory_limit_bytes = 64 << 20});
+  for (const PlanPtr& plan : {TablePlan(data.schema, data.batches), data.plan()}) {
+    Passes passes(host.engine(), plan);
+    for (uint64_t epoch = 0; epoch < 4; ++epoch) {
+      auto stream = *passes.Open(EpochOptions(epoch), NextPass::kExpected);
+      std::atomic<bool> ended{false};
+      std::thread reader([&] {
+        do {
+          for (const StageStatistics* stage : stream->stages()) EXPECT_GE(stage->peak_memory_bytes, 0);
+        } while (!ended);
+      });
+      const auto run = DrainStream(*stream);
+      stream->Close();
+      ended = true;
+      reader.join();
+      ASSERT_TRUE(run.ok()) << run.status();
+      EXPECT_EQ(stream->stages().back()->rows, static_cast<int64_t>(run->rows.size()));
+    }
+  }
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ class ScanStream : public BatchStream {
   void Release() {
     state_->queues.clear();
     batcher_.Clear();
+    std::lock_guard lock(state_->mutex);
     state_->lanes.clear();
     state_->batches.reset();
   }
@@ -106,7 +107,8 @@ Status ScanStream::OpenLedgers() {
 }
 
 void ScanStream::UpdateStatistics() const {
-  if (closed_ && state_->lanes.empty()) return;
+  std::lock_guard lock(state_->mutex);
+  if (state_->lanes.empty()) return;
   int64_t peak = 0;
   for (const auto& lane : state_->lanes) peak += lane.reading->ledger()->peak_bytes() + lane.windows->peak_bytes();
   state_->scan.peak_memory_bytes = peak;

@@ -299,6 +299,7 @@ void ScatterPhase::ReleaseLocked() {
 }
 
 void ScatterPhase::UpdateStatistics() {
+  std::lock_guard lock(mutex_);
   if (store_ == nullptr) return;
   int64_t scan_peak = 0;
   int64_t scatter_peak = 0;
@@ -308,7 +309,7 @@ void ScatterPhase::UpdateStatistics() {
   }
   (from_store_ ? kept_input_ : scan_).peak_memory_bytes = scan_peak;
   shuffle_.peak_memory_bytes = scatter_peak;
-  if (const auto rows = disk_rows(); from_store_ && rows != nullptr) kept_input_.read_back_bytes = rows->bytes_read() - disk_read_before_;
+  if (from_store_ && !keeping_ && disk_rows_ != nullptr) kept_input_.read_back_bytes = disk_rows_->bytes_read() - disk_read_before_;
   shuffle_.spilled_bytes = store_->bytes_written();
   shuffle_.read_back_bytes = store_->bytes_read();
 }
