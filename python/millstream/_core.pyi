@@ -122,7 +122,7 @@ class Stream:
 
         `waiting` is called about every 50 ms while there is no batch, on this thread; what it raises ends the stream.
         """
-    def position(self) -> dict[str, int]:
+    def position(self) -> tuple[int, int, int]:
         """key, ties, rows: after the batch delivered last."""
     def stop(self) -> None:
         """Ends a `next` that waits on another thread, by RuntimeError, and each later one that would wait."""

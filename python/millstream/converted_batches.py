@@ -21,12 +21,14 @@ class ConvertedBatch(NamedTuple):
     value: Any
     position: Position
     rows: int
-    bytes: int  # before the conversion
     seconds: float  # that the conversion took
 
 
 class ConvertedBatches:
-    """Takes and converts one batch after the other. Any thread, but one at a time."""
+    """Takes and converts one batch after the other. Any thread, but one at a time.
+
+    Little is done here and in DataPass for a batch: a trainer waits for it, with cold caches.
+    """
 
     def __init__(
         self,
@@ -34,6 +36,9 @@ class ConvertedBatches:
         convert: Callable[[_core.Batch], Any],
         show_progress: Callable[[], None] | None,
     ) -> None:
+        # Of the first batch: what it had before the conversion, and what that took, imports included.
+        self.first_bytes = -1
+        self.first_seconds = 0.0
         self._stream = stream
         self._convert = convert
         self._show_progress = show_progress
@@ -45,10 +50,12 @@ class ConvertedBatches:
             self._show_progress()
         if batch is None:
             return None
-        position = Position(**self._stream.position())
         began = perf_counter()
         value = self._convert(batch)
-        return ConvertedBatch(value, position, batch.num_rows, batch.nbytes, perf_counter() - began)
+        seconds = perf_counter() - began
+        if self.first_bytes < 0:
+            self.first_bytes, self.first_seconds = batch.nbytes, seconds
+        return ConvertedBatch(value, Position(*self._stream.position()), batch.num_rows, seconds)
 
     def stop(self) -> None:
         """Ends a `take` on another thread, by an exception."""

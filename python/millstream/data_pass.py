@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,9 +83,8 @@ class DataPass(Iterator[Any]):
         self._thread: ConvertingThread | None = None
         self._ended = False
         self._at_end = False
-        self._begun: deque[tuple[Any, Position, int]] = deque()
+        self._begun: deque[ConvertedBatch] = deque()  # on their way to a device
         self._handed_over_at = 0.0
-        self._batch_bytes = 0  # of the batch taken last
         self._process_id = os.getpid()
 
     def begin(self) -> PassRecord:
@@ -107,8 +107,8 @@ class DataPass(Iterator[Any]):
         if self._open is not None and self._handed_over_at:
             self._open.record.times.step += perf_counter() - self._handed_over_at
         try:
-            record = self.begin()
-            delivered = self._deliver()
+            record = self.begin() if self._open is None else self._open.record
+            delivered = self._pull() if self._transfer is None else self._moved(self._transfer)
         except BaseException:
             self.close()
             raise
@@ -116,7 +116,7 @@ class DataPass(Iterator[Any]):
             record.finished = True
             self.close()
             raise StopIteration
-        value, record.position, rows = delivered
+        value, record.position, rows, _ = delivered
         record.batches += 1
         record.rows += rows
         self._handed_over_at = perf_counter()
@@ -153,63 +153,52 @@ class DataPass(Iterator[Any]):
                 "with dataset.iterator()"
             )
 
-    def _deliver(self) -> tuple[Any, Position, int] | None:
-        """The next batch in its final form, and where the pass stands after it. None at the end."""
-        if self._transfer is None:
-            return self._pull()
-        while not self._at_end and len(self._begun) <= self._transfer.ahead:
+    def _moved(self, transfer: Transfer) -> ConvertedBatch | None:
+        """The next batch where it was to go, None at the end."""
+        while not self._at_end and len(self._begun) <= transfer.ahead:
             pulled = self._pull()
             if pulled is None:
                 self._at_end = True
             else:
-                self._begun.append((self._transfer.begin(pulled[0]), *pulled[1:]))
+                self._begun.append(pulled._replace(value=transfer.begin(pulled.value)))
         if not self._begun:
             return None
-        begun, position, rows = self._begun.popleft()
-        return self._transfer.finish(begun), position, rows
+        begun = self._begun.popleft()
+        return begun._replace(value=transfer.finish(begun.value))
 
-    def _pull(self) -> tuple[Any, Position, int] | None:
+    def _pull(self) -> ConvertedBatch | None:
         assert self._open is not None
-        times = self._open.record.times
-        if self._thread is None:
-            self._begin_thread()
+        record = self._open.record
+        times = record.times
+        if record.batches == _BATCHES_BEFORE_THREAD and self._thread is None:
+            self._begin_thread(self._open)
+        batches = self._batches if self._thread is None else self._thread
+        assert batches is not None
         asked = perf_counter()
-        batch = self._take()
+        batch = batches.take()
         waited = perf_counter() - asked
         if times.wait == 0.0:
             times.first_wait = waited
-        if batch is None:
-            times.wait += waited
-            return None
         # A thread converts last what is waited for.
-        converting = min(batch.seconds, waited)
+        converting = 0.0 if batch is None else min(batch.seconds, waited)
         times.wait += waited - converting
         times.convert += converting
-        self._batch_bytes = batch.bytes
-        return batch[:3]
+        return batch
 
-    def _take(self) -> ConvertedBatch | None:
-        if self._thread is not None:
-            return self._thread.take()
-        assert self._batches is not None
-        return self._batches.take()
-
-    def _begin_thread(self) -> None:
+    def _begin_thread(self, opened: OpenPass) -> None:
         """Begins to convert ahead where that pays."""
-        assert self._open is not None
         assert self._batches is not None
-        record, times = self._open.record, self._open.record.times
+        times = opened.record.times
         if (
             self._convert_ahead == 0
-            or record.batches < _BATCHES_BEFORE_THREAD
-            or min(times.convert, times.step) < record.batches * _SECONDS_WORTH_HIDING
-            or self._batch_bytes * self._convert_ahead > self._open.ahead_bytes_max
+            or min(times.convert - self._batches.first_seconds, times.step)
+            < (_BATCHES_BEFORE_THREAD - 1) * _SECONDS_WORTH_HIDING
+            or self._batches.first_bytes * self._convert_ahead > opened.ahead_bytes_max
         ):
             return
-        try:
+        # Where the system has no thread left, the favour is not done.
+        with suppress(RuntimeError):
             self._thread = ConvertingThread(self._batches, self._convert_ahead, self._thread_state())
-        except RuntimeError:  # the system has none left, and this is but a favour
-            self._convert_ahead = 0
 
 
 class RowPass(Iterator[dict[str, Any]]):

@@ -345,7 +345,7 @@ class DataIterator:
         stream = self._open_stream(engine, epoch, position, PassOptions(position.skip, prefetch_batches=0))
         try:
             stream.next()
-            return Position(**stream.position())
+            return Position(*stream.position())
         finally:
             stream.close()
 

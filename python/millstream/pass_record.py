@@ -9,7 +9,7 @@ from typing import Any
 from millstream.resume_state import Position
 
 
-@dataclass
+@dataclass(slots=True)
 class PassTimes:
     """Where the consumer's thread spent its time, in seconds."""
 
@@ -23,7 +23,7 @@ class PassTimes:
         return self.wait + self.convert + self.step
 
 
-@dataclass
+@dataclass(slots=True)
 class PassRecord:
     """Written by the pass as it delivers; read by the iterator's `state_dict` and `stats`."""
 

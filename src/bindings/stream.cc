@@ -54,13 +54,7 @@ class PyStream {
     return PyBatch{std::move(taken.data)};
   }
 
-  nb::dict Position() const {
-    nb::dict out;
-    out["key"] = position_.key;
-    out["ties"] = position_.ties;
-    out["rows"] = rows_;
-    return out;
-  }
+  nb::tuple Position() const { return nb::make_tuple(position_.key, position_.ties, rows_); }
 
   /// Ends a Next that waits on another thread, and each later one that would wait.
   void Stop() {

@@ -1,5 +1,9 @@
 #include "column/narrow.h"
 
+#if defined(__SSE2__) && defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -12,6 +16,9 @@
 
 namespace millstream {
 namespace {
+
+// Fewer are taken up again before they would have left the caches.
+constexpr int64_t kBytesWorthStreaming = 4096;
 
 // Elements of a width without an arithmetic type.
 template <int kWidth>
@@ -79,18 +86,39 @@ bool ScatterDifferences(const U* values, const uint32_t* positions, int64_t coun
   return static_cast<Narrow>(seen) == seen;
 }
 
+// Stores past the caches where the processor can: what is gathered is read much later, on another CPU, and to write it through the caches would read it
+// first and drive out what is gathered from.
+template <typename U>
+inline void StorePastCaches(U* to, U value) {
+#if defined(__SSE2__) && defined(__x86_64__)
+  if constexpr (sizeof(U) == 8) return _mm_stream_si64(reinterpret_cast<long long*>(to), static_cast<long long>(value));
+  if constexpr (sizeof(U) == 4) return _mm_stream_si32(reinterpret_cast<int*>(to), static_cast<int>(value));
+#endif
+  *to = value;
+}
+
+// Before other threads are told of stores past the caches.
+inline void EndStoresPastCaches() {
+#if defined(__SSE2__) && defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
 template <typename U, typename Narrow>
 void GatherSums(const uint8_t* src, U base, const uint32_t* indices, int64_t count, U* out) {
+  const auto sum = [&](int64_t i) { return static_cast<U>(static_cast<U>(Load<Narrow>(src, indices[i])) + base); };
   int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const U a = Load<Narrow>(src, indices[i]), b = Load<Narrow>(src, indices[i + 1]);
-    const U c = Load<Narrow>(src, indices[i + 2]), d = Load<Narrow>(src, indices[i + 3]);
-    out[i] = a + base;
-    out[i + 1] = b + base;
-    out[i + 2] = c + base;
-    out[i + 3] = d + base;
+  if (count * static_cast<int64_t>(sizeof(U)) >= kBytesWorthStreaming) {
+    for (; i + 4 <= count; i += 4) {
+      const U a = sum(i), b = sum(i + 1), c = sum(i + 2), d = sum(i + 3);
+      StorePastCaches<U>(out + i, a);
+      StorePastCaches<U>(out + i + 1, b);
+      StorePastCaches<U>(out + i + 2, c);
+      StorePastCaches<U>(out + i + 3, d);
+    }
+    EndStoresPastCaches();
   }
-  for (; i < count; ++i) out[i] = static_cast<U>(Load<Narrow>(src, indices[i])) + base;
+  for (; i < count; ++i) out[i] = sum(i);
 }
 
 // Calls `body` with a value of the unsigned type of `width` bytes; only widths up to that of U are instantiated.

@@ -10,11 +10,15 @@ namespace millstream {
 /// One lane of the read phase: a partition a step.
 class GatherTask : public Task {
  public:
-  GatherTask(std::shared_ptr<GatherPhase> phase, std::shared_ptr<BudgetPool> pool)
-      : count_(phase->core()), phase_(std::move(phase)), pool_(std::move(pool)) {}
+  GatherTask(std::shared_ptr<GatherPhase> phase, std::shared_ptr<BudgetPool> pool, Priority priority)
+      : count_(phase->core()), phase_(std::move(phase)), pool_(std::move(pool)), priority_(priority) {}
 
   Step Run(const Waker& waker) override {
     if (phase_->core().cancellation().cancelled()) return Step::kDone;
+    if (!claimed_ && priority_ != phase_->priority()) {
+      phase_->SubmitTask(pool_);
+      return Step::kDone;
+    }
     if (!claimed_) {
       const auto claim = phase_->ClaimPartition(&partition_, waker);
       if (claim == GatherPhase::Claim::kEnd) return Step::kDone;
@@ -55,6 +59,7 @@ class GatherTask : public Task {
   TaskCount count_;
   std::shared_ptr<GatherPhase> phase_;
   std::shared_ptr<BudgetPool> pool_;
+  const Priority priority_;
   uint32_t partition_ = 0;
   bool claimed_ = false;
   bool written_ = false;  // into its slabs; these may not be finished
@@ -93,10 +98,13 @@ void GatherPhase::Start() {
   output_.rows_expected = total_rows_;
   if (second_pass_ != nullptr) ServeNextCoarse();
   else Serve(std::shared_ptr<ShuffleStore>(scatter_, &scatter_->store()));
-  for (const auto& pool : pools_) {
-    const Status status = scatter_->inputs().engine->scheduler()->Submit(std::make_unique<GatherTask>(shared_from_this(), pool), Priority::kNormal);
-    if (!status.ok()) return core().Fail(status);
-  }
+  for (const auto& pool : pools_) SubmitTask(pool);
+}
+
+void GatherPhase::SubmitTask(const std::shared_ptr<BudgetPool>& pool) {
+  const Priority now = priority();
+  const Status status = scatter_->inputs().engine->scheduler()->Submit(std::make_unique<GatherTask>(shared_from_this(), pool, now), now);
+  if (!status.ok()) core().Fail(status);
 }
 
 void GatherPhase::Serve(std::shared_ptr<ShuffleStore> store) {

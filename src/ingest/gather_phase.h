@@ -72,6 +72,8 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   GatherPhase(std::shared_ptr<ScatterPhase> scatter, const Options& options);
   StreamCore& core() { return scatter_->core(); }
   const ShufflePlan& plan() const { return scatter_->inputs().plan; }
+  Priority priority() const { return scatter_->priority(); }
+  void SubmitTask(const std::shared_ptr<BudgetPool>& pool);
   int64_t rows_of_slab(int64_t slab) const { return std::min(plan().slab_rows, total_rows_ - slab * plan().slab_rows); }
 
   /// From now on the partitions of `store` are gathered, those before having been used up.

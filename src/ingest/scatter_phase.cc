@@ -5,6 +5,8 @@ namespace {
 
 /// Of the addresses of spilled frames: beyond those of an epoch's own passes.
 constexpr uint32_t kKeptRowsStage = 16;
+/// What is prepared at low priority moves so many columns at a turn: between two that others' steps come between, the places of its rows leave the cache.
+constexpr int kStepsOfFavour = 4;
 
 }  // namespace
 
@@ -25,10 +27,13 @@ class ScatterTask : public Task {
       }
     }
     bool more = false;
-    const Status status = phase.RunLane(*lane_, &more);
-    if (!status.ok()) {
-      phase.core_.Fail(status);
-      return Step::kDone;
+    for (int step = 0; step < (priority_ == Priority::kLow ? kStepsOfFavour : 1); ++step) {
+      if (step > 0 && (!more || phase.urgent_ || !phase.MayStep(*lane_))) break;
+      const Status status = phase.RunLane(*lane_, &more);
+      if (!status.ok()) {
+        phase.core_.Fail(status);
+        return Step::kDone;
+      }
     }
     if (more) return Step::kAgain;
     lane_.reset();

@@ -43,6 +43,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   Status Start(Priority priority);
   /// What was started at low priority runs at normal priority from now on, and may spill. Idempotent.
   void Promote();
+  /// What lanes do for this epoch now.
+  Priority priority() const { return urgent_ ? Priority::kNormal : Priority::kLow; }
   /// Calls `done` once the last lane has handed its rows over, on that lane, or at once if that is so already. Not called after an error.
   void WhenFinished(std::function<void()> done);
   bool finished() const { return lanes_running_ == 0; }

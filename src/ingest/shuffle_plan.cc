@@ -16,6 +16,9 @@ constexpr int64_t kPartitionRowsInCache = 32 << 10;
 constexpr int64_t kPieceRowsMax = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
+/// Beyond what is asked for, where they take little of the limit: a consumer as fast as the lanes waits whenever these turn to something else for a moment.
+constexpr int64_t kSlabsAheadMost = 2;
+constexpr int64_t kSlabsAheadShare = 128;
 constexpr int64_t kVaryingWidthGuess = 32;
 /// Values of varying width while a builder moves them to a buffer twice as large, and what is made of them.
 constexpr int64_t kDecodedCopies = 4;
@@ -89,7 +92,8 @@ class Sizer {
     const int64_t shared_most = std::max<int64_t>(1, kSlabRowsShared / sizes_.batch_rows);
     const int64_t batches = std::clamp<int64_t>(bytes_wanted / std::max<int64_t>(sizes_.batch_rows * plan->row_bytes, 1), 1, shared_most);
     plan->slab_rows = std::min(sizes_.batch_rows * batches, std::max<int64_t>(DivideUp(plan->rows, sizes_.batch_rows), 1) * sizes_.batch_rows);
-    plan->slabs_ahead = ahead ? std::max<int64_t>(1, DivideUp(sizes_.prefetch_batches, batches)) : 0;
+    const int64_t affordable = std::min(kSlabsAheadMost, limit / kSlabsAheadShare / std::max<int64_t>(plan->slab_rows * plan->row_bytes, 1));
+    plan->slabs_ahead = ahead ? std::max({int64_t{1}, affordable, DivideUp(sizes_.prefetch_batches, batches)}) : 0;
   }
 
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {

@@ -26,7 +26,7 @@ def positions(plan, *, seed, epoch, batch_size=1, resume=None, engine=ENGINE):
         resume=resume,
     )
     while (batch := stream.next()) is not None:
-        yield list(zip(*(batch.pylist(column) for column in range(batch.num_columns)), strict=True)), stream.position()
+        yield list(zip(*(batch.pylist(column) for column in range(batch.num_columns)), strict=True)), dict(zip(("key", "ties", "rows"), stream.position(), strict=True))
 
 
 def rows(plan, **options):

@@ -37,7 +37,7 @@ def batches(plan, *, threads=2, seed=5, epoch=0, batch_size=512, resume=None):
         preserve_order=True, resume=resume,
     )
     while (batch := stream.next()) is not None:
-        yield batch, stream.position()
+        yield batch, dict(zip(("key", "ties", "rows"), stream.position(), strict=True))
 
 
 def rows(plan, **options):
