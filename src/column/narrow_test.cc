@@ -36,7 +36,7 @@ class NarrowIntegers : public testing::Test {};
 using Integers = testing::Types<int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t, int64_t, uint64_t>;
 TYPED_TEST_SUITE(NarrowIntegers, Integers);
 
-constexpr int64_t kCounts[] = {0, 1, 3, 4, 5, 63, 64, 257, 1000};
+constexpr int64_t kCounts[] = {0, 1, 3, 4, 5, 63, 64, 257, 1000, 5003};
 
 uint64_t Greatest(int width) { return width == 8 ? ~0ULL : (1ULL << (8 * width)) - 1; }
 
