@@ -80,7 +80,6 @@ class ConvertingThread:
         for _ in range(ahead):
             self._room.put(None)
         self._closed = False
-        self._abandoned = False
         self._process_id = os.getpid()
         # Exit does not wait for a daemon, which would wait for room; `_close_at_exit` ends it.
         self._thread = threading.Thread(target=self._run, name="ms-convert", daemon=True)
@@ -104,7 +103,6 @@ class ConvertingThread:
         self._closed = True
         self._room.put(None)
         self._batches.stop()
-        self._abandoned = True
         if threading.current_thread() is self._thread:
             return False
         self._thread.join()
@@ -124,7 +122,7 @@ class ConvertingThread:
         except BaseException as error:
             self._made.put(_Failure(error))
         finally:
-            if self._abandoned:
+            if self._closed:
                 self._batches.close()
 
 
