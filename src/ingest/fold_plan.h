@@ -20,6 +20,9 @@ struct FoldedPlan {
   std::shared_ptr<const RowProgram> program;
 };
 
+/// Whether FoldPlan takes the plan: its nodes are row-wise, limits and shuffles, and no limit stands between a shuffle and another stage.
+bool IsFoldable(const PlanNode& plan);
+
 /// A limit below a filter is found by reading the filter's columns up to it.
 Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan);
 
