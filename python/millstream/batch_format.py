@@ -1,4 +1,4 @@
-"""Batches of the engine as numpy, pandas and pyarrow see them.
+"""Batches of the engine as numpy, pandas, polars and pyarrow see them.
 
 Columns become numpy arrays as in ray.data: plain numbers are views of the batch's own memory, nullable numbers are
 float with NaN (float64 for integers), text, binary, decimals, times of day, nullable booleans, lists, maps and structs
@@ -18,17 +18,18 @@ from millstream.tensor_columns import FIXED_SHAPE, VARIABLE_SHAPE, fixed_shape_t
 if TYPE_CHECKING:
     import numpy
     import pandas
+    import polars
     import pyarrow
 
 # The Arrow types whose values are numpy's, as Batch.column_kind names them.
 PLAIN_KINDS = frozenset(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double"))
 
-BATCH_FORMATS = ("default", "numpy", "pandas", "pyarrow", None)
+BATCH_FORMATS = ("default", "numpy", "pandas", "polars", "pyarrow", None)
 
 
 def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
-    """The function that turns a batch into `batch_format`: "default" and "numpy" a dict of arrays, "pandas" a
-    DataFrame, "pyarrow" and None a Table.
+    """The function that turns a batch into `batch_format`: "default" and "numpy" a dict of arrays, "pandas" and
+    "polars" a DataFrame, "pyarrow" and None a Table.
 
     ValueError for another name.
     """
@@ -36,6 +37,8 @@ def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
         return numpy_batch
     if batch_format == "pandas":
         return pandas_batch
+    if batch_format == "polars":
+        return polars_batch
     if batch_format in ("pyarrow", None):
         return pyarrow_batch
     raise ValueError(
@@ -116,6 +119,25 @@ def pandas_batch(batch: _core.Batch) -> pandas.DataFrame:
         if is_tensor(batch, index):
             frame[name] = pandas.Series(list(numpy_column(batch, index)), dtype=object)
     return frame
+
+
+def polars_batch(batch: _core.Batch) -> polars.DataFrame:
+    """A DataFrame over the batch's own memory, but for types that polars stores otherwise.
+
+    Tensors of several shapes are structs of their values and shape: polars does not know them.
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise _missing("polars", "batch_format='polars'") from error
+    ragged = [index for index in range(batch.num_columns) if is_variable_shape(batch, index)]
+    if not ragged:
+        return polars.DataFrame(batch)
+    table = pyarrow_batch(batch)
+    for index in ragged:
+        storage = getattr(table.column(index).chunk(0), "storage", table.column(index))
+        table = table.set_column(index, batch.names[index], storage)
+    return polars.DataFrame(table)
 
 
 def is_tensor(batch: _core.Batch, index: int) -> bool:

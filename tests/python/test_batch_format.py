@@ -159,6 +159,20 @@ def test_a_table_without_columns_keeps_its_rows():
     assert next(iter(dataset.iterator().iter_batches(batch_format="pyarrow"))).num_columns == 0
 
 
+def test_polars_batches_are_frames_of_the_same_values():
+    polars = pytest.importorskip("polars")
+    table = pa.table({"a": [1, None], "b": ["x", None], "c": [[1], []]})
+    frame = ms.from_arrow(table).take_batch(2, batch_format="polars")
+    assert isinstance(frame, polars.DataFrame)
+    assert frame.to_dict(as_series=False) == table.to_pydict()
+
+
+def test_polars_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ImportError, match=r"batch_format='polars' needs polars, .*pip install polars"):
+        ms.range(1).take_batch(1, batch_format="polars")
+
+
 class OlderPyarrow:
     """As a pyarrow that does not know string views."""
 
