@@ -1,9 +1,10 @@
-"""Batches of the engine as numpy, pandas and pyarrow see them.
+"""Batches of the engine as numpy, pandas, polars and pyarrow see them.
 
 Columns become numpy arrays as in ray.data: plain numbers are views of the batch's own memory, nullable numbers are
 float with NaN (float64 for integers), text, binary, decimals, times of day, nullable booleans, lists, maps and structs
 are object arrays, dates and timestamps datetime64 of their unit (in UTC), durations timedelta64, dictionaries are their
-values, fixed-shape tensors arrays of that shape, columns of the null type float32 NaN.
+values, fixed-shape tensors arrays of that shape (object arrays of arrays where some are null), variable-shape tensors
+object arrays of arrays, columns of the null type float32 NaN.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
+from millstream.tensor_columns import FIXED_SHAPE, VARIABLE_SHAPE, fixed_shape_to_numpy, variable_shape_to_numpy
 
 if TYPE_CHECKING:
     import numpy
     import pandas
+    import polars
     import pyarrow
 
 # The Arrow types whose values are numpy's, as Batch.column_kind names them.
 PLAIN_KINDS = frozenset(("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double"))
 
-BATCH_FORMATS = ("default", "numpy", "pandas", "pyarrow", None)
+BATCH_FORMATS = ("default", "numpy", "pandas", "polars", "pyarrow", None)
 
 
 def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
-    """The function that turns a batch into `batch_format`: "default" and "numpy" a dict of arrays, "pandas" a
-    DataFrame, "pyarrow" and None a Table.
+    """The function that turns a batch into `batch_format`: "default" and "numpy" a dict of arrays, "pandas" and
+    "polars" a DataFrame, "pyarrow" and None a Table.
 
     ValueError for another name.
     """
@@ -34,10 +37,12 @@ def batch_formatter(batch_format: str | None) -> Callable[[_core.Batch], Any]:
         return numpy_batch
     if batch_format == "pandas":
         return pandas_batch
+    if batch_format == "polars":
+        return polars_batch
     if batch_format in ("pyarrow", None):
         return pyarrow_batch
     raise ValueError(
-        f"batch_format must be one of 'default', 'numpy', 'pandas', 'pyarrow' or None, got {batch_format!r}"
+        f"batch_format must be one of 'default', 'numpy', 'pandas', 'polars', 'pyarrow' or None, got {batch_format!r}"
     )
 
 
@@ -62,7 +67,12 @@ def numpy_column(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:
     array = pyarrow_column(batch, index)
     if array is None:
         return _numpy_without_pyarrow(batch, index)
-    return _numpy_of(array, batch.names[index])
+    return _numpy_of(array, batch.names[index], is_variable_shape(batch, index))
+
+
+def is_variable_shape(batch: _core.Batch, index: int) -> bool:
+    """Whether the column holds tensors of several shapes; a pyarrow that does not know them sees structs."""
+    return batch.column_kind(index).startswith(f"extension<{VARIABLE_SHAPE}")
 
 
 def pyarrow_column(batch: _core.Batch, index: int) -> pyarrow.Array | None:
@@ -104,17 +114,35 @@ def pandas_batch(batch: _core.Batch) -> pandas.DataFrame:
         return pandas.ArrowDtype(kind)
 
     frame: pandas.DataFrame = table.to_pandas(ignore_metadata=True, types_mapper=mapped)
-    return _with_tensors(frame, table)
-
-
-def _with_tensors(frame: pandas.DataFrame, table: pyarrow.Table) -> pandas.DataFrame:
-    """pyarrow flattens fixed-shape tensors on their way to pandas; gives them their shape back."""
-    import pyarrow
-
-    for index, field in enumerate(table.schema):
-        if isinstance(field.type, pyarrow.FixedShapeTensorType):
-            frame[field.name] = list(_numpy_of(table.column(index).chunk(0), field.name))
+    # pyarrow flattens tensors on their way to pandas: they get their shape back.
+    for index, name in enumerate(batch.names):
+        if is_tensor(batch, index):
+            frame[name] = pandas.Series(list(numpy_column(batch, index)), dtype=object)
     return frame
+
+
+def polars_batch(batch: _core.Batch) -> polars.DataFrame:
+    """A DataFrame over the batch's own memory, but for types that polars stores otherwise.
+
+    Tensors of several shapes are structs of their values and shape: polars does not know them.
+    """
+    try:
+        import polars
+    except ImportError as error:
+        raise _missing("polars", "batch_format='polars'") from error
+    ragged = [index for index in range(batch.num_columns) if is_variable_shape(batch, index)]
+    if not ragged:
+        return polars.DataFrame(batch)
+    table = pyarrow_batch(batch)
+    for index in ragged:
+        storage = getattr(table.column(index).chunk(0), "storage", table.column(index))
+        table = table.set_column(index, batch.names[index], storage)
+    return polars.DataFrame(table)
+
+
+def is_tensor(batch: _core.Batch, index: int) -> bool:
+    """Whether the column holds tensors of one shape or of several."""
+    return batch.column_kind(index).startswith((f"extension<{FIXED_SHAPE}", f"extension<{VARIABLE_SHAPE}"))
 
 
 def _import_batch(pyarrow: Any, batch: _core.Batch) -> Any:
@@ -140,7 +168,7 @@ def _refused(pyarrow: Any, batch: _core.Batch, error: Exception) -> TypeError:
     )
 
 
-def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
+def _numpy_of(array: Any, name: str, variable_shape: bool) -> numpy.ndarray[Any, Any]:
     import numpy
     import pyarrow
 
@@ -148,8 +176,9 @@ def _numpy_of(array: Any, name: str) -> numpy.ndarray[Any, Any]:
         return numpy.full(len(array), numpy.nan, dtype=numpy.float32)
     try:
         if isinstance(array.type, pyarrow.FixedShapeTensorType):  # pyarrow's to_numpy flattens it
-            tensor: numpy.ndarray[Any, Any] = array.to_numpy_ndarray()
-            return tensor
+            return fixed_shape_to_numpy(array)
+        if variable_shape:
+            return variable_shape_to_numpy(array)
         if pyarrow.types.is_struct(array.type) and array.null_count:
             return _with_gaps(array)
         values: numpy.ndarray[Any, Any] = array.to_numpy(zero_copy_only=False)

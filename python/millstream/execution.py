@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from millstream import _core
+from millstream.batch_format import is_tensor, numpy_column
 
 BATCH_ROWS = 4096
 
@@ -30,11 +31,14 @@ def batches_once(
 
 
 def rows_of(batch: _core.Batch) -> Iterator[dict[str, Any]]:
-    """The batch's rows as dicts of Python values."""
+    """The batch's rows as dicts of Python values, and of numpy arrays where the column holds tensors."""
     names = batch.names
     if not names:
         yield from ({} for _ in range(batch.num_rows))
         return
-    columns = [batch.pylist(index) for index in range(batch.num_columns)]
+    columns = [
+        numpy_column(batch, index) if is_tensor(batch, index) else batch.pylist(index)
+        for index in range(batch.num_columns)
+    ]
     for values in zip(*columns, strict=True):
         yield dict(zip(names, values, strict=True))

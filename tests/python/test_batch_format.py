@@ -97,6 +97,27 @@ def test_fixed_shape_tensors_keep_their_shape():
     np.testing.assert_array_equal(np.stack(list(one_batch(column, "pandas")["column"])), TENSORS)
 
 
+def test_tensors_of_booleans_and_with_nulls_keep_their_shape():
+    kind = pa.fixed_shape_tensor(pa.bool_(), [2, 1])
+    storage = pa.array([[True, False], None, [False, False]], pa.list_(pa.bool_(), 2))
+    column = pa.ExtensionArray.from_storage(kind, storage)
+    first, second, third = one_batch(column, "numpy")["column"]
+    assert (first.tolist(), second, third.tolist()) == ([[True], [False]], None, [[False], [False]])
+    assert one_batch(column.drop_null(), "numpy")["column"].shape == (2, 2, 1)
+
+
+def test_tensors_whose_axes_are_stored_in_another_order_keep_their_shape():
+    turned = TENSORS.reshape(2, 3, 2).transpose(0, 2, 1)
+    column = pa.FixedShapeTensorArray.from_numpy_ndarray(turned)
+    assert column.type.permutation == [1, 0]
+    np.testing.assert_array_equal(one_batch(column, "numpy")["column"], turned)
+
+
+def test_rows_hold_tensors_as_arrays():
+    row = ms.from_numpy(TENSORS).take(1)[0]["data"]
+    np.testing.assert_array_equal(row, TENSORS[0])
+
+
 def test_plain_numbers_of_a_shuffled_batch_are_views_the_user_may_write_to(files):
     dataset = ms.read_parquet(str(files)).random_shuffle(seed=1)
     batches = list(dataset.iterator().iter_batches(batch_size=100))
@@ -136,6 +157,20 @@ def test_a_table_without_columns_keeps_its_rows():
     dataset = ms.range(10).select_columns([])
     assert next(iter(dataset.iterator().iter_batches(batch_format="numpy"))) == {}
     assert next(iter(dataset.iterator().iter_batches(batch_format="pyarrow"))).num_columns == 0
+
+
+def test_polars_batches_are_frames_of_the_same_values():
+    polars = pytest.importorskip("polars")
+    table = pa.table({"a": [1, None], "b": ["x", None], "c": [[1], []]})
+    frame = ms.from_arrow(table).take_batch(2, batch_format="polars")
+    assert isinstance(frame, polars.DataFrame)
+    assert frame.to_dict(as_series=False) == table.to_pydict()
+
+
+def test_polars_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ImportError, match=r"batch_format='polars' needs polars, .*pip install polars"):
+        ms.range(1).take_batch(1, batch_format="polars")
 
 
 class OlderPyarrow:

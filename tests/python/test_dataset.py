@@ -199,8 +199,8 @@ def test_take_batch_gives_the_first_rows_in_the_format_asked(rows):
     assert table.to_pylist() == rows.take(3)
     with pytest.raises(ValueError, match="empty"):
         rows.limit(0).take_batch()
-    with pytest.raises(ValueError, match="polars"):
-        rows.take_batch(3, batch_format="polars")
+    with pytest.raises(ValueError, match="arrow"):
+        rows.take_batch(3, batch_format="arrow")
 
 
 def test_a_set_s_own_iterations_are_successive_epochs_and_looking_is_not(rows):
