@@ -39,7 +39,7 @@ def _line(error: BaseException) -> str:
         return ""
     frame = own[0]  # the function itself; what it calls is in the traceback
     code = f": {frame.line}" if frame.line else ""
-    return f" at {frame.filename}:{frame.lineno}{code}"
+    return f" ({frame.filename}, line {frame.lineno}{code})"
 
 
 def _habit(error: BaseException) -> str:

@@ -192,7 +192,12 @@ void RegisterPlan(nb::module_& module) {
       .def("map_batches", &MapBatches, nb::arg("function"), nb::arg("batch_size"))
       .def("union", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(UnionPlan(WithOthers(plan, others)))); })
       .def("zip", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(ZipPlan(WithOthers(plan, others)))); })
-      .def("limit", [](const Plan& plan, int64_t rows) { return Mutable(ValueOrRaise(LimitPlan(plan, rows))); })
+      .def("limit", [](const Plan& plan, int64_t rows, int64_t offset) { return Mutable(ValueOrRaise(LimitPlan(plan, rows, offset))); }, nb::arg("rows"),
+           nb::arg("offset") = 0)
+      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed) { return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed))); },
+           nb::arg("fraction"), nb::arg("seed"))
+      .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
+      .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))
       .def("serialize", [](const Plan& plan) {

@@ -139,7 +139,7 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   engine_->ReclaimSpareMemory(ahead_.get());
-  if (!IsFoldable(*plan_)) return OpenPlan(engine_, plan_, options);
+  if (!HasPositions(*plan_)) return OpenPlan(engine_, plan_, options);
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));

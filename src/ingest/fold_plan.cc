@@ -3,24 +3,19 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/random.h"
 #include "ingest/scan_stream.h"
 #include "ops/prune_tasks.h"
+#include "plan/blocks.h"
 #include "plan/row_changes.h"
 
 namespace millstream {
 namespace {
 
-/// A source cut to its first rows.
-class TruncatedSource : public ScanSource {
+/// A source with other tasks: some of its own, cut, or in another order.
+class RetaskedSource : public ScanSource {
  public:
-  TruncatedSource(std::shared_ptr<const ScanSource> source, int64_t rows) : source_(std::move(source)) {
-    for (ScanTask task : source_->tasks()) {
-      task.rows = std::min(task.rows, rows);
-      if (task.rows <= 0) break;
-      rows -= task.rows;
-      tasks_.push_back(task);
-    }
-  }
+  RetaskedSource(std::shared_ptr<const ScanSource> source, std::vector<ScanTask> tasks) : source_(std::move(source)), tasks_(std::move(tasks)) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return source_->schema(); }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override { return source_->Open(task, pool); }
@@ -31,6 +26,27 @@ class TruncatedSource : public ScanSource {
   std::shared_ptr<const ScanSource> source_;
   std::vector<ScanTask> tasks_;
 };
+
+std::vector<ScanTask> FirstRows(const std::vector<ScanTask>& tasks, int64_t rows) {
+  std::vector<ScanTask> first;
+  for (ScanTask task : tasks) {
+    task.rows = std::min(task.rows, rows);
+    if (task.rows <= 0) break;
+    rows -= task.rows;
+    first.push_back(task);
+  }
+  return first;
+}
+
+std::vector<ScanTask> InRandomOrder(const std::vector<ScanTask>& tasks, uint64_t seed) {
+  const SourceKey key = MakeSourceKey(MakeEpochKey(seed, 0), 0);
+  std::vector<std::pair<uint64_t, size_t>> order;
+  for (size_t task = 0; task < tasks.size(); ++task) order.emplace_back(key.KeyOfRow(task), task);
+  std::sort(order.begin(), order.end());
+  std::vector<ScanTask> reordered;
+  for (const auto& place : order) reordered.push_back(tasks[place.second]);
+  return reordered;
+}
 
 class Folder {
  public:
@@ -62,6 +78,10 @@ class Folder {
       case PlanNode::Kind::kLimit:
         folded_.limit = folded_.limit < 0 ? node.limit : std::min(folded_.limit, node.limit);
         return Status::OK();
+      case PlanNode::Kind::kBlockOrder:
+        folded_.source = CutIntoBlocks(SourceOf(node));
+        folded_.source = std::make_shared<RetaskedSource>(folded_.source, InRandomOrder(folded_.source->tasks(), node.seed));
+        return Status::OK();
       case PlanNode::Kind::kShuffle:
         ARROW_RETURN_NOT_OK(SettleLimit());
         folded_.shuffle = &node;
@@ -78,7 +98,7 @@ class Folder {
     if (changes_->filter() != nullptr) {
       ARROW_ASSIGN_OR_RAISE(rows, SourceRowsFor(folded_.limit));
     }
-    folded_.source = std::make_shared<TruncatedSource>(folded_.source, rows);
+    folded_.source = std::make_shared<RetaskedSource>(folded_.source, FirstRows(folded_.source->tasks(), rows));
     folded_.limit = -1;
     return Status::OK();
   }
@@ -119,8 +139,11 @@ bool IsFoldable(const PlanNode& plan) {
       case PlanNode::Kind::kSource:
         return true;
       case PlanNode::Kind::kLimit:
+        if (node->offset > 0) return false;
         limit_below_stage |= stage_above;
         break;
+      case PlanNode::Kind::kBlockOrder:
+        return true;
       case PlanNode::Kind::kFilter:
         stage_above = true;
         break;
@@ -136,6 +159,22 @@ bool IsFoldable(const PlanNode& plan) {
     }
   }
   return false;
+}
+
+std::shared_ptr<const ScanSource> SkipTasks(std::shared_ptr<const ScanSource> source, int64_t* rows) {
+  const auto& tasks = source->tasks();
+  auto first = tasks.begin();
+  for (; first != tasks.end() && first->rows <= *rows; ++first) *rows -= first->rows;
+  return std::make_shared<RetaskedSource>(std::move(source), std::vector<ScanTask>(first, tasks.end()));
+}
+
+bool HasPositions(const PlanNode& plan) {
+  if (!IsFoldable(plan)) return false;
+  if (ShuffleOf(plan) != nullptr) return true;
+  for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) {
+    if (node->kind == PlanNode::Kind::kBlockOrder) return false;
+  }
+  return true;
 }
 
 Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan) {

@@ -1,6 +1,7 @@
 #include "ingest/open_rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "exec/row_streams.h"
@@ -70,6 +71,22 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
   return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
 }
 
+std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
+  const EpochKey epoch = MakeEpochKey(node.seed, 0);
+  // Below 2^64 where the fraction is 1, so that is told apart.
+  const bool all = node.fraction >= 1;
+  const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
+  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<std::shared_ptr<arrow::RecordBatch>> {
+    if (all) return call.batch;
+    const SourceKey source = MakeSourceKey(epoch, call.source);
+    std::vector<uint32_t> kept;
+    for (int64_t row = 0; row < call.rows; ++row) {
+      if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
+    }
+    return GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool());
+  });
+}
+
 /// What the sources of a node's rows are called.
 NameSource NamesOf(const PlanNode& node) {
   const PlanNode* below = &node;
@@ -103,9 +120,12 @@ class Opener {
 
  private:
   Result<PolledStreamPtr> OpenFolded(const PlanPtr& node, const Cut& cut);
+  /// Leaves out the first tasks as far as their rows are to be skipped; `skip` is what is left of those.
+  Result<PolledStreamPtr> OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip);
   /// A node that is not foldable, with those row-wise nodes below it that one stage takes together.
   Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
   Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
+  Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenUnion(const PlanNode& node);
   Result<PolledStreamPtr> OpenZip(const PlanNode& node);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
@@ -143,7 +163,12 @@ Result<PolledStreamPtr> Opener::OpenFolded(const PlanPtr& node, const Cut& cut) 
     if (folded.limit >= 0) stream = OpenLimitStream(*engine_, std::move(stream), folded.limit, 0);
     return OpenNumberedStream(*engine_, std::move(stream));
   }
-  if (cut.batch_rows == 0) folded.source = Blocks(*node, folded);
+  return OpenScan(*node, std::move(folded), cut, nullptr);
+}
+
+Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip) {
+  if (cut.batch_rows == 0) folded.source = Blocks(node, folded);
+  if (skip != nullptr) folded.source = SkipTasks(std::move(folded.source), skip);
   ScanStreamOptions options;
   options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : kBlockRowsMax;
   options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
@@ -160,7 +185,13 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
     }
+    case Kind::kSample: {
+      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *SampleFunction(*node), NamesOf(*node->input)));
+      return Recut(std::move(stream), cut);
+    }
     case Kind::kLimit: {
+      if (node->offset > 0) return OpenOffset(*node, cut);
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, cut));
       return OpenLimitStream(*engine_, std::move(input), node->limit, 0);
     }
@@ -186,6 +217,20 @@ Result<PolledStreamPtr> Opener::OpenChanges(const PlanPtr& top, const Cut& cut) 
   for (; RowChanges::Takes(*below); below = below->input) nodes.insert(nodes.begin(), below);
   ARROW_ASSIGN_OR_RAISE(auto input, Open(below, {}));
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *RowFunction(std::move(nodes)), NamesOf(*below)));
+  return Recut(std::move(stream), cut);
+}
+
+/// Tasks before the first row wanted are not read where they can be told from the rest.
+Result<PolledStreamPtr> Opener::OpenOffset(const PlanNode& node, const Cut& cut) {
+  int64_t skip = node.offset;
+  PolledStreamPtr input;
+  if (IsFoldable(*node.input) && KnownRowCount(*node.input).has_value() && ShuffleOf(*node.input) == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input));
+    ARROW_ASSIGN_OR_RAISE(input, OpenScan(*node.input, std::move(folded), {}, &skip));
+  } else {
+    ARROW_ASSIGN_OR_RAISE(input, Open(node.input, {}));
+  }
+  auto stream = OpenLimitStream(*engine_, OpenSkipStream(*engine_, std::move(input), skip), node.limit, 0);
   return Recut(std::move(stream), cut);
 }
 

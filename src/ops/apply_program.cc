@@ -6,6 +6,12 @@
 namespace millstream {
 namespace {
 
+Result<std::shared_ptr<arrow::ArrayData>> GatherColumn(const arrow::RecordBatch& batch, int index, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(index), pool));
+  ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, rows, count, pool));
+  return FromStorage(stored, batch.schema()->field(index)->type(), pool);
+}
+
 /// The program's inputs, each brought to the kept rows once.
 class KeptColumns {
  public:
@@ -17,9 +23,7 @@ class KeptColumns {
   Result<std::shared_ptr<arrow::ArrayData>> Column(int index) {
     if (kept_ == nullptr) return batch_.column_data(index);
     if (columns_[index] == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch_.column_data(index), pool_));
-      ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, reinterpret_cast<const uint32_t*>(kept_->data()), rows(), pool_));
-      ARROW_ASSIGN_OR_RAISE(columns_[index], FromStorage(stored, batch_.schema()->field(index)->type(), pool_));
+      ARROW_ASSIGN_OR_RAISE(columns_[index], GatherColumn(batch_, index, reinterpret_cast<const uint32_t*>(kept_->data()), rows(), pool_));
     }
     return columns_[index];
   }
@@ -59,6 +63,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> ApplyProgram(const RowProgram& progr
     output.push_back(std::move(values));
   }
   return arrow::RecordBatch::Make(program.output, columns.rows(), std::move(output));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch& batch, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  for (int column = 0; column < batch.num_columns(); ++column) {
+    ARROW_ASSIGN_OR_RAISE(auto data, GatherColumn(batch, column, rows, count, pool));
+    columns.push_back(std::move(data));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), count, std::move(columns));
 }
 
 }  // namespace millstream

@@ -53,13 +53,17 @@ std::string PlanNode::Describe() const {
     case Kind::kProject:
       return "Project[" + DescribeColumns(columns) + "]";
     case Kind::kLimit:
-      return "Limit[" + std::to_string(limit) + "]";
+      return "Limit[" + std::to_string(limit) + (offset > 0 ? " from row " + std::to_string(offset) : "") + "]";
     case Kind::kMap:
       return function->name() + "[" + (batch_rows > 0 ? "batches of " + std::to_string(batch_rows) + " rows" : "whole blocks") + "]";
     case Kind::kColumns:
       return change->Describe();
     case Kind::kUnion:
       return "Union[" + std::to_string(others.size() + 1) + " inputs]";
+    case Kind::kSample:
+      return "RandomSample[" + std::to_string(fraction) + ", seed=" + std::to_string(seed) + "]";
+    case Kind::kBlockOrder:
+      return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
     case Kind::kZip:
       return "Zip[" + std::to_string(others.size() + 1) + " inputs]";
     default:
@@ -143,6 +147,46 @@ Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
   return node;
 }
 
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed) {
+  if (!(fraction >= 0 && fraction <= 1)) return MakeError(ErrorKind::kInvalidArgument, "a fraction must be from 0 to 1, got " + std::to_string(fraction));
+  auto node = NodeOn(PlanNode::Kind::kSample, std::move(input));
+  node->fraction = fraction;
+  node->seed = seed;
+  return node;
+}
+
+Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
+  switch (input->kind) {
+    case PlanNode::Kind::kSource: {
+      auto node = NodeOn(PlanNode::Kind::kBlockOrder, input);
+      node->seed = seed;
+      return node;
+    }
+    case PlanNode::Kind::kFilter:
+    case PlanNode::Kind::kProject:
+    case PlanNode::Kind::kColumns:
+    case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kSample:
+    case PlanNode::Kind::kBlockOrder: {
+      ARROW_ASSIGN_OR_RAISE(auto below, BlockOrderPlan(input->input, seed));
+      auto node = std::make_shared<PlanNode>(*input);
+      node->input = std::move(below);
+      return node;
+    }
+    default:
+      return MakeError(ErrorKind::kInvalidArgument, "randomize_block_order() orders the blocks of a source, and " + input->Describe() +
+                                                        " has none; use random_shuffle(), or call it before");
+  }
+}
+
+PlanPtr FreezeShuffles(const PlanPtr& plan) {
+  auto node = std::make_shared<PlanNode>(*plan);
+  if (node->input != nullptr) node->input = FreezeShuffles(node->input);
+  for (PlanPtr& other : node->others) other = FreezeShuffles(other);
+  if (node->kind == PlanNode::Kind::kShuffle) node->seed_kind = SeedKind::kFixed;
+  return node;
+}
+
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
   std::vector<std::string> zipped;
   for (const auto& side : names) {
@@ -176,10 +220,12 @@ Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs) {
   return node;
 }
 
-Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit) {
+Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit, int64_t offset) {
+  if (offset < 0) return MakeError(ErrorKind::kInvalidArgument, "an offset must not be negative, got " + std::to_string(offset));
   if (limit < 0) return MakeError(ErrorKind::kInvalidArgument, "limit must not be negative, got " + std::to_string(limit));
   auto node = NodeOn(PlanNode::Kind::kLimit, std::move(input));
   node->limit = limit;
+  node->offset = offset;
   return node;
 }
 
@@ -239,6 +285,7 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
     }
     case PlanNode::Kind::kFilter:
     case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kSample:
       return std::nullopt;
     case PlanNode::Kind::kUnion: {
       int64_t rows = 0;
@@ -251,7 +298,7 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
     }
     case PlanNode::Kind::kLimit: {
       const auto rows = KnownRowCount(*plan.input);
-      return rows.has_value() ? std::optional(std::min(*rows, plan.limit)) : std::nullopt;
+      return rows.has_value() ? std::optional(std::clamp<int64_t>(*rows - plan.offset, 0, plan.limit)) : std::nullopt;
     }
     default:
       return KnownRowCount(*plan.input);

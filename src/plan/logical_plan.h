@@ -23,7 +23,7 @@ enum class SeedKind : uint8_t {
 };
 
 struct PlanNode {
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
@@ -36,8 +36,10 @@ struct PlanNode {
   ExpressionPtr filter;                                    // kFilter
   NamedExpressions columns;                                // kProject
   int64_t limit = 0;                                       // kLimit
+  int64_t offset = 0;                                      // kLimit: rows left out before
   SeedKind seed_kind = SeedKind::kUnset;                   // kShuffle
-  uint64_t seed = 0;
+  uint64_t seed = 0;                                       // kShuffle, kSample, kBlockOrder
+  double fraction = 1;                                     // kSample
   std::shared_ptr<const BatchFunction> function;           // kMap
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks
   std::shared_ptr<const ColumnChange> change;              // kColumns
@@ -52,7 +54,7 @@ PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, s
 /// Types and names are checked here, so that a wrong column is reported where it is written.
 Result<PlanPtr> FilterPlan(PlanPtr input, ExpressionPtr filter);
 Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns);
-Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit);
+Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit, int64_t offset = 0);
 PlanPtr ShufflePlanNode(PlanPtr input, SeedKind kind, uint64_t seed);
 /// kInvalidArgument for a negative `batch_rows`.
 Result<PlanPtr> MapPlan(PlanPtr input, std::shared_ptr<const BatchFunction> function, int64_t batch_rows);
@@ -62,6 +64,12 @@ Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change);
 Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs);
 /// Row i of each side by side. A name that comes again gets _1, _2 and so on behind it.
 Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs);
+/// Each row with the probability `fraction`, decided by the seed and the row's place in its source.
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed);
+/// The blocks of the source in a random order. kInvalidArgument where the rows come from several sources or out of a shuffle.
+Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
+/// The same plan with each shuffle in the order of its first epoch, always.
+PlanPtr FreezeShuffles(const PlanPtr& plan);
 /// The names that columns have after a zip.
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names);
 

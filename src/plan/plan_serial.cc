@@ -176,7 +176,8 @@ class NodeReader {
       }
       case Kind::kLimit: {
         ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
-        return LimitPlan(std::move(inputs[0]), rows);
+        ARROW_ASSIGN_OR_RAISE(const auto offset, in->Number<int64_t>());
+        return LimitPlan(std::move(inputs[0]), rows, offset);
       }
       case Kind::kShuffle:
         return ReadShuffle(std::move(inputs[0]), in);
@@ -188,6 +189,15 @@ class NodeReader {
         return UnionPlan(std::move(inputs));
       case Kind::kZip:
         return ZipPlan(std::move(inputs));
+      case Kind::kSample: {
+        ARROW_ASSIGN_OR_RAISE(const auto fraction, in->Number<double>());
+        ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
+        return SamplePlan(std::move(inputs[0]), fraction, seed);
+      }
+      case Kind::kBlockOrder: {
+        ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
+        return BlockOrderPlan(inputs[0], seed);
+      }
     }
     return in->Damaged();
   }
@@ -227,6 +237,7 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       break;
     case PlanNode::Kind::kLimit:
       out.Number<int64_t>(node.limit);
+      out.Number<int64_t>(node.offset);
       break;
     case PlanNode::Kind::kShuffle:
       out.Number<uint8_t>(static_cast<uint8_t>(node.seed_kind));
@@ -238,6 +249,13 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       break;
     case PlanNode::Kind::kColumns:
       ARROW_RETURN_NOT_OK(WriteChange(*node.change, &out));
+      break;
+    case PlanNode::Kind::kSample:
+      out.Number<double>(node.fraction);
+      out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kBlockOrder:
+      out.Number<uint64_t>(node.seed);
       break;
     case PlanNode::Kind::kUnion:
     case PlanNode::Kind::kZip:
