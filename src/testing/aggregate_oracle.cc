@@ -23,11 +23,12 @@ int Order(const T& left, const T& right) {
   return left < right ? -1 : right < left ? 1 : 0;
 }
 
-/// Without dictionaries, run ends and extensions; null for a null.
+/// Without dictionaries, run ends and extensions, and of a union what it chose; null for a null.
 ScalarPtr Plain(ScalarPtr scalar) {
   while (scalar->is_valid) {
     if (scalar->type->id() == Type::DICTIONARY) scalar = *static_cast<const arrow::DictionaryScalar&>(*scalar).GetEncodedValue();
     else if (scalar->type->id() == Type::RUN_END_ENCODED) scalar = static_cast<const arrow::RunEndEncodedScalar&>(*scalar).value;
+    else if (arrow::is_union(scalar->type->id())) scalar = static_cast<const arrow::UnionScalar&>(*scalar).child_value();
     else if (scalar->type->id() == Type::EXTENSION) scalar = static_cast<const arrow::ExtensionScalar&>(*scalar).value;
     else return scalar->type->id() == Type::NA ? nullptr : scalar;
   }
