@@ -84,6 +84,10 @@ class Plan:
     def randomize_block_order(self, seed: int) -> Plan: ...
     def sort(self, keys: Sequence[tuple[str, bool, bool]]) -> Plan:
         """keys: column, descending, nulls first."""
+    def aggregate(self, keys: Sequence[str], aggregates: Sequence[dict[str, Any]]) -> Plan:
+        """aggregates: kind, column ("" for none), name, and options by name, as AggregateSpec has them."""
+    def map_groups(self, keys: Sequence[str], function: Any) -> Plan:
+        """Calls get whole groups, sorted by the keys; function as in map_batches."""
     def freeze_shuffles(self) -> Plan:
         """The same with each shuffle in the order of its first epoch."""
     def functions(self) -> list[Any]:
@@ -114,6 +118,9 @@ class Call:
     def number(self) -> int: ...
     @property
     def batch(self) -> Batch: ...
+    @property
+    def group_starts(self) -> list[int]:
+        """Of the batch's groups; [0] where it is not cut into such."""
     def origin(self, row: int) -> str:
         """Which rows it is about, for messages; of one row of the batch where `row` is not negative."""
 

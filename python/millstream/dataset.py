@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
+    from millstream.aggregate import AggregateFn
+    from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.save_mode import SaveMode
@@ -163,6 +165,61 @@ class Dataset:
         """
         return self._with(self._plan.sort(sort_keys(key, descending, nulls_first)))
 
+    # ---- groups and aggregates ----
+    def groupby(self, key: str | list[str] | None, num_partitions: int | None = None) -> GroupedData:
+        """The rows by the values of the columns `key`; None takes all as one group.
+
+        `num_partitions` changes nothing: how many there are follows from the memory. KeyError for an unknown column.
+        """
+        from millstream.grouped_data import GroupedData
+
+        keys = [] if key is None else [key] if isinstance(key, str) else list(key)
+        if (known := self._plan.schema()) is not None and keys:
+            self._plan.change_columns("select", names=[name for name in keys if name not in known.names] or keys)
+        return GroupedData(self, keys)
+
+    def aggregate(self, *aggs: AggregateFn) -> dict[str, Any] | None:
+        """The aggregations of all rows, by name. See `millstream.aggregate`."""
+        from millstream.grouped_data import aggregated
+
+        rows = self._with(aggregated(self._plan, [], aggs)).take(1)
+        return rows[0] if rows else None
+
+    def sum(self, on: str | list[str] | None = None, ignore_nulls: bool = True) -> Any:
+        """The sum of the column `on`, or a dict of sums where it names several, or None for all columns."""
+        from millstream.aggregate import Sum
+
+        return self._aggregate_each(Sum, on, ignore_nulls=ignore_nulls)
+
+    def min(self, on: str | list[str] | None = None, ignore_nulls: bool = True) -> Any:
+        """The least value; columns as in `sum`."""
+        from millstream.aggregate import Min
+
+        return self._aggregate_each(Min, on, ignore_nulls=ignore_nulls)
+
+    def max(self, on: str | list[str] | None = None, ignore_nulls: bool = True) -> Any:
+        """The greatest value; columns as in `sum`."""
+        from millstream.aggregate import Max
+
+        return self._aggregate_each(Max, on, ignore_nulls=ignore_nulls)
+
+    def mean(self, on: str | list[str] | None = None, ignore_nulls: bool = True) -> Any:
+        """The mean; columns as in `sum`."""
+        from millstream.aggregate import Mean
+
+        return self._aggregate_each(Mean, on, ignore_nulls=ignore_nulls)
+
+    def std(self, on: str | list[str] | None = None, ddof: int = 1, ignore_nulls: bool = True) -> Any:
+        """The standard deviation, divided by n - ddof; columns as in `sum`."""
+        from millstream.aggregate import Std
+
+        return self._aggregate_each(Std, on, ddof=ddof, ignore_nulls=ignore_nulls)
+
+    def unique(self, column: str, ignore_nulls: bool = False) -> list[Any]:
+        """The distinct values of a column, in their order, nulls last."""
+        values = [row[column] for row in self._with(self._plan.aggregate([column], [])).iter_rows()]
+        return [value for value in values if value is not None] if ignore_nulls else values
+
     # ---- functions ----
     def map(self, fn: Callable[[dict[str, Any]], dict[str, Any]], **arguments: Any) -> Dataset:
         """Each row, a dict of Python values, as the dict that `fn` returns for it.
@@ -235,7 +292,7 @@ class Dataset:
         return self._with(self._plan.zip(_plans("zip", other))) if other else self
 
     def random_sample(self, fraction: float, *, seed: int | None = None) -> Dataset:
-        """Each row with the probability `fraction`, decided by the seed and the row's place: the same rows each time."""
+        """Each row with the probability `fraction`, by the seed and the row's place: the same rows each time."""
         return self._with(self._plan.random_sample(checked_fraction(fraction), drawn_or(seed)))
 
     def randomize_block_order(self, *, seed: int | None = None) -> Dataset:
@@ -497,6 +554,12 @@ class Dataset:
         if self._schema is None and fetch:
             self._schema = fetched_schema(self._engine(), self._plan)
         return self._schema
+
+    def _aggregate_each(self, kind: Any, on: str | list[str] | None, **options: Any) -> Any:
+        from millstream.grouped_data import aggregated_columns
+
+        results = self.aggregate(*(kind(column, **options) for column in aggregated_columns(self, on, [])))
+        return next(iter(results.values())) if results is not None and len(results) == 1 else results
 
     def _with(self, plan: _core.Plan) -> Dataset:
         return Dataset(plan, self._context, self._name)

@@ -13,11 +13,11 @@ _CELL_WIDTH_MAX = 40
 
 def describe_dataset(dataset: Dataset, preview: Sequence[dict[str, Any]] = (), note: str = "") -> str:
     """Rows and columns, each column's name and type, then the rows of `preview` and a note. Runs nothing."""
-    schema = dataset.schema()
+    schema = dataset.schema(fetch_if_missing=False)
     rows = dataset._plan.known_row_count()
     lines = [] if dataset.name is None else [f"name: {dataset.name}"]
-    lines.append(f"shape: ({'?' if rows is None else rows}, {len(schema.names)})")
-    if schema.names:
+    lines.append(f"shape: ({'?' if rows is None else rows}, {'?' if schema is None else len(schema.names)})")
+    if schema is not None and schema.names:
         heads = [
             [_short(name), "---", _short(type_)] for name, type_ in zip(schema.names, schema.type_names, strict=True)
         ]

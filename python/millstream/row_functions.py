@@ -34,18 +34,33 @@ def mapped(
     zero_copy_batch: bool = True,
     column: str = "",
 ) -> _core.Plan:
-    """The plan with the function above it. `arguments`: those of ray.data that FunctionArguments names, and placement.
+    """The plan with the function above it; else as `checked_user_function`."""
+    function = checked_user_function(
+        kind, fn, arguments, batch_format=batch_format, zero_copy_batch=zero_copy_batch, column=column
+    )
+    return plan.map_batches(function, 0 if batch_size is None else check_count(batch_size, "batch_size", least=1))
+
+
+def checked_user_function(
+    kind: str,
+    fn: Any,
+    arguments: Mapping[str, Any],
+    *,
+    batch_format: str | None = "default",
+    zero_copy_batch: bool = True,
+    column: str = "",
+) -> UserFunction:
+    """What a plan holds of the function. `arguments`: those of ray.data that FunctionArguments names, and placement.
 
     TypeError, ValueError and NotImplementedError for arguments that cannot be.
     """
-    method = kind
     own = {name: arguments.get(name) for name in FunctionArguments.__annotations__}
-    refuse_placement(method, {name: value for name, value in arguments.items() if name not in own})
+    refuse_placement(kind, {name: value for name, value in arguments.items() if name not in own})
     constructor_args = tuple(own["fn_constructor_args"] or ())
     constructor_kwargs = dict(own["fn_constructor_kwargs"] or {})
-    checked_function(method, fn, constructor_args, constructor_kwargs)
+    checked_function(kind, fn, constructor_args, constructor_kwargs)
     batch_formatter(batch_format)
-    function = UserFunction(
+    return UserFunction(
         kind,
         fn,
         tuple(own["fn_args"] or ()),
@@ -57,8 +72,6 @@ def mapped(
         column,
         worker_count(own["compute"], own["concurrency"]),
     )
-    rows = 0 if batch_size is None or batch_size == "default" else check_count(batch_size, "batch_size", least=1)
-    return plan.map_batches(function, rows)
 
 
 def with_added_column(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+_LINE_SHOWN_MAX = 80
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -38,7 +39,8 @@ def _line(error: BaseException) -> str:
     if not own:
         return ""
     frame = own[0]  # the function itself; what it calls is in the traceback
-    code = f": {frame.line}" if frame.line else ""
+    line = frame.line or ""
+    code = f": {line if len(line) <= _LINE_SHOWN_MAX else line[:_LINE_SHOWN_MAX] + '…'}" if line else ""
     return f" ({frame.filename}, line {frame.lineno}{code})"
 
 

@@ -27,6 +27,11 @@ class CallOrigin:
         self._call = call
         self.row: int | None = None
 
+    @property
+    def group_starts(self) -> list[int]:
+        """Where the batch's groups begin."""
+        return self._call.group_starts
+
     def __str__(self) -> str:
         return self._call.origin(-1 if self.row is None else self.row)
 
@@ -159,6 +164,41 @@ def _add_column(spec: UserFunction, function: Any) -> BatchCall:
     return call
 
 
+def _map_groups(spec: UserFunction, function: Any) -> BatchCall:
+    convert = batch_formatter(spec.batch_format)
+    copy = not spec.zero_copy_batch
+
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        results: list[pyarrow.RecordBatch] = []
+        starts = origin.group_starts
+        for begin, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
+            origin.row = begin
+            value = convert(batch.slice(begin, end - begin))
+            result = function(_writable(value) if copy else _read_only(value))
+            parts = result if isinstance(result, Iterator) else (result,)
+            results.extend(batch_from_result(part, where=spec.name) for part in parts)
+        origin.row = None
+        return results
+
+    return call
+
+
+def _aggregate_groups(spec: UserFunction, function: Any) -> BatchCall:
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        import pyarrow
+
+        starts = origin.group_starts
+        rows: list[dict[str, Any]] = []
+        for begin, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
+            origin.row = begin
+            group = pyarrow.Table.from_batches([pyarrow_record_batch(batch.slice(begin, end - begin))])
+            rows.append(function(group))
+        origin.row = None
+        return [rows_to_batch(rows, where=spec.name)]
+
+    return call
+
+
 def _numbered_rows(batch: _core.Batch, origin: CallOrigin) -> Iterable[dict[str, Any]]:
     for number, row in enumerate(rows_of(batch)):
         origin.row = number
@@ -186,6 +226,8 @@ _CALLS: Mapping[str, Callable[[UserFunction, Any], BatchCall]] = {
     "flat_map": _flat_map,
     "filter": _filter,
     "add_column": _add_column,
+    "map_groups": _map_groups,
+    "aggregate_groups": _aggregate_groups,
 }
 _STAGES = {
     "map_batches": "MapBatches",
@@ -193,6 +235,8 @@ _STAGES = {
     "flat_map": "FlatMap",
     "filter": "Filter",
     "add_column": "AddColumn",
+    "map_groups": "MapGroups",
+    "aggregate_groups": "Aggregate",
 }
 
 
@@ -202,8 +246,12 @@ def checked_function(method: str, fn: Any, values: Sequence[Any] | None, pairs: 
         raise TypeError(f"{method} takes a function or a class whose instances can be called, not {type(fn).__name__}")
     if inspect.isclass(fn):
         if "__call__" not in dir(fn):
-            raise TypeError(f"{method}({fn.__name__}): the class has no __call__; give it one that takes a batch or row")
+            raise TypeError(
+                f"{method}({fn.__name__}): the class has no __call__; give it one that takes a batch or a row"
+            )
     elif values or pairs:
         raise TypeError(f"{method}({function_name(fn)}): constructor arguments need a class, and this is a function")
     if inspect.iscoroutinefunction(fn):
-        raise NotImplementedError(f"{method}({function_name(fn)}): async functions are not in this version; use a plain function")
+        raise NotImplementedError(
+            f"{method}({function_name(fn)}): async functions are not in this version; use a plain function"
+        )

@@ -3,6 +3,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "base/fork.h"
 #include "bindings/arrow_capsules.h"
@@ -115,6 +116,7 @@ void RegisterFunction(nb::module_& module) {
   nb::class_<PyCall>(module, "Call")
       .def_prop_ro("number", [](const PyCall& self) { return self.call.number; })
       .def_prop_ro("batch", [](const PyCall& self) { return PyBatch{self.call.batch}; })
+      .def_prop_ro("group_starts", [](const PyCall& self) { return self.call.group_starts == nullptr ? std::vector<int64_t>{0} : *self.call.group_starts; })
       .def("origin", &PyCall::Origin, nb::arg("row"));
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)

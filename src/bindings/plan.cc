@@ -148,6 +148,10 @@ Plan Aggregate(const Plan& plan, std::vector<std::string> keys, const std::vecto
   return Mutable(ValueOrRaise(AggregatePlan(plan, std::move(keys), std::move(wanted))));
 }
 
+Plan MapGroups(const Plan& plan, std::vector<std::string> keys, nb::object spec) {
+  return Mutable(ValueOrRaise(MapGroupsPlan(plan, std::move(keys), MakePythonFunction(std::move(spec)))));
+}
+
 std::vector<PlanPtr> WithOthers(const Plan& plan, const std::vector<Plan>& others) {
   std::vector<PlanPtr> inputs = {plan};
   inputs.insert(inputs.end(), others.begin(), others.end());
@@ -232,6 +236,7 @@ void RegisterPlan(nb::module_& module) {
              for (const auto& [column, descending, nulls_first] : keys) sort_keys.push_back({column, descending, nulls_first});
              return Mutable(ValueOrRaise(SortPlan(plan, std::move(sort_keys))));
            }, nb::arg("keys"))
+      .def("map_groups", &MapGroups, nb::arg("keys"), nb::arg("function"))
       .def("aggregate", &Aggregate, nb::arg("keys"), nb::arg("aggregates"))
       .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },

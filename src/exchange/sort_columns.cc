@@ -57,7 +57,7 @@ SortKeyRows::SortKeyRows(const std::vector<SortDirection>& directions, arrow::Me
 }
 
 Status SortKeyRows::Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& columns) {
-  count_ = columns.front()->length;
+  count_ = columns.empty() ? 0 : columns.front()->length;
   for (size_t column = 0; column < columns.size(); ++column) ARROW_RETURN_NOT_OK(columns_[column].Fill(*columns[column]));
   return Status::OK();
 }

@@ -23,6 +23,7 @@ struct StreamBatch {
   // Who the rows are, in streams of stages, whose rows are numbered through within a source (docs/order.md):
   uint32_t source = 0;
   int64_t first_row = 0;
+  std::shared_ptr<const std::vector<int64_t>> group_starts;  // of its groups, where rows were cut into such; else null
 };
 
 class BatchStream {

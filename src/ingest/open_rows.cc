@@ -7,6 +7,7 @@
 #include "exec/row_streams.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
+#include "ingest/group_cut_stream.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
@@ -133,6 +134,7 @@ class Opener {
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
+  Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
     return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
@@ -185,6 +187,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
 Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut) {
   switch (node->kind) {
     case Kind::kMap: {
+      if (node->batch_rows == PlanNode::kWholeGroups) return OpenMapGroups(*node, cut);
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {node->batch_rows, true}));
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
@@ -322,6 +325,18 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {
+  ARROW_ASSIGN_OR_RAISE(auto sorted, Open(node.input, {}));
+  const auto open = [engine = engine_, keys = node.group_keys](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    std::vector<int> columns;
+    for (const std::string& key : keys) columns.push_back(over->schema()->GetFieldIndex(key));
+    return OpenGroupCutStream(engine, std::move(over), std::move(columns));
+  };
+  auto groups = OpenDeferredStream(*engine_, std::move(sorted), open);
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input)));
+  return Recut(std::move(stream), cut);
 }
 
 Result<AggregatePhase::Inputs> AggregateInputs(std::shared_ptr<Engine> engine, const PlanNode& node, const RowProgram& program) {

@@ -58,6 +58,7 @@ std::string PlanNode::Describe() const {
     case Kind::kLimit:
       return "Limit[" + std::to_string(limit) + (offset > 0 ? " from row " + std::to_string(offset) : "") + "]";
     case Kind::kMap:
+      if (batch_rows == kWholeGroups) return function->name() + "[whole groups]";
       return function->name() + "[" + (batch_rows > 0 ? "batches of " + std::to_string(batch_rows) + " rows" : "whole blocks") + "]";
     case Kind::kColumns:
       return change->Describe();
@@ -121,6 +122,19 @@ Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns) {
   auto node = NodeOn(PlanNode::Kind::kProject, std::move(input));
   node->schema = std::move(schema);
   node->columns = std::move(columns);
+  return node;
+}
+
+Result<PlanPtr> MapGroupsPlan(PlanPtr input, std::vector<std::string> keys, std::shared_ptr<const BatchFunction> function) {
+  if (!keys.empty()) {
+    std::vector<SortKey> sort_keys;
+    for (const std::string& key : keys) sort_keys.push_back({key});
+    ARROW_ASSIGN_OR_RAISE(input, SortPlan(std::move(input), std::move(sort_keys)));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto plan, MapPlan(std::move(input), std::move(function), 0));
+  auto node = std::make_shared<PlanNode>(*plan);
+  node->batch_rows = PlanNode::kWholeGroups;
+  node->group_keys = std::move(keys);
   return node;
 }
 

@@ -37,6 +37,8 @@ struct ColumnAggregate {
 };
 
 struct PlanNode {
+  static constexpr int64_t kWholeGroups = -1;
+
   enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12 };
 
   Kind kind = Kind::kSource;
@@ -55,10 +57,10 @@ struct PlanNode {
   uint64_t seed = 0;                                       // kShuffle, kSample, kBlockOrder
   double fraction = 1;                                     // kSample
   std::shared_ptr<const BatchFunction> function;           // kMap
-  int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks
+  int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks; kWholeGroups
   std::shared_ptr<const ColumnChange> change;              // kColumns
   std::vector<SortKey> sort_keys;                          // kSort
-  std::vector<std::string> group_keys;                     // kAggregate; none: all rows are one group
+  std::vector<std::string> group_keys;                     // kAggregate: none: all rows are one group; kMap: a call gets whole groups of these
   std::vector<ColumnAggregate> aggregates;                 // kAggregate
 
   /// One line with the node's arguments.
@@ -75,6 +77,8 @@ Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit, int64_t offset = 0);
 PlanPtr ShufflePlanNode(PlanPtr input, SeedKind kind, uint64_t seed);
 /// kInvalidArgument for a negative `batch_rows`.
 Result<PlanPtr> MapPlan(PlanPtr input, std::shared_ptr<const BatchFunction> function, int64_t batch_rows);
+/// The function on groups of equal keys, in the order of the keys, each whole: sorts by them first. A call gets several groups; without keys all rows are one.
+Result<PlanPtr> MapGroupsPlan(PlanPtr input, std::vector<std::string> keys, std::shared_ptr<const BatchFunction> function);
 /// A projection where the columns are known.
 Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change);
 /// The rows of one input after the other. Where columns are known their types are brought together; kType where that cannot be.

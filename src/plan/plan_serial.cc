@@ -275,7 +275,11 @@ class NodeReader {
     ARROW_RETURN_NOT_OK(in->String().status());  // its name
     ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
     if (next_function_ == functions_.size()) return MakeError(ErrorKind::kInvalidArgument, "the serialised plan has more functions than were given with it");
-    return MapPlan(std::move(input), functions_[next_function_++], rows);
+    ARROW_ASSIGN_OR_RAISE(auto keys, ReadNames(in));
+    if (rows != PlanNode::kWholeGroups) return MapPlan(std::move(input), functions_[next_function_++], rows);
+    // The sort below is there already.
+    if (!keys.empty() && input->kind != PlanNode::Kind::kSort) return in->Damaged();
+    return MapGroupsPlan(keys.empty() ? input : input->input, std::move(keys), functions_[next_function_++]);
   }
 
   const std::shared_ptr<Env>& env_;
@@ -313,6 +317,7 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
     case PlanNode::Kind::kMap:
       out.String(node.function->name());
       out.Number<int64_t>(node.batch_rows);
+      WriteNames(node.group_keys, &out);
       break;
     case PlanNode::Kind::kColumns:
       ARROW_RETURN_NOT_OK(WriteChange(*node.change, &out));

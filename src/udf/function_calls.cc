@@ -77,7 +77,8 @@ void FunctionCalls::Add(StreamBatch batch) {
     if (number == 0 || batch.source != last_source_) last_row_ = 0;
     last_source_ = batch.source;
     const int64_t rows = batch.data->num_rows();
-    waiting_.push_back({number, std::move(batch.data), rows, batch.source, std::exchange(last_row_, batch.position.ties), batch.position.ties});
+    waiting_.push_back({number, std::move(batch.data), rows, batch.source, std::exchange(last_row_, batch.position.ties), batch.position.ties,
+                        std::move(batch.group_starts)});
     if (!servers_.empty()) {
       server = std::move(servers_.back());
       servers_.pop_back();

@@ -35,6 +35,7 @@ struct FunctionCall {
   // In its source; between the two there may be more rows than the batch has, where others were filtered out.
   int64_t begin_row = 0;
   int64_t end_row = 0;
+  std::shared_ptr<const std::vector<int64_t>> group_starts;  // of the batch's groups, where it is cut into such; else null
 };
 
 /// What a source is called in messages: a path, or what its rows are.
