@@ -283,6 +283,8 @@ def _reason(values: Any, error: Exception) -> str:
     kinds = [f"{kind} (row {row})" for kind, row in rows.items()]
     if len(kinds) > 1:
         return f"has values of several types: {', '.join(kinds[:5])}; the values of a column are of one ({error})"
+    if kinds and next(iter(rows)) in ("list", "tuple", "dict"):
+        return f"has a {next(iter(rows))} whose values do not fit together ({error}); make them of one type"
     return (
         f"has values of type {next(iter(rows), 'None')}, which cannot be kept ({error}); return numbers, texts, bytes, "
         "dates, lists, dicts or numpy arrays (pickle.dumps(value) makes bytes of any object)"

@@ -375,6 +375,7 @@ BATCH_MISTAKES = [
     ({"x": {"a": 1}}, "column 'x' is a dict; a column is a list, a numpy array, .* make a list of it"),
     ({"x": range(3)}, "column 'x' is a range; .* make a list of it"),
     ({"x": [1, "a"]}, r"column 'x' has values of several types: int \(row 0\), str \(row 1\); .* of one"),
+    ({"x": [[1, "a"]]}, "column 'x' has a list whose values do not fit together .*make them of one type"),
     ({"x": [object()]}, "column 'x' has values of type object, which cannot be kept .*pickle.dumps"),
     ({"x": np.array([1j])}, "column 'x' is of dtype complex128 and cannot become an Arrow column .*convert it before"),
     ({"x": np.array([5], "m8[M]")}, "column 'x' is of dtype timedelta64.M., which has no fixed length"),
