@@ -1,10 +1,10 @@
 """The columns that `select_columns`, `drop_columns`, `rename_columns` and `with_columns` ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from millstream import _core
-from millstream.expressions import Expr
+from millstream.expressions import Expr, UnnestExpr
 
 
 def selected(plan: _core.Plan, cols: str | list[str]) -> _core.Plan:
@@ -25,6 +25,25 @@ def renamed(plan: _core.Plan, names: Mapping[str, str] | list[str]) -> _core.Pla
     new_names = _new_names(current, names)
     _check_known(plan, list(new_names))
     return plan.project([(new_names.get(name, name), _core.column(name)) for name in current])
+
+
+def named_columns(plan: _core.Plan, arguments: Iterable[Any]) -> dict[str, Expr]:
+    """The expressions that the arguments of `with_columns` name: mappings, and unnest() of structs of the plan."""
+    columns: dict[str, Expr] = {}
+    for argument in arguments:
+        if isinstance(argument, UnnestExpr):
+            import pyarrow
+
+            parts = argument.expand_projection(pyarrow.schema(plan.schema()))
+            columns.update({part.name: part for part in parts if part.name is not None})
+        elif isinstance(argument, Mapping):
+            columns.update(argument)
+        else:
+            raise TypeError(
+                "with_columns takes mappings of names to expressions, such as {'b': col('a') * 2}, and unnest() of a "
+                f"struct, not {type(argument).__name__}"
+            )
+    return columns
 
 
 def replaced(plan: _core.Plan, columns: Mapping[str, Expr]) -> _core.Plan:
