@@ -145,6 +145,15 @@ def is_tensor(batch: _core.Batch, index: int) -> bool:
     return batch.column_kind(index).startswith((f"extension<{FIXED_SHAPE}", f"extension<{VARIABLE_SHAPE}"))
 
 
+def pyarrow_record_batch(batch: _core.Batch) -> pyarrow.RecordBatch:
+    """The batch in the user's pyarrow, over its own memory. ImportError, TypeError as `pyarrow_batch`."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise _missing("pyarrow", "a function of rows") from error
+    return _import_batch(pyarrow, batch)
+
+
 def _import_batch(pyarrow: Any, batch: _core.Batch) -> Any:
     try:
         return pyarrow.record_batch(batch)

@@ -7,15 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
-from millstream.arguments import check_count, refuse_placement
+from millstream.arguments import check_count, check_flag, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
-from millstream.execution import BATCH_ROWS, batches_once, rows_of
+from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
 from millstream.expressions import Expr, UnnestExpr
 from millstream.process_engine import PROCESS_ENGINE
 from millstream.projections import dropped, named_columns, renamed, replaced, selected
+from millstream.row_functions import mapped, with_added_column
 from millstream.schema import Schema
 from millstream.seeds import RandomSeedConfig, SeedState, seed_state
+from millstream.splitting import (
+    checked_fraction,
+    drawn_or,
+    split,
+    split_at_indices,
+    split_proportionately,
+    train_test_split,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -37,6 +46,7 @@ class Dataset:
         self._plan = plan
         self._context = DataContext.get_current().copy() if context is None else context
         self._name = name
+        self._schema: _core.Schema | None = None
         self._epochs: DataIterator | None = None
         self._epochs_process = 0
 
@@ -49,13 +59,19 @@ class Dataset:
         return SeedState.of(self._plan)
 
     # ---- rows and columns ----
-    def schema(self, fetch_if_missing: bool = True) -> Schema:
-        """Names and types of the columns. Runs nothing."""
-        return Schema(self._plan.schema())
+    def schema(self, fetch_if_missing: bool = True) -> Schema | None:
+        """Names and types of the columns.
 
-    def columns(self, fetch_if_missing: bool = True) -> list[str]:
-        """Names of the columns. Runs nothing."""
-        return self._plan.schema().names
+        Above a function they are known once it has run: its first batch is computed for them, or None is given where
+        `fetch_if_missing` is false.
+        """
+        schema = self._core_schema(fetch_if_missing)
+        return None if schema is None else Schema(schema)
+
+    def columns(self, fetch_if_missing: bool = True) -> list[str] | None:
+        """Names of the columns; as `schema`."""
+        schema = self._core_schema(fetch_if_missing)
+        return None if schema is None else schema.names
 
     def limit(self, limit: int) -> Dataset:
         """The first `limit` rows."""
@@ -96,34 +112,148 @@ class Dataset:
         they were before.
         """
         refuse_placement("with_columns", ray_remote_args)
-        columns = named_columns(self._plan, more_exprs if exprs is None else (exprs, *more_exprs))
+        columns = named_columns(self._core_schema, more_exprs if exprs is None else (exprs, *more_exprs))
         return self._with(replaced(self._plan, columns)) if columns else self
 
     def filter(
         self,
         fn: Callable[[dict[str, Any]], bool] | None = None,
         expr: str | Expr | None = None,
-        **ray_remote_args: Any,
+        **arguments: Any,
     ) -> Dataset:
         """The rows for which `expr` is true; rows for which it is null are left out.
 
         `expr` is an expression, `col("delay") > 15`, or its text, "delay > 15 and carrier in ('AA', 'UA')". ValueError
         for text that is not an expression, KeyError for an unknown column, TypeError for types that do not fit.
+
+        A function `fn` is called with each row, a dict, and takes the arguments of `map`; an expression is much faster
+        and reaches into the files.
         """
-        refuse_placement("filter", ray_remote_args)
+        if fn is not None and expr is None and not isinstance(fn, str | Expr):
+            return self._with(mapped(self._plan, "filter", fn, arguments))
+        refuse_placement("filter", arguments)
         if (fn is None) == (expr is None):
             raise ValueError(
                 "filter takes expr=..., for instance filter(expr=\"delay > 15\") or filter(expr=col('delay') > 15)"
             )
         if isinstance(fn, str | Expr):
             raise TypeError("filter takes an expression by its name: filter(expr=...)")
-        if fn is not None:
-            raise _no_functions("filter", fn)
         if isinstance(expr, str):
             return self._with(self._plan.filter(_core.parse_filter(expr)))
         if not isinstance(expr, Expr):
             raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}")
         return self._with(self._plan.filter(expr.to_core()))
+
+    # ---- functions ----
+    def map(self, fn: Callable[[dict[str, Any]], dict[str, Any]], **arguments: Any) -> Dataset:
+        """Each row, a dict of Python values, as the dict that `fn` returns for it.
+
+        Args:
+            fn: A function, or a class whose instances are called: each worker makes one of its own.
+            arguments: `compute` (a TaskPoolStrategy or ActorPoolStrategy: how many workers) or `concurrency` (their
+                number), `fn_args`, `fn_kwargs`, `fn_constructor_args`, `fn_constructor_kwargs`.
+
+        A row costs microseconds: `map_batches` or an expression is much faster. What `fn` raises comes as a
+        UserCodeError that names the row.
+        """
+        return self._with(mapped(self._plan, "map", fn, arguments))
+
+    def flat_map(self, fn: Callable[[dict[str, Any]], Iterable[dict[str, Any]]], **arguments: Any) -> Dataset:
+        """The rows that `fn` returns, or yields, for each row. Arguments as in `map`."""
+        return self._with(mapped(self._plan, "flat_map", fn, arguments))
+
+    def map_batches(
+        self,
+        fn: Callable[[Any], Any],
+        *,
+        batch_size: int | None = None,
+        batch_format: str | None = "default",
+        zero_copy_batch: bool = True,
+        udf_modifying_row_count: bool = True,
+        **arguments: Any,
+    ) -> Dataset:
+        """What `fn` returns for each batch: a dict of arrays or lists, a DataFrame, a table, or several, yielded.
+
+        Args:
+            fn: A function, or a class whose instances are called: each worker makes one of its own.
+            batch_size: Rows a batch; the last one of a file may have fewer. None takes blocks, of up to 65,536 rows.
+            batch_format: What `fn` is given: "default" and "numpy" a dict of arrays, "pandas", "polars", "pyarrow".
+            zero_copy_batch: Arrays are read-only views of the engine's memory. False gives copies that may be changed.
+            udf_modifying_row_count: Taken as in ray.data; nothing depends on it.
+            arguments: As in `map`.
+
+        Batches are cut by file, in source order, or out of the global order after a shuffle: they do not depend on
+        the machine. Results come in the order of the batches.
+        """
+        return self._with(
+            mapped(
+                self._plan,
+                "map_batches",
+                fn,
+                arguments,
+                batch_size=batch_size,
+                batch_format=batch_format,
+                zero_copy_batch=zero_copy_batch,
+            )
+        )
+
+    def add_column(
+        self, col: str, fn: Callable[[Any], Any], *, batch_format: str = "pandas", **arguments: Any
+    ) -> Dataset:
+        """One more column, or one in place of that of its name: what `fn` returns for each batch, one value a row."""
+        return self._with(with_added_column(self._plan, col, fn, batch_format, arguments))
+
+    # ---- several data sets, parts of one ----
+    def union(self, *other: Dataset) -> Dataset:
+        """The rows of this one, then those of each other. TypeError for columns whose types do not go together."""
+        return self._with(self._plan.union(_plans("union", other))) if other else self
+
+    def zip(self, *other: Dataset) -> Dataset:
+        """Row i of each side by side; a name that comes again gets _1, _2 and so on behind it.
+
+        ValueError, when it runs, for data sets of unequal length.
+        """
+        return self._with(self._plan.zip(_plans("zip", other))) if other else self
+
+    def random_sample(self, fraction: float, *, seed: int | None = None) -> Dataset:
+        """Each row with the probability `fraction`, decided by the seed and the row's place: the same rows each time."""
+        return self._with(self._plan.random_sample(checked_fraction(fraction), drawn_or(seed)))
+
+    def randomize_block_order(self, *, seed: int | None = None) -> Dataset:
+        """The blocks of the source in a random order, the same each time. Much weaker than `random_shuffle`."""
+        return self._with(self._plan.randomize_block_order(drawn_or(seed)))
+
+    def split_at_indices(self, indices: list[int]) -> list[Dataset]:
+        """The rows before the first index, from each to the next, and from the last on.
+
+        Each part runs the plan and reads what it can do without no more than it must; rows shuffled below keep to the
+        order of the first epoch, so no row ever changes its part. `materialize` first where running it is dear.
+        """
+        return split_at_indices(self, indices)
+
+    def split_proportionately(self, proportions: list[float]) -> list[Dataset]:
+        """One part a proportion, and one of the rows that are left. Counts the rows; else as `split_at_indices`."""
+        return split_proportionately(self, proportions)
+
+    def split(self, n: int, *, equal: bool = False, locality_hints: list[Any] | None = None) -> list[Dataset]:
+        """`n` parts of consecutive rows whose sizes differ by at most one; `equal` leaves out what does not divide.
+
+        Counts the rows; else as `split_at_indices`. `locality_hints` must be None: there is one machine.
+        """
+        if locality_hints is not None:
+            raise NotImplementedError("split(locality_hints=...) places parts on a cluster; leave it out")
+        return split(self, n, check_flag(equal, "equal"))
+
+    def train_test_split(
+        self, test_size: int | float, *, shuffle: bool = False, seed: int | None = None, stratify: str | None = None
+    ) -> tuple[Dataset, Dataset]:
+        """The first rows, and the last `test_size` of them: a share of all, or a number. `shuffle` them before.
+
+        Counts the rows; else as `split_at_indices`.
+        """
+        if stratify is not None:
+            raise NotImplementedError("train_test_split(stratify=...) is not in this version; leave it out")
+        return train_test_split(self, test_size, shuffle=check_flag(shuffle, "shuffle"), seed=seed)
 
     def random_shuffle(
         self, *, seed: int | RandomSeedConfig | None = None, num_blocks: None = None, **ray_remote_args: Any
@@ -255,7 +385,7 @@ class Dataset:
         """All rows as a pyarrow.Table."""
         from millstream.whole_results import arrow_table
 
-        return arrow_table(self._plan.schema(), self._batches_once(self._plan))
+        return arrow_table(self._core_schema, self._batches_once(self._plan))
 
     def to_pandas(self, limit: int | None = None) -> pandas.DataFrame:
         """All rows as a pandas.DataFrame. ValueError where there are more than `limit`."""
@@ -338,9 +468,17 @@ class Dataset:
             raise no_attribute(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._plan.serialize(), self._context, self._name)
+        return _restore, (type(self), self._plan.serialize(), self._context, self._name, self._plan.functions())
 
     # ---- inside ----
+    def _core_schema(self, fetch: bool = True) -> _core.Schema | None:
+        """Runs the plan up to its first batch where a function decides."""
+        if self._schema is None:
+            self._schema = self._plan.schema()
+        if self._schema is None and fetch:
+            self._schema = fetched_schema(self._engine(), self._plan)
+        return self._schema
+
     def _with(self, plan: _core.Plan) -> Dataset:
         return Dataset(plan, self._context, self._name)
 
@@ -356,13 +494,14 @@ class Dataset:
         return self._epochs
 
 
-def _restore(kind: type[Dataset], plan: bytes, context: DataContext, name: str | None) -> Dataset:
-    return kind(_core.Plan.deserialize(plan), context, name)
+def _restore(
+    kind: type[Dataset], plan: bytes, context: DataContext, name: str | None, functions: list[Any] | None = None
+) -> Dataset:
+    return kind(_core.Plan.deserialize(plan, functions or []), context, name)
 
 
-def _no_functions(method: str, fn: Any) -> NotImplementedError:
-    name = getattr(fn, "__name__", type(fn).__name__)
-    return NotImplementedError(
-        f"{method}({name}): functions on rows are not in this version yet; write it as an expression, for instance "
-        "filter(expr=col('delay') > 15)"
-    )
+def _plans(method: str, datasets: Iterable[Any]) -> list[_core.Plan]:
+    for dataset in datasets:
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"{method} takes data sets, not {type(dataset).__name__}")
+    return [dataset._plan for dataset in datasets]

@@ -30,6 +30,27 @@ def batches_once(
         stream.close()
 
 
+def fetched_schema(engine: _core.Engine, plan: _core.Plan) -> _core.Schema:
+    """The schema of a plan whose functions decide it, from the first batch. No columns where there is no row."""
+    stream = _core.execute(
+        engine,
+        plan.limit(1),
+        seed=plan.shuffle_seed() or 0,
+        epoch=0,
+        batch_size=1,
+        drop_last=False,
+        prefetch_batches=0,
+        preserve_order=True,
+    )
+    try:
+        stream.next()
+        schema = stream.schema()
+        assert schema is not None
+        return schema
+    finally:
+        stream.close()
+
+
 def rows_of(batch: _core.Batch) -> Iterator[dict[str, Any]]:
     """The batch's rows as dicts of Python values, and of numpy arrays where the column holds tensors."""
     names = batch.names

@@ -23,5 +23,7 @@ class MaterializedDataset(Dataset):
 def materialize(dataset: Dataset) -> MaterializedDataset:
     """Runs the plan and holds its rows."""
     batches = list(dataset._batches_once(dataset._plan, batch_size=1 << 16))
-    plan = _core.Plan.from_batches(dataset._plan.schema(), batches)
+    schema = batches[0].schema if batches else dataset._core_schema()
+    assert schema is not None
+    plan = _core.Plan.from_batches(schema, batches)
     return MaterializedDataset(plan, dataset._context, dataset._name)

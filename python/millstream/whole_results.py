@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from millstream import _core
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def arrow_table(schema: _core.Schema, batches: Iterable[_core.Batch]) -> pyarrow.Table:
-    """The batches as one table; their memory is shared, not copied."""
+def arrow_table(schema: Callable[[], _core.Schema | None], batches: Iterable[_core.Batch]) -> pyarrow.Table:
+    """The batches as one table; their memory is shared, not copied. `schema` is asked where there are none."""
     import pyarrow
 
-    arrow_schema = pyarrow.schema(schema)
-    return pyarrow.Table.from_batches([pyarrow.record_batch(batch) for batch in batches], schema=arrow_schema)
+    parts = [pyarrow.record_batch(batch) for batch in batches]
+    arrow_schema = parts[0].schema if parts else pyarrow.schema(schema())
+    return pyarrow.Table.from_batches(parts, schema=arrow_schema)
 
 
 def data_frame(table: pyarrow.Table) -> pandas.DataFrame:

@@ -47,8 +47,10 @@ Result<PlanPtr> CountingPlan(const PlanPtr& plan) {
       return ProjectPlan(std::move(input), plan->columns);
     case PlanNode::Kind::kLimit:
       return LimitPlan(std::move(input), plan->limit);
-    default:
+    case PlanNode::Kind::kShuffle:
       return input;
+    default:
+      return plan;
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "bindings/python_error.h"
+
 namespace nb = nanobind;
 
 namespace millstream {
@@ -37,6 +39,10 @@ PyObject* ExceptionFor(ErrorKind kind) {
 
 void RaiseIfFailed(const Status& status) {
   if (status.ok()) return;
+  if (const nb::object exception = ExceptionOf(status); exception.is_valid()) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+    throw nb::python_error();
+  }
   const ErrorKind kind = KindOf(status);
   const std::string& text = status.message();
   // What a message quotes of a file need not be text.

@@ -9,6 +9,7 @@
 #include "bindings/arrow_capsules.h"
 #include "bindings/batch.h"
 #include "bindings/errors.h"
+#include "bindings/function.h"
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "exec/engine.h"
@@ -81,9 +82,10 @@ Plan FromBatches(const PySchema& schema, const nb::sequence& batches) {
 
 std::vector<std::string> InputFiles(const Plan& plan) {
   std::vector<std::string> paths;
-  const auto& parquet = SourceOf(*plan).parquet;
-  if (parquet == nullptr) return paths;
-  for (const auto& file : parquet->files()) paths.push_back(file.path);
+  for (const PlanNode* source : SourcesOf(*plan)) {
+    if (source->parquet == nullptr) continue;
+    for (const auto& file : source->parquet->files()) paths.push_back(file.path);
+  }
   return paths;
 }
 
@@ -95,6 +97,37 @@ std::optional<int64_t> SizeBytes(const Plan& plan) {
     for (const auto& group : groups) bytes += group.bytes;
   }
   return bytes;
+}
+
+ColumnChange::Kind ChangeKind(const std::string& kind) {
+  if (kind == "select") return ColumnChange::Kind::kSelect;
+  if (kind == "drop") return ColumnChange::Kind::kDrop;
+  if (kind == "rename") return ColumnChange::Kind::kRename;
+  if (kind == "rename_all") return ColumnChange::Kind::kRenameAll;
+  return ColumnChange::Kind::kSet;
+}
+
+Plan ChangeColumns(const Plan& plan, const std::string& kind, std::vector<std::string> names, std::vector<std::string> new_names,
+                   const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
+  ColumnChange change{ChangeKind(kind), std::move(names), std::move(new_names), {}};
+  for (const auto& [name, expression] : columns) change.columns.emplace_back(name, expression);
+  return Mutable(ValueOrRaise(ChangeColumnsPlan(plan, std::move(change))));
+}
+
+Plan MapBatches(const Plan& plan, nb::object spec, int64_t batch_size) {
+  return Mutable(ValueOrRaise(MapPlan(plan, MakePythonFunction(std::move(spec)), batch_size)));
+}
+
+std::vector<PlanPtr> WithOthers(const Plan& plan, const std::vector<Plan>& others) {
+  std::vector<PlanPtr> inputs = {plan};
+  inputs.insert(inputs.end(), others.begin(), others.end());
+  return inputs;
+}
+
+nb::list Functions(const Plan& plan) {
+  nb::list specs;
+  for (const auto& function : FunctionsOf(*plan)) specs.append(SpecOf(*function));
+  return specs;
 }
 
 nb::dict FingerprintDict(const Plan& plan) {
@@ -125,11 +158,13 @@ std::string Explain(const Plan& plan, const std::shared_ptr<Engine>& engine, int
   return text + ValueOrRaise(std::move(execution));
 }
 
-Plan Deserialize(const nb::bytes& data) {
+Plan Deserialize(const nb::bytes& data, const nb::sequence& specs) {
+  BatchFunctions functions;
+  for (nb::handle spec : specs) functions.push_back(MakePythonFunction(nb::borrow(spec)));
   Result<PlanPtr> plan = nullptr;
   {
     const ReleaseGil release;
-    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), RealEnv());
+    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), RealEnv(), functions);
   }
   return Mutable(ValueOrRaise(std::move(plan)));
 }
@@ -152,16 +187,29 @@ void RegisterPlan(nb::module_& module) {
       .def_static("range", &Range, nb::arg("rows"), nb::arg("blocks"))
       .def("filter", [](const Plan& plan, const std::shared_ptr<Expression>& filter) { return Mutable(ValueOrRaise(FilterPlan(plan, filter))); })
       .def("project", &Project)
-      .def("limit", [](const Plan& plan, int64_t rows) { return Mutable(ValueOrRaise(LimitPlan(plan, rows))); })
+      .def("change_columns", &ChangeColumns, nb::arg("kind"), nb::kw_only(), nb::arg("names") = std::vector<std::string>(),
+           nb::arg("new_names") = std::vector<std::string>(), nb::arg("columns") = std::vector<std::pair<std::string, std::shared_ptr<Expression>>>())
+      .def("map_batches", &MapBatches, nb::arg("function"), nb::arg("batch_size"))
+      .def("union", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(UnionPlan(WithOthers(plan, others)))); })
+      .def("zip", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(ZipPlan(WithOthers(plan, others)))); })
+      .def("limit", [](const Plan& plan, int64_t rows, int64_t offset) { return Mutable(ValueOrRaise(LimitPlan(plan, rows, offset))); }, nb::arg("rows"),
+           nb::arg("offset") = 0)
+      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed) { return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed))); },
+           nb::arg("fraction"), nb::arg("seed"))
+      .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
+      .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))
       .def("serialize", [](const Plan& plan) {
         const auto bytes = ValueOrRaise(SerializePlan(*plan));
         return nb::bytes(bytes.data(), bytes.size());
       })
-      .def_static("deserialize", &Deserialize)
+      .def_static("deserialize", &Deserialize, nb::arg("data"), nb::arg("functions") = nb::list())
+      .def("functions", &Functions)
       .def("fingerprint", &FingerprintDict)
-      .def("schema", [](const Plan& plan) { return PySchema{plan->schema}; })
+      .def("schema", [](const Plan& plan) -> std::optional<PySchema> {
+        return plan->schema == nullptr ? std::nullopt : std::optional(PySchema{plan->schema});
+      })
       .def("explain", &Explain, nb::arg("engine").none() = nb::none(), nb::arg("batch_size") = 1024)
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
       .def("size_bytes", &SizeBytes)

@@ -8,6 +8,7 @@ namespace millstream {
 void RegisterBatch(nanobind::module_& module);
 void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
+void RegisterFunction(nanobind::module_& module);
 void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);

@@ -70,6 +70,11 @@ class PyStream {
     stream_->Close();
   }
 
+  std::optional<PySchema> Schema() const {
+    CheckOwned();
+    return stream_->schema() == nullptr ? std::nullopt : std::optional(PySchema{stream_->schema()});
+  }
+
   nb::list Stages() const {
     CheckOwned();
     return StageDicts(stream_->stages());
@@ -182,6 +187,7 @@ void RegisterStream(nb::module_& module) {
       .def("position", &PyStream::Position)
       .def("stop", &PyStream::Stop)
       .def("close", &PyStream::Close)
+      .def("schema", &PyStream::Schema, "None as long as it is not known: before the first batch above a function.")
       .def("stages", &PyStream::Stages);
   module.def("execute", &ExecutePlan, nb::arg("engine"), nb::arg("plan"), nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"),
              nb::arg("drop_last"), nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none());

@@ -20,11 +20,15 @@ struct StreamPosition {
 struct StreamBatch {
   std::shared_ptr<arrow::RecordBatch> data;
   StreamPosition position;
+  // Who the rows are, in streams of stages, whose rows are numbered through within a source (docs/order.md):
+  uint32_t source = 0;
+  int64_t first_row = 0;
 };
 
 class BatchStream {
  public:
   virtual ~BatchStream() = default;
+  /// Null as long as it is not known: until a function has given its first batch.
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
   /// The next batch; data is null at the end. Blocks without holding any lock of the caller's. `interrupted` is looked at every 50 ms
   /// and ends the wait with kCancelled. One caller at a time.

@@ -36,7 +36,7 @@ Result<int> RescatterLane::SetFloors(const ChunkCursor& cursor, const std::vecto
   return fitting;
 }
 
-Result<bool> RescatterLane::Step() {
+Result<LaneStep> RescatterLane::Step(const Waker&) {
   CpuTimer timer(&shared_.input_statistics->cpu_nanoseconds);
   if (chunk_ != nullptr) {
     ARROW_RETURN_NOT_OK(MoveColumn(next_column_++));
@@ -44,12 +44,12 @@ Result<bool> RescatterLane::Step() {
     chunk_ = shared_.cursor->Take();
     if (chunk_ == nullptr) {
       ARROW_RETURN_NOT_OK(writer_.Finish());
-      return false;
+      return LaneStep::kDone;
     }
     ARROW_RETURN_NOT_OK(OpenChunk());
   }
   if (rows_.count == 0 || next_column_ == static_cast<int>(shared_.store->flat_widths().size())) EndChunk();
-  return true;
+  return LaneStep::kMore;
 }
 
 Status RescatterLane::OpenChunk() {

@@ -47,7 +47,7 @@ class RescatterLane : public ShuffleLane {
   /// kBudget where it is none.
   static Result<int> SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor);
 
-  Result<bool> Step() override;
+  Result<LaneStep> Step(const Waker& waker) override;
   int64_t NextStepBytes() const override { return pool_->ledger()->floor_bytes(); }
 
  private:

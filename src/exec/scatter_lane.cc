@@ -5,6 +5,7 @@
 #include "column/gather.h"
 #include "column/narrow.h"
 #include "exchange/column_form.h"
+#include "exec/add_arrays.h"
 #include "ops/evaluate_rows.h"
 
 namespace millstream {
@@ -50,7 +51,7 @@ int64_t ScatterLane::NextStepBytes() const {
   return columns_ == nullptr ? 0 : StepBytes(next_column_);
 }
 
-Result<bool> ScatterLane::Step() {
+Result<LaneStep> ScatterLane::Step(const Waker&) {
   if (task_ == nullptr) {
     task_ = shared_.cursor->Take();
     if (task_ == nullptr) {
@@ -58,7 +59,7 @@ Result<bool> ScatterLane::Step() {
       values_scratch_.reset();
       valid_scratch_.reset();
       ARROW_RETURN_NOT_OK(writer_.Finish());
-      return false;
+      return LaneStep::kDone;
     }
     ARROW_RETURN_NOT_OK(OpenTask(*task_));
   } else {
@@ -69,7 +70,7 @@ Result<bool> ScatterLane::Step() {
     orders_.clear();
     task_ = nullptr;
   }
-  return true;
+  return LaneStep::kMore;
 }
 
 Status ScatterLane::OpenTask(const ScanTask& task) {
@@ -161,16 +162,7 @@ Status ScatterLane::MoveArrays(int column) {
 Status ScatterLane::AddBatch(size_t piece, int column, const arrow::RecordBatch& batch) {
   ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(shared_.program->columns[column], batch, pool_->for_libraries()));
   shared_.scan_statistics->bytes += RowBytes(*values, 0, values->length);
-  const int flat_width = shared_.store->flat_widths()[column];
-  if (flat_width == 0) return writer_.AddArray(piece_index_[piece], column, orders_[piece], values);
-  ARROW_RETURN_NOT_OK(writer_.BeginFlat(piece_index_[piece], column, flat_width, 0));
-  std::shared_ptr<OwnedBuffer> valid;
-  if (values->GetNullCount() > 0) {
-    ARROW_ASSIGN_OR_RAISE(valid, writer_.Allocate(values->length));
-    UnpackValidity(*values, valid->mutable_data());
-  }
-  const uint8_t* bytes = values->buffers[1]->data() + values->offset * flat_width;
-  return writer_.AddFlat(piece_index_[piece], column, orders_[piece], 0, values->length, bytes, valid == nullptr ? nullptr : valid->data());
+  return AddArrays(writer_, piece_index_[piece], column, shared_.store->flat_widths()[column], orders_[piece], values);
 }
 
 }  // namespace millstream

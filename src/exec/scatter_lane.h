@@ -59,7 +59,7 @@ class ScatterLane : public ShuffleLane {
 
   ScatterLane(const Shared& shared, uint32_t lane, const Pools& pools);
 
-  Result<bool> Step() override;
+  Result<LaneStep> Step(const Waker& waker) override;
   int64_t NextStepBytes() const override;
 
  private:

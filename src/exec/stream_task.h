@@ -20,6 +20,21 @@ class StreamCore {
   void Fail(const Status& status) {
     cancellation_.Cancel(status);
     WakeAll();
+    std::vector<Waker> wakers;
+    {
+      std::lock_guard lock(mutex_);
+      wakers = on_stop_;
+    }
+    for (auto& waker : wakers) waker();
+  }
+  /// For a task that may be blocked on another stream: keeps its waker for when this one fails or is stopped. Once a task.
+  void WakeOnStop(Waker waker) {
+    {
+      std::lock_guard lock(mutex_);
+      on_stop_.push_back(waker);
+      if (!cancellation_.cancelled()) return;
+    }
+    waker();
   }
   /// Keeps a blocked task's waker until the next WakeAll; calls it at once when there will be none, for the stream has been stopped since the
   /// task looked.
@@ -30,15 +45,41 @@ class StreamCore {
     }
     waker();
   }
-  /// Wakes the blocked tasks and the consumer.
-  void WakeAll() {
+  /// Keeps the waker of a consumer that found nothing until the next WakeConsumer or WakeAll; the one kept before is dropped. Calls it at once when the stream has
+  /// been stopped. To be called under the lock under which the consumer looked.
+  void BlockConsumer(Waker waker) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!cancellation_.cancelled()) {
+        consumer_ = std::move(waker);
+        return;
+      }
+    }
+    waker();
+  }
+  /// There may be something for the consumer, or a change that callers of the scheduler's WaitUntil wait for.
+  void WakeConsumer() {
+    Waker consumer;
+    {
+      std::lock_guard lock(mutex_);
+      consumer.swap(consumer_);
+    }
+    if (consumer) consumer();
+    engine_->scheduler()->Notify();
+  }
+  /// Wakes the blocked tasks.
+  void WakeBlocked() {
     std::vector<Waker> wakers;
     {
       std::lock_guard lock(mutex_);
       wakers.swap(blocked_);
     }
     for (auto& waker : wakers) waker();
-    engine_->scheduler()->Notify();
+  }
+  /// Wakes the blocked tasks and the consumer.
+  void WakeAll() {
+    WakeBlocked();
+    WakeConsumer();
   }
   /// Cancels and waits until no task is left.
   void Stop() {
@@ -53,6 +94,8 @@ class StreamCore {
   std::shared_ptr<std::atomic<int>> tasks_alive_ = std::make_shared<std::atomic<int>>(0);
   std::mutex mutex_;
   std::vector<Waker> blocked_;
+  std::vector<Waker> on_stop_;
+  Waker consumer_;
 };
 
 /// Counts a task as one of its stream's. Must be the task's first member, so that it is destroyed after all that refers to the stream: the

@@ -5,39 +5,14 @@
 #include <optional>
 
 #include "ingest/describe_execution.h"
+#include "exec/row_streams.h"
 #include "ingest/fold_plan.h"
+#include "ingest/open_rows.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
 
 namespace millstream {
 namespace {
-
-/// Ends a shuffled stream after so many rows; a batch that this makes shorter than `batch_rows_min` is left out.
-class LimitStream : public BatchStream {
- public:
-  LimitStream(std::unique_ptr<BatchStream> input, int64_t rows, int64_t batch_rows_min)
-      : input_(std::move(input)), left_(rows), batch_rows_min_(batch_rows_min) {}
-  const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
-  Result<StreamBatch> Next(const std::function<bool()>& interrupted) override {
-    if (left_ == 0) {
-      input_->Close();
-      return StreamBatch{};
-    }
-    ARROW_ASSIGN_OR_RAISE(auto batch, input_->Next(interrupted));
-    if (batch.data == nullptr) return batch;
-    if (batch.data->num_rows() > left_) batch.data = batch.data->Slice(0, left_);
-    left_ -= batch.data->num_rows();
-    if (batch.data->num_rows() < batch_rows_min_) return StreamBatch{};
-    return batch;
-  }
-  void Close() override { input_->Close(); }
-  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
-
- private:
-  std::unique_ptr<BatchStream> input_;
-  int64_t left_;
-  const int64_t batch_rows_min_;
-};
 
 Status CheckOptions(const ExecuteOptions& options) {
   if (options.batch_rows > 0) return Status::OK();
@@ -78,9 +53,9 @@ int64_t LimitLeft(const FoldedPlan& folded, const ExecuteOptions& options) {
   return folded.limit < 0 ? -1 : std::max<int64_t>(folded.limit - options.rows_delivered, 0);
 }
 
-std::unique_ptr<BatchStream> Limited(std::unique_ptr<BatchStream> stream, int64_t limit, const ExecuteOptions& options) {
+PolledStreamPtr Limited(PolledStreamPtr stream, const Engine& engine, int64_t limit, const ExecuteOptions& options) {
   if (limit < 0) return stream;
-  return std::make_unique<LimitStream>(std::move(stream), limit, options.drop_last ? options.batch_rows : 0);
+  return OpenLimitStream(engine, std::move(stream), limit, options.drop_last ? options.batch_rows : 0);
 }
 
 /// Rows stay in memory until the next epoch has been made of them, with room to spare for what others hold meanwhile.
@@ -113,7 +88,7 @@ Result<std::unique_ptr<BatchStream>> Execute(std::shared_ptr<Engine> engine, con
 /// One pass of a shuffled plan, opened.
 struct Passes::Epoch {
   std::shared_ptr<ScatterPhase> scatter;
-  std::unique_ptr<BatchStream> stream;
+  PolledStreamPtr stream;
   ShuffleStreamOptions options;
 
   bool Serves(const ShuffleStreamOptions& wanted) const {
@@ -164,6 +139,7 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   engine_->ReclaimSpareMemory(ahead_.get());
+  if (!HasPositions(*plan_)) return OpenPlan(engine_, plan_, options);
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
@@ -174,7 +150,7 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   if (next == NextPass::kNone) epoch.scatter->EndKeeping();
   ahead_->last = epoch.scatter;
   if (next == NextPass::kExpected) Prepare(folded, epoch.options, epoch.scatter);
-  return Limited(std::move(epoch.stream), limit, options);
+  return Limited(std::move(epoch.stream), *engine_, limit, options);
 }
 
 /// The epoch as it was prepared, or made from the rows that the last one kept, or from the scan.
@@ -225,6 +201,7 @@ void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, con
 
 Result<std::string> ExplainExecution(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
   ARROW_RETURN_NOT_OK(CheckOptions(options));
+  if (!IsFoldable(*plan)) return std::string();
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine, *plan));
   return DescribeExecution(*engine, folded, options);
 }

@@ -20,6 +20,15 @@ struct FoldedPlan {
   std::shared_ptr<const RowProgram> program;
 };
 
+/// Whether FoldPlan takes the plan: its nodes are row-wise, limits and shuffles, and no limit stands between a shuffle and another stage.
+bool IsFoldable(const PlanNode& plan);
+
+/// Whether its rows come in the order of their sources and numbers, or of a shuffle: what positions tell.
+bool HasPositions(const PlanNode& plan);
+
+/// The source without its first tasks, as far as all their rows are among the first `*rows`, which becomes the number that is left of those.
+std::shared_ptr<const ScanSource> SkipTasks(std::shared_ptr<const ScanSource> source, int64_t* rows);
+
 /// A limit below a filter is found by reading the filter's columns up to it.
 Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan);
 

@@ -139,9 +139,11 @@ void GatherPhase::ServeNextCoarse() {
   });
 }
 
-bool GatherPhase::Ready() {
+bool GatherPhase::Ready(const Waker& waker) {
   std::lock_guard lock(mutex_);
-  return started_ && (next_slab_ == slab_count_ || ready_.count(next_slab_) > 0);
+  const bool ready = started_ && (next_slab_ == slab_count_ || ready_.count(next_slab_) > 0);
+  if (!ready) core().BlockConsumer(waker);
+  return ready;
 }
 
 std::optional<GatherPhase::ReadySlab> GatherPhase::Take() {
@@ -329,7 +331,7 @@ Status GatherPhase::FinishSlabs() {
       const int64_t index = slab->index();
       ready_[index] = {std::move(slab), std::move(*batches)};
     }
-    scatter_->inputs().engine->scheduler()->Notify();
+    core().WakeConsumer();
   }
 }
 

@@ -41,8 +41,8 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
 
   /// Once the scatter phase has finished; from any thread.
   void Start();
-  /// The next slab is there, or there will be none.
-  bool Ready();
+  /// The next slab is there, or there will be none. Else the waker is kept as the consumer's.
+  bool Ready(const Waker& waker);
   /// After Ready: the next slab, nothing at the end. It stays charged until HandOver.
   std::optional<ReadySlab> Take();
   /// The slab taken last is the user's from now on.

@@ -41,7 +41,7 @@ bool ScanState::Drain(WindowBatcher* batcher) {
     if (oldest == queues.end()) return false;
     for (auto& [task, queue] : queues) {
       if (task != oldest_task && options.preserve_order) break;
-      while (!queue.windows.empty() && batcher->rows_waiting() < options.batch_rows) {
+      while (!queue.windows.empty() && batcher->RowsReady(false) == 0) {
         auto& front = queue.windows.front();
         --lanes[front.lane].windows_out;
         // Refused where rows are larger than planned: then it stays the lane's, which has less for what comes.
@@ -171,14 +171,14 @@ Status ScanLane::ReadWindow() {
     } else {
       state.scan.rows += window.input_rows;
       state.scan.bytes += memory->bytes_allocated();
-      ReadyWindow ready{std::move(window.batch), std::move(memory), state.tasks[task_].source, next_row_, std::move(window.selected)};
+      ReadyWindow ready{std::move(window.batch), std::move(memory), state.tasks[task_].source, next_row_, std::move(window.selected), UnitOf(task_)};
       DropConsumed(&ready);
       queue.windows.push_back({std::move(ready), next_row_, lane_});
       ++lane().windows_out;
       next_row_ += window.input_rows;
     }
   }
-  state.core.engine()->scheduler()->Notify();
+  state.core.WakeConsumer();
   return Status::OK();
 }
 
@@ -203,6 +203,17 @@ Step ScanLane::AfterRefusal(const Status& refusal, const Waker& waker) {
   lock.unlock();
   state.core.Fail(refusal);
   return Step::kDone;
+}
+
+size_t ScanLane::UnitOf(size_t task) const {
+  switch (state_->options.batches_within) {
+    case BatchesWithin::kSource:
+      return state_->tasks[task].source;
+    case BatchesWithin::kTask:
+      return task;
+    default:
+      return 0;
+  }
 }
 
 void ScanLane::DropConsumed(ReadyWindow* ready) const {

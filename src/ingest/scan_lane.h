@@ -94,6 +94,7 @@ class ScanLane : public Task {
   Status ReadWindow();
   Status OpenTask(int64_t window_rows);
   /// Leaves out the rows that were consumed before the resume.
+  size_t UnitOf(size_t task) const;
   void DropConsumed(ReadyWindow* ready) const;
   ScanState::Lane& lane() { return state_->lanes[lane_]; }
 

@@ -32,15 +32,15 @@ std::vector<ScanTask> TasksFor(const ScanSource& source, const ScanStreamOptions
   return tasks;
 }
 
-class ScanStream : public BatchStream {
+class ScanStream : public PolledStream {
  public:
   explicit ScanStream(std::shared_ptr<ScanState> state)
-      : state_(std::move(state)), batcher_(state_->program->output, state_->options.batch_rows), rows_left_(state_->options.row_limit) {}
+      : PolledStream(*state->core.engine()), state_(std::move(state)), batcher_(state_->program->output, state_->options.batch_rows), rows_left_(state_->options.row_limit) {}
   ~ScanStream() override { Close(); }
 
   Status Start();
   const std::shared_ptr<arrow::Schema>& schema() const override { return state_->program->output; }
-  Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override;
   void Close() override {
     if (closed_) return;
     closed_ = true;
@@ -53,6 +53,9 @@ class ScanStream : public BatchStream {
     return {&state_->scan, &state_->output};
   }
 
+ protected:
+  StageStatistics* waiting_statistics() override { return &state_->output; }
+
  private:
   void UpdateStatistics() const;
   Status OpenLedgers();
@@ -64,14 +67,16 @@ class ScanStream : public BatchStream {
     state_->lanes.clear();
     state_->batches.reset();
   }
-  Status Wait(const std::function<bool()>& interrupted, const std::function<bool(ScanState&)>& ready);
-  Status WaitForWindows(const std::function<bool()>& interrupted);
-  Result<StreamBatch> TakeBatch(const std::function<bool()>& interrupted);
+  /// False where there are none yet: then the waker is kept.
+  bool TakeWindows(const Waker& waker);
+  Result<std::optional<StreamBatch>> TakeBatch(const Waker& waker);
+  StreamBatch Cut(StreamBatch batch);
 
   std::shared_ptr<ScanState> state_;
   WindowBatcher batcher_;
   int64_t rows_left_;
   bool at_end_ = false;
+  bool refused_ = false;  // memory for the next batch
   bool closed_ = false;
 };
 
@@ -115,81 +120,73 @@ void ScanStream::UpdateStatistics() const {
   if (state_->batches != nullptr) state_->output.peak_memory_bytes = state_->batches->peak_bytes();
 }
 
-Status ScanStream::Wait(const std::function<bool()>& interrupted, const std::function<bool(ScanState&)>& ready) {
+bool ScanStream::TakeWindows(const Waker& waker) {
   ScanState& state = *state_;
-  bool stop = false;
-  const auto began = std::chrono::steady_clock::now();
-  state.core.engine()->scheduler()->WaitUntil([&] {
-    if (state.core.cancellation().cancelled()) return true;
-    if (interrupted && interrupted()) return stop = true;
+  bool ready;
+  bool tell;
+  {
     std::lock_guard lock(state.mutex);
-    return ready(state);
-  });
-  state.output.wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
-  ARROW_RETURN_NOT_OK(state.core.cancellation().status());
-  return stop ? MakeError(ErrorKind::kCancelled, "interrupted") : Status::OK();
+    ready = state.oldest_task == state.tasks.size() || state.AnyReady();
+    tell = ready || (state.one_at_a_time && !state.consumer_waits);
+    state.consumer_waits = !ready;
+    if (ready) at_end_ = state.Drain(&batcher_);
+    else state.core.BlockConsumer(waker);
+  }
+  if (tell) state.core.WakeBlocked();
+  return ready;
 }
 
-Status ScanStream::WaitForWindows(const std::function<bool()>& interrupted) {
+Result<std::optional<StreamBatch>> ScanStream::TakeBatch(const Waker& waker) {
   ScanState& state = *state_;
-  bool short_of_memory;
-  {
-    std::lock_guard lock(state.mutex);
-    state.consumer_waits = true;
-    short_of_memory = state.one_at_a_time;
+  for (;;) {
+    auto batch = batcher_.Take(HandOverPool::Make(state.batches, state.core.engine()->arena()));
+    const bool refused = !batch.ok() && KindOf(batch.status()) == ErrorKind::kBudget;
+    if (!refused && !refused_) return batch;
+    bool wait = false;
+    const bool first = !std::exchange(refused_, refused);
+    {
+      // Rows are larger than was planned for. What the lanes hold can be read again.
+      std::lock_guard lock(state.mutex);
+      if (refused && first) state.TakeTurns();
+      wait = refused && state.OthersHold(state.lanes.size());
+      if (refused && !first && !wait) refused_ = false;
+      state.consumer_refused = refused_;
+      if (wait) state.core.BlockConsumer(waker);
+    }
+    state.core.WakeBlocked();
+    if (wait) return std::nullopt;
+    if (!refused_) return batch;
   }
-  if (short_of_memory) state.core.WakeAll();
-  ARROW_RETURN_NOT_OK(Wait(interrupted, [](ScanState& shared) { return shared.oldest_task == shared.tasks.size() || shared.AnyReady(); }));
-  {
-    std::lock_guard lock(state.mutex);
-    state.consumer_waits = false;
-    at_end_ = state.Drain(&batcher_);
-  }
-  state.core.WakeAll();
-  return Status::OK();
 }
 
-Result<StreamBatch> ScanStream::TakeBatch(const std::function<bool()>& interrupted) {
-  ScanState& state = *state_;
-  const auto take = [&] { return batcher_.Take(HandOverPool::Make(state.batches, state.core.engine()->arena())); };
-  auto batch = take();
-  if (batch.ok() || KindOf(batch.status()) != ErrorKind::kBudget) return batch;
-  // Rows are larger than was planned for. What the lanes hold can be read again.
-  {
-    std::lock_guard lock(state.mutex);
-    state.consumer_refused = true;
-    state.TakeTurns();
-  }
-  state.core.WakeAll();
-  ARROW_RETURN_NOT_OK(Wait(interrupted, [](ScanState& shared) { return !shared.OthersHold(shared.lanes.size()); }));
-  batch = take();
-  {
-    std::lock_guard lock(state.mutex);
-    state.consumer_refused = false;
-  }
-  state.core.WakeAll();
-  return batch;
-}
-
-Result<StreamBatch> ScanStream::Next(const std::function<bool()>& interrupted) {
+Result<std::optional<StreamBatch>> ScanStream::TryNext(const Waker& waker) {
   ScanState& state = *state_;
   if (closed_ || rows_left_ == 0) return StreamBatch{};
-  while (!at_end_ && batcher_.rows_waiting() < state.options.batch_rows) ARROW_RETURN_NOT_OK(WaitForWindows(interrupted));
-  int64_t rows = batcher_.rows_waiting();
+  ARROW_RETURN_NOT_OK(state.core.cancellation().status());
+  while (!at_end_ && batcher_.RowsReady(false) == 0) {
+    if (!TakeWindows(waker)) return std::nullopt;
+  }
+  int64_t rows = batcher_.RowsReady(true);
   if (rows_left_ >= 0) rows = std::min(rows, rows_left_);
   if (rows == 0 || (rows < state.options.batch_rows && state.options.drop_last)) return StreamBatch{};
-  ARROW_ASSIGN_OR_RAISE(auto batch, TakeBatch(interrupted));
+  ARROW_ASSIGN_OR_RAISE(auto batch, TakeBatch(waker));
+  if (!batch.has_value()) return batch;
+  return Cut(std::move(*batch));
+}
+
+StreamBatch ScanStream::Cut(StreamBatch batch) {
   if (rows_left_ >= 0) {
     if (batch.data->num_rows() > rows_left_) batch.data = batch.data->Slice(0, rows_left_);
     rows_left_ -= batch.data->num_rows();
   }
-  state.output.rows += batch.data->num_rows();
+  batch.source = static_cast<uint32_t>(batch.position.key);
+  state_->output.rows += batch.data->num_rows();
   return batch;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<BatchStream>> OpenScanStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+Result<PolledStreamPtr> OpenScanStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                     std::shared_ptr<const RowProgram> program, const ScanStreamOptions& options) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   auto state = std::make_shared<ScanState>(std::move(engine), std::move(source), std::move(program));

@@ -6,15 +6,19 @@
 
 #include <memory>
 
-#include "exec/batch_stream.h"
+#include "exec/polled_stream.h"
 #include "exec/engine.h"
 #include "ops/row_program.h"
 #include "ops/scan_columns.h"
 
 namespace millstream {
 
+/// What no batch has rows of two of.
+enum class BatchesWithin : uint8_t { kStream, kSource, kTask };
+
 struct ScanStreamOptions {
   int64_t batch_rows = 1024;
+  BatchesWithin batches_within = BatchesWithin::kStream;
   bool drop_last = false;
   int prefetch_batches = 1;
   bool preserve_order = true;
@@ -26,7 +30,7 @@ struct ScanStreamOptions {
 };
 
 /// kBudget with the number that would do when the memory that is free is too little.
-Result<std::unique_ptr<BatchStream>> OpenScanStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+Result<PolledStreamPtr> OpenScanStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                     std::shared_ptr<const RowProgram> program, const ScanStreamOptions& options);
 
 }  // namespace millstream

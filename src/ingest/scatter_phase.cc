@@ -1,5 +1,7 @@
 #include "ingest/scatter_phase.h"
 
+#include "exec/stream_scatter_lane.h"
+
 namespace millstream {
 namespace {
 
@@ -18,6 +20,7 @@ class ScatterTask : public Task {
 
   Step Run(const Waker& waker) override {
     ScatterPhase& phase = *phase_;
+    if (phase.inputs_.stream != nullptr && !std::exchange(begun_, true)) phase.core_.WakeOnStop(waker);
     if (phase.core_.cancellation().cancelled()) return Step::kDone;
     if (priority_ == Priority::kLow) {
       if (phase.urgent_) return MoveOver();
@@ -26,16 +29,17 @@ class ScatterTask : public Task {
         return phase.urgent_ || phase.MayStep(*lane_) ? Step::kAgain : Step::kBlocked;
       }
     }
-    bool more = false;
+    LaneStep did = LaneStep::kMore;
     for (int step = 0; step < (priority_ == Priority::kLow ? kStepsOfFavour : 1); ++step) {
-      if (step > 0 && (!more || phase.urgent_ || !phase.MayStep(*lane_))) break;
-      const Status status = phase.RunLane(*lane_, &more);
+      if (step > 0 && (did != LaneStep::kMore || phase.urgent_ || !phase.MayStep(*lane_))) break;
+      const Status status = phase.RunLane(*lane_, waker, &did);
       if (!status.ok()) {
         phase.core_.Fail(status);
         return Step::kDone;
       }
     }
-    if (more) return Step::kAgain;
+    if (did == LaneStep::kMore) return Step::kAgain;
+    if (did == LaneStep::kBlocked) return Step::kBlocked;
     lane_.reset();
     phase.LaneFinished();
     return Step::kDone;
@@ -52,6 +56,7 @@ class ScatterTask : public Task {
   std::shared_ptr<ScatterPhase> phase_;
   std::unique_ptr<ShuffleLane> lane_;
   const Priority priority_;
+  bool begun_ = false;
 };
 
 ScatterPhase::ScatterPhase(Inputs inputs) : inputs_(std::move(inputs)), core_(inputs_.engine), scan_(inputs_.source_name) {}
@@ -72,7 +77,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
   }
   phase->store_ = std::make_unique<ShuffleStore>(std::move(options));
-  phase->cursor_ = std::make_unique<ScanCursor>(&phase->inputs_.source->tasks());
+  if (phase->inputs_.source != nullptr) phase->cursor_ = std::make_unique<ScanCursor>(&phase->inputs_.source->tasks());
   for (int lane = 0; lane < plan.lanes; ++lane) {
     const std::string number = std::to_string(lane);
     ScatterLane::Pools& pools = phase->pools_.emplace_back();
@@ -175,19 +180,25 @@ std::shared_ptr<ShuffleStore> ScatterPhase::disk_rows() {
 }
 
 std::vector<const StageStatistics*> ScatterPhase::stages() const {
+  if (inputs_.stream != nullptr) {
+    auto stages = inputs_.stream->stages();
+    stages.push_back(&shuffle_);
+    return stages;
+  }
   if (keep_on_disk_) return {&scan_, &kept_output_, &kept_input_, &shuffle_};
   return {from_store_ ? &kept_input_ : &scan_, &shuffle_};
 }
 
-Status ScatterPhase::RunLane(ShuffleLane& lane, bool* more) {
+Status ScatterPhase::RunLane(ShuffleLane& lane, const Waker& waker, LaneStep* did) {
+  *did = LaneStep::kDone;
   if (keeping_ && disk_full_) return Status::OK();
-  const auto result = lane.Step();
+  const auto result = lane.Step(waker);
   if (keeping_ && KindOf(result.status()) == ErrorKind::kDiskFull) {
     // Rows are read again instead.
     disk_full_ = true;
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(*more, result);
+  ARROW_ASSIGN_OR_RAISE(*did, result);
   return Status::OK();
 }
 
@@ -199,6 +210,10 @@ std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
   if (chunks_ != nullptr) {
     const RescatterLane::Shared shared{chunks_.get(), store_.get(), earlier_.phase != nullptr && earlier_.free_as_moved, &kept_input_, &shuffle_};
     return std::make_unique<RescatterLane>(shared, lane, pools_[lane]);
+  }
+  if (inputs_.stream != nullptr) {
+    const StreamScatterLane::Shared shared{inputs_.stream.get(), inputs_.program, store_.get(), &shuffle_, inputs_.plan.piece_rows};
+    return std::make_unique<StreamScatterLane>(shared, lane, pools_[lane]);
   }
   const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
   return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
@@ -267,6 +282,7 @@ void ScatterPhase::KeepRows(bool also_if_left) {
 
 void ScatterPhase::EndStream(bool at_end) {
   core_.Stop();
+  if (inputs_.stream != nullptr) inputs_.stream->Close();
   {
     std::lock_guard lock(mutex_);
     stream_ended_ = true;
@@ -290,6 +306,7 @@ void ScatterPhase::EndKeeping() {
 
 void ScatterPhase::Release() {
   core_.Stop();
+  if (inputs_.stream != nullptr) inputs_.stream->Close();
   std::lock_guard lock(mutex_);
   ReleaseLocked();
 }

@@ -13,6 +13,7 @@
 #include "exchange/shuffle_store.h"
 #include "exec/rescatter_lane.h"
 #include "exec/scatter_lane.h"
+#include "exec/shared_input.h"
 #include "exec/stream_task.h"
 #include "ingest/shuffle_plan.h"
 
@@ -22,7 +23,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
  public:
   struct Inputs {
     std::shared_ptr<Engine> engine;
-    std::shared_ptr<const ScanSource> source;
+    std::shared_ptr<const ScanSource> source;  // null where rows come from `stream`
+    std::shared_ptr<SharedInput> stream;
     std::shared_ptr<const RowProgram> program;
     ShufflePlan plan;
     EpochKey epoch;
@@ -88,7 +90,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   explicit ScatterPhase(Inputs inputs);
   /// Room for a step while this is being prepared: leaves what the running epoch may still want.
   bool MayStep(const ShuffleLane& lane) const;
-  Status RunLane(ShuffleLane& lane, bool* more);
+  Status RunLane(ShuffleLane& lane, const Waker& waker, LaneStep* did);
   void LaneFinished();
   void ReleaseLocked();
   std::unique_ptr<ShuffleLane> MakeLane(uint32_t lane);

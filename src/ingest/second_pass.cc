@@ -10,15 +10,15 @@ class SecondPassTask : public Task {
   SecondPassTask(std::shared_ptr<SecondPass> pass, std::unique_ptr<RescatterLane> lane)
       : count_(pass->first_->core()), pass_(std::move(pass)), lane_(std::move(lane)) {}
 
-  Step Run(const Waker&) override {
+  Step Run(const Waker& waker) override {
     StreamCore& core = pass_->first_->core();
     if (core.cancellation().cancelled()) return Step::kDone;
-    const auto more = lane_->Step();
+    const auto more = lane_->Step(waker);
     if (!more.ok()) {
       core.Fail(more.status());
       return Step::kDone;
     }
-    if (*more) return Step::kAgain;
+    if (*more == LaneStep::kMore) return Step::kAgain;
     lane_.reset();
     pass_->LaneFinished();
     return Step::kDone;

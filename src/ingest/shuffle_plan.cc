@@ -46,6 +46,20 @@ class Sizer {
     }
   }
 
+  Sizer(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes) : sizes_(sizes) {
+    const std::vector<int> widths = FlatWidths(*program.output);
+    for (size_t column = 0; column < widths.size(); ++column) {
+      const int64_t bytes = widths[column] > 0 ? widths[column] : std::max(kVaryingWidthGuess, stream.row_bytes[column]);
+      base_.row_bytes += bytes;
+      scan_.column_row_bytes_max = std::max(scan_.column_row_bytes_max, bytes);
+    }
+    // Rows are a guess, so no spill may be left out for them.
+    base_.exact = false;
+    base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
+    base_.rows = std::max<int64_t>(stream.rows, 1);
+    task_rows_ = std::max<int64_t>(stream.batch_rows, 1);
+  }
+
   /// The plan that runs on most lanes and furthest ahead among those that fit.
   std::optional<ShufflePlan> Fit(int64_t limit) const {
     for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
@@ -152,15 +166,26 @@ int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
 
 int64_t GatherBytes(int64_t rows) { return rows * kOrderRowBytes + kRoundingBytes; }
 
-Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {
-  ARROW_RETURN_NOT_OK(CheckIdentities(source));
-  const Sizer sizer(source, program, sizes);
+namespace {
+
+Result<ShufflePlan> FitPlan(const Sizer& sizer, const ShuffleSizes& sizes) {
   const auto plan = sizer.Fit(sizes.memory_limit_bytes);
   if (plan.has_value()) return *plan;
   const int64_t enough = LimitThatWouldDo(sizer, sizes.memory_limit_bytes) + sizes.memory_kept_bytes;
   return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + " is too small for this shuffle with batches of " +
                                            std::to_string(sizes.batch_rows) + " rows: set memory_limit (or MILLSTREAM_MEMORY_LIMIT) to at least " +
                                            std::to_string(enough) + " bytes (" + FormatBytes(enough) + "), or use a smaller batch_size");
+}
+
+}  // namespace
+
+Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {
+  ARROW_RETURN_NOT_OK(CheckIdentities(source));
+  return FitPlan(Sizer(source, program, sizes), sizes);
+}
+
+Result<ShufflePlan> PlanShuffle(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes) {
+  return FitPlan(Sizer(stream, program, sizes), sizes);
 }
 
 }  // namespace millstream

@@ -49,8 +49,16 @@ struct ShuffleSizes {
   int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
 };
 
+/// What is known of rows that a stream brings.
+struct StreamSizes {
+  int64_t rows = 0;        // about
+  int64_t batch_rows = 0;  // at most, about
+  std::vector<int64_t> row_bytes;  // of the program's output columns, about; used where their width varies
+};
+
 /// kBudget with the number that would do when the floors do not fit the limit.
 Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes);
+Result<ShufflePlan> PlanShuffle(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes);
 
 /// Memory for putting a partition of so many rows into order, beside the bytes that are read back of it.
 int64_t GatherBytes(int64_t rows);

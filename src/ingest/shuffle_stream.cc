@@ -9,15 +9,16 @@ namespace {
 
 /// So much of the consumer's own time tells whether it is slower than the lanes.
 constexpr std::chrono::milliseconds kConsumerTimeToTell(5);
+constexpr int64_t kStreamBatchRowsGuess = 64 << 10;
 
-class ShuffleStream : public BatchStream {
+class ShuffleStream : public PolledStream {
  public:
   ShuffleStream(std::shared_ptr<ScatterPhase> scatter, std::shared_ptr<GatherPhase> gather, const ShuffleStreamOptions& options)
-      : scatter_(std::move(scatter)), gather_(std::move(gather)), options_(options) {}
+      : PolledStream(*scatter->inputs().engine), scatter_(std::move(scatter)), gather_(std::move(gather)), options_(options) {}
   ~ShuffleStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return scatter_->inputs().program->output; }
-  Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override;
   void Close() override;
   std::vector<const StageStatistics*> stages() const override {
     scatter_->UpdateStatistics();
@@ -28,8 +29,12 @@ class ShuffleStream : public BatchStream {
     return stages;
   }
 
+ protected:
+  StageStatistics* waiting_statistics() override { return &gather_->statistics(); }
+
  private:
-  Status TakeSlab(const std::function<bool()>& interrupted);
+  /// False where it is still to come: then the waker is kept.
+  bool TakeSlab(const Waker& waker);
   void EndSlab();
 
   const std::shared_ptr<ScatterPhase> scatter_;
@@ -41,33 +46,26 @@ class ShuffleStream : public BatchStream {
   bool at_end_ = false;
   // Of the slabs after the first, which waits for all rows to be read:
   std::chrono::steady_clock::time_point given_at_;
+  std::optional<std::chrono::steady_clock::time_point> asked_at_;  // for the next one
   std::chrono::nanoseconds consumer_{0};  // between two calls for a slab
   std::chrono::nanoseconds waited_{0};
   int64_t slabs_taken_ = 0;
 };
 
-Status ShuffleStream::TakeSlab(const std::function<bool()>& interrupted) {
-  bool stop = false;
-  auto here = [&] {
-    if (scatter_->core().cancellation().cancelled()) return true;
-    if (interrupted && interrupted()) return stop = true;
-    return gather_->Ready();
-  };
-  const auto began = std::chrono::steady_clock::now();
-  scatter_->inputs().engine->scheduler()->WaitUntil(here);
-  const auto ended = std::chrono::steady_clock::now();
-  gather_->statistics().wait_in_nanoseconds += std::chrono::nanoseconds(ended - began).count();
+bool ShuffleStream::TakeSlab(const Waker& waker) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!asked_at_.has_value()) asked_at_ = now;
+  if (!gather_->Ready(waker)) return false;
   if (slabs_taken_++ > 0) {
-    consumer_ += began - given_at_;
-    waited_ += ended - began;
+    consumer_ += *asked_at_ - given_at_;
+    waited_ += now - *asked_at_;
     if (consumer_ > std::max<std::chrono::nanoseconds>(2 * waited_, kConsumerTimeToTell)) scatter_->ConsumerIsSlower();
   }
-  given_at_ = ended;
-  ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
-  if (stop) return MakeError(ErrorKind::kCancelled, "interrupted");
+  given_at_ = now;
+  asked_at_.reset();
   slab_ = gather_->Take();
   next_batch_ = 0;
-  return Status::OK();
+  return true;
 }
 
 void ShuffleStream::EndSlab() {
@@ -75,9 +73,10 @@ void ShuffleStream::EndSlab() {
   slab_.reset();
 }
 
-Result<StreamBatch> ShuffleStream::Next(const std::function<bool()>& interrupted) {
+Result<std::optional<StreamBatch>> ShuffleStream::TryNext(const Waker& waker) {
   if (closed_) return StreamBatch{};
-  if (!slab_.has_value()) ARROW_RETURN_NOT_OK(TakeSlab(interrupted));
+  ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
+  if (!slab_.has_value() && !TakeSlab(waker)) return std::nullopt;
   if (!slab_.has_value()) {
     at_end_ = true;
     Close();
@@ -110,7 +109,7 @@ void ShuffleStream::Close() {
 
 }  // namespace
 
-Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options) {
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options) {
   GatherPhase::Options gathering;
   gathering.batch_rows = options.batch_rows;
   gathering.skip_rows = options.has_resume ? options.resume.ties : 0;
@@ -122,7 +121,7 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPh
   return stream;
 }
 
-Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto scatter, MakeScatterPhase(std::move(engine), std::move(source), std::move(program), options));
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, options));
@@ -130,22 +129,57 @@ Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> e
   return stream;
 }
 
+namespace {
+
+ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
+  const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
+  return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
+          engine.options().always_spill, options.memory_kept_bytes};
+}
+
+ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
+  ScatterPhase::Inputs inputs;
+  inputs.epoch = MakeEpochKey(options.seed, options.epoch);
+  inputs.lowest_key = options.has_resume ? options.resume.key : 0;
+  inputs.engine = std::move(engine);
+  inputs.program = std::move(program);
+  inputs.source_name = options.source_name;
+  return inputs;
+}
+
+/// What is known of a stream's rows before the first has been moved.
+StreamSizes SizesOfRows(const RowProgram& program, int64_t rows_guess) {
+  StreamSizes sizes;
+  sizes.rows = rows_guess;
+  sizes.batch_rows = kStreamBatchRowsGuess;
+  sizes.row_bytes.assign(program.columns.size(), 0);
+  return sizes;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
                                                        ScatterPhase::Earlier earlier) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
-  const int64_t memory_bytes = engine->options().memory_limit_bytes - options.memory_kept_bytes;
-  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine->scheduler()->lanes(), memory_bytes, engine->options().always_two_passes,
-                           engine->options().always_spill, options.memory_kept_bytes};
-  ScatterPhase::Inputs inputs;
-  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *program, sizes));
-  inputs.epoch = MakeEpochKey(options.seed, options.epoch);
-  inputs.lowest_key = options.has_resume ? options.resume.key : 0;
-  inputs.engine = std::move(engine);
+  const ShuffleSizes sizes = SizesOf(*engine, options);
+  auto inputs = InputsOf(std::move(engine), std::move(program), options);
+  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *inputs.program, sizes));
   inputs.source = std::move(source);
-  inputs.program = std::move(program);
-  inputs.source_name = options.source_name;
   return ScatterPhase::Make(std::move(inputs), std::move(earlier));
+}
+
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program,
+                                          int64_t rows_guess, const ShuffleStreamOptions& options) {
+  ARROW_RETURN_NOT_OK(engine->CheckAlive());
+  const ShuffleSizes sizes = SizesOf(*engine, options);
+  auto inputs = InputsOf(std::move(engine), std::move(program), options);
+  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess), *inputs.program, sizes));
+  inputs.stream = std::make_shared<SharedInput>(std::move(input));
+  ARROW_ASSIGN_OR_RAISE(auto scatter, ScatterPhase::Make(std::move(inputs), {}));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, options));
+  ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
+  return stream;
 }
 
 }  // namespace millstream

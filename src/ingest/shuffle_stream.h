@@ -4,7 +4,7 @@
 /// Phase one (ScatterPhase) runs until the scan is used up. Phase two (GatherPhase) rebuilds the partitions in order, straight into slabs; the consumer
 /// takes slabs in order and cuts them into batches. Gathering runs ahead of the consumer by the plan's `slabs_ahead`.
 
-#include "exec/batch_stream.h"
+#include "exec/polled_stream.h"
 #include "exec/engine.h"
 #include "ingest/scatter_phase.h"
 
@@ -22,13 +22,17 @@ struct ShuffleStreamOptions {
   int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
 };
 
-Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
+
+/// The same over the rows of a stream. `rows_guess`: how many there may be.
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program,
+                                          int64_t rows_guess, const ShuffleStreamOptions& options);
 
 /// The two halves of the above: a phase that can be started ahead of time, and the stream over it.
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
                                                        ScatterPhase::Earlier earlier = {});
-Result<std::unique_ptr<BatchStream>> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options);
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options);
 
 }  // namespace millstream

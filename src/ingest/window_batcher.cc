@@ -16,7 +16,7 @@ void WindowBatcher::Clear() {
   EndCharges(&delivered_);
   waiting_.clear();
   parts_.clear();
-  rows_waiting_ = 0;
+  rows_waiting_ = front_rows_ = 0;
 }
 
 void WindowBatcher::Add(ReadyWindow window) {
@@ -24,8 +24,26 @@ void WindowBatcher::Add(ReadyWindow window) {
     if (window.memory != nullptr) window.memory->EndCharge();
     return;
   }
-  rows_waiting_ += window.batch->num_rows();
+  const int64_t rows = window.batch->num_rows();
+  rows_waiting_ += rows;
+  // Units come one after the other, so the last window tells whether the front's is still coming.
+  if (waiting_.empty() || (waiting_.back().window.unit == waiting_.front().window.unit && waiting_.front().window.unit == window.unit)) front_rows_ += rows;
   waiting_.push_back({std::move(window), 0, 0});
+}
+
+int64_t WindowBatcher::RowsReady(bool at_end) const {
+  if (!parts_.empty()) return parts_rows_;
+  if (rows_waiting_ == 0) return 0;
+  const bool complete = at_end || front_rows_ >= batch_rows_ || waiting_.back().window.unit != waiting_.front().window.unit;
+  return complete ? std::min(front_rows_, batch_rows_) : 0;
+}
+
+void WindowBatcher::CountFront() {
+  front_rows_ = 0;
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.window.unit != waiting_.front().window.unit) return;
+    front_rows_ += waiting.window.batch->num_rows() - waiting.begin;
+  }
 }
 
 std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows) {
@@ -35,6 +53,7 @@ std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows) {
   auto slice = taken == front.window.batch->num_rows() ? front.window.batch : front.window.batch->Slice(front.begin, taken);
   front.begin += taken;
   rows_waiting_ -= taken;
+  front_rows_ -= taken;
   if (front.window.selected == nullptr) {
     front.input_row += taken;
   } else {
@@ -45,6 +64,7 @@ std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows) {
   if (taken == left) {
     if (front.window.memory != nullptr) used_up_.push_back(std::move(front.window.memory));
     waiting_.pop_front();
+    if (front_rows_ == 0) CountFront();
   }
   return slice;
 }
@@ -74,7 +94,8 @@ void WindowBatcher::EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windo
 }
 
 Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& pool) {
-  int64_t wanted = parts_.empty() ? std::min(batch_rows_, rows_waiting_) : 0;
+  if (parts_.empty()) parts_rows_ = RowsReady(/*at_end=*/true);
+  int64_t wanted = parts_.empty() ? parts_rows_ : 0;
   while (wanted > 0) {
     parts_.push_back(TakeSlice(wanted));
     wanted -= parts_.back()->num_rows();

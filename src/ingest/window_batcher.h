@@ -18,6 +18,7 @@ struct ReadyWindow {
   uint32_t source = 0;
   int64_t first_row = 0;                    // of the window in its source
   std::shared_ptr<arrow::Buffer> selected;  // one byte an input row; null when all rows were kept
+  size_t unit = 0;                          // that its rows belong to: no batch has rows of two
 };
 
 class WindowBatcher {
@@ -28,7 +29,9 @@ class WindowBatcher {
 
   void Add(ReadyWindow window);
   int64_t rows_waiting() const { return rows_waiting_; }
-  /// The next min(batch_rows, rows_waiting()) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended. When it refuses them
+  /// Rows of the next batch; 0 while it may still grow, which it does not at the input's end.
+  int64_t RowsReady(bool at_end) const;
+  /// The next RowsReady(true) rows; at least one must wait. Joined rows come from `pool`, whose charge is ended. When it refuses them
   /// (kBudget), the call can be repeated with another.
   /// A window stays charged as long as the user may hold the last slice of it, which is until the next batch is there: a batch in the user's hands
   /// may keep a whole window from being freed.
@@ -43,6 +46,7 @@ class WindowBatcher {
     int64_t input_row = 0;   // input rows up to the last one taken
   };
   std::shared_ptr<arrow::RecordBatch> TakeSlice(int64_t rows);
+  void CountFront();
   static void EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windows);
   Result<std::shared_ptr<arrow::RecordBatch>> Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool) const;
 
@@ -50,8 +54,10 @@ class WindowBatcher {
   int64_t batch_rows_;
   std::deque<Waiting> waiting_;
   int64_t rows_waiting_ = 0;
+  int64_t front_rows_ = 0;  // that wait and are of the front window's unit
   // Of the batch to come:
   std::vector<std::shared_ptr<arrow::RecordBatch>> parts_;
+  int64_t parts_rows_ = 0;
   StreamPosition position_;
   std::vector<std::shared_ptr<HandOverPool>> used_up_;   // windows that its parts end
   std::vector<std::shared_ptr<HandOverPool>> delivered_;  // windows that the batch before it ended

@@ -4,6 +4,7 @@
 #include <arrow/compute/cast.h>
 #include <arrow/util/bit_util.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace millstream {
@@ -90,6 +91,16 @@ Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filte
     out[row] = arrow::bit_util::GetBit(bits, bit) && (valid == nullptr || arrow::bit_util::GetBit(valid, bit));
   }
   return selected;
+}
+
+Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t rows, arrow::MemoryPool* pool) {
+  const auto count = std::count_if(selected, selected + rows, [](uint8_t kept) { return kept != 0; });
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> kept, arrow::AllocateBuffer(count * 4, pool));
+  auto* next = reinterpret_cast<uint32_t*>(kept->mutable_data());
+  for (int64_t row = 0; row < rows; ++row) {
+    if (selected[row]) *next++ = static_cast<uint32_t>(row);
+  }
+  return kept;
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {

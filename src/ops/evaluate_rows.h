@@ -26,6 +26,9 @@ Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arro
 /// One byte a row, 1 where the filter is true (null counts as false).
 Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
 
+/// The numbers of the rows that are selected, 32 bits each.
+Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t rows, arrow::MemoryPool* pool);
+
 /// The column's values for every row of the batch, of the declared type.
 Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
 

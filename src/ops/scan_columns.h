@@ -95,6 +95,8 @@ class ScanSource {
   virtual ScanSizes sizes() const { return {}; }
   /// False where what is known of the task before it is read proves that the filter (not bound) holds for none of its rows.
   virtual bool MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const { return true; }
+  /// Whether Open takes any part of a task as well.
+  virtual bool cuttable() const { return false; }
   /// The data itself where the source is a table in memory, else null.
   virtual const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const { return nullptr; }
 };

@@ -8,20 +8,6 @@
 #include "column/gather.h"
 
 namespace millstream {
-namespace {
-
-Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t rows, arrow::MemoryPool* pool) {
-  const auto count = std::count_if(selected, selected + rows, [](uint8_t kept) { return kept != 0; });
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> kept, arrow::AllocateBuffer(count * 4, pool));
-  auto* next = reinterpret_cast<uint32_t*>(kept->mutable_data());
-  for (int64_t row = 0; row < rows; ++row) {
-    if (selected[row]) *next++ = static_cast<uint32_t>(row);
-  }
-  return kept;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
                                                  const Options& options, arrow::MemoryPool* pool) {
   std::unique_ptr<TaskRows> rows(new TaskRows());

@@ -78,6 +78,7 @@ class TableSource : public ScanSource {
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool*) const override {
     return std::make_unique<BatchColumns>(batches_[task.unit]->Slice(task.first_row - first_rows_[task.unit], task.rows));
   }
+  bool cuttable() const override { return true; }
   const std::vector<std::shared_ptr<arrow::RecordBatch>>* batches() const override { return &batches_; }
   ScanSizes sizes() const override {
     ScanSizes sizes;
@@ -182,6 +183,7 @@ class RangeSource : public ScanSource {
   Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override {
     return std::make_unique<RangeColumns>(schema_, task, pool);
   }
+  bool cuttable() const override { return true; }
 
  private:
   std::shared_ptr<arrow::Schema> schema_;

@@ -22,7 +22,39 @@ std::vector<int64_t> NaturalRows(const ScanSource& source) {
   return rows;
 }
 
+/// A source whose tasks end where blocks do.
+class BlockSource : public ScanSource {
+ public:
+  BlockSource(std::shared_ptr<const ScanSource> source, const std::vector<int64_t>& starts) : source_(std::move(source)) {
+    int64_t row = 0;  // over all tasks
+    size_t block = 1;
+    for (ScanTask task : source_->tasks()) {
+      while (task.rows > 0) {
+        while (block < starts.size() && starts[block] <= row) ++block;
+        const int64_t rows = block < starts.size() ? std::min(task.rows, starts[block] - row) : task.rows;
+        tasks_.push_back({task.source, task.unit, task.first_row, rows});
+        task.first_row += rows;
+        task.rows -= rows;
+        row += rows;
+      }
+    }
+  }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return source_->schema(); }
+  const std::vector<ScanTask>& tasks() const override { return tasks_; }
+  Result<std::unique_ptr<ScanColumns>> Open(const ScanTask& task, arrow::MemoryPool* pool) const override { return source_->Open(task, pool); }
+  ScanSizes sizes() const override { return source_->sizes(); }
+
+ private:
+  std::shared_ptr<const ScanSource> source_;
+  std::vector<ScanTask> tasks_;
+};
+
 }  // namespace
+
+std::shared_ptr<const ScanSource> CutIntoBlocks(const PlanNode& source) {
+  if (!source.source->cuttable()) return source.source;
+  return std::make_shared<BlockSource>(source.source, BlockStarts(source));
+}
 
 std::vector<int64_t> BlockStarts(const PlanNode& source) {
   const int64_t rows = KnownRowCount(source).value_or(0);

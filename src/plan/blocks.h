@@ -18,4 +18,7 @@ constexpr int64_t kBlocksMax = 1 << 20;
 /// `source` is a plan's source node.
 std::vector<int64_t> BlockStarts(const PlanNode& source);
 
+/// The source with a task a block, where it can be cut so: else as it is, a row group a task.
+std::shared_ptr<const ScanSource> CutIntoBlocks(const PlanNode& source);
+
 }  // namespace millstream

@@ -36,39 +36,49 @@ class Hasher {
   uint64_t second_ = 0x616d206f72646572ULL;
 };
 
-std::string HashFiles(const PlanNode& source, int64_t* count) {
+std::string HashFiles(const std::vector<const PlanNode*>& sources, int64_t* count) {
   Hasher hasher;
-  hasher.Add(source.source_name);
-  if (source.parquet != nullptr) {
-    for (const ListedFile& file : source.parquet->files()) {
+  for (const PlanNode* source : sources) {
+    hasher.Add(source->source_name);
+    if (source->parquet == nullptr) continue;
+    for (const ListedFile& file : source->parquet->files()) {
       hasher.Add(file.relative);
       hasher.Add(std::to_string(file.size_bytes));
     }
-    *count = static_cast<int64_t>(source.parquet->files().size());
+    *count += static_cast<int64_t>(source->parquet->files().size());
   }
   return hasher.Hex();
+}
+
+Status HashStages(const PlanNode& plan, Hasher* stages) {
+  if (plan.kind == PlanNode::Kind::kSource) return Status::OK();
+  stages->Add(std::to_string(static_cast<int>(plan.kind)));
+  if (plan.kind != PlanNode::Kind::kShuffle) {
+    ARROW_ASSIGN_OR_RAISE(const auto payload, SerializeNode(plan, 0));
+    stages->Add(payload);
+  }
+  for (const PlanPtr& input : InputsOf(plan)) ARROW_RETURN_NOT_OK(HashStages(*input, stages));
+  return Status::OK();
 }
 
 }  // namespace
 
 Result<Fingerprint> FingerprintOf(const PlanNode& plan) {
   Fingerprint out;
-  const PlanNode& source = SourceOf(plan);
-  out.files = HashFiles(source, &out.file_count);
-  out.rows = KnownRowCount(source).value_or(0);
+  const auto sources = SourcesOf(plan);
+  out.files = HashFiles(sources, &out.file_count);
   Hasher schema;
-  schema.Add(source.schema->ToString(/*show_metadata=*/true));
+  for (const PlanNode* source : sources) {
+    out.rows += KnownRowCount(*source).value_or(0);
+    schema.Add(source->schema->ToString(/*show_metadata=*/true));
+  }
   out.schema = schema.Hex();
   Hasher stages;
+  ARROW_RETURN_NOT_OK(HashStages(plan, &stages));
+  const PlanNode* shuffle = ShuffleOf(plan);
   out.seed = "none";
-  for (const PlanNode* node = &plan; node->input != nullptr; node = node->input.get()) {
-    stages.Add(std::to_string(static_cast<int>(node->kind)));
-    if (node->kind != PlanNode::Kind::kShuffle) {
-      ARROW_ASSIGN_OR_RAISE(const auto payload, SerializeNode(*node, 0));
-      stages.Add(payload);
-    } else if (out.seed == "none") {
-      out.seed = node->seed_kind == SeedKind::kUnset ? "drawn" : (node->seed_kind == SeedKind::kFixed ? "fixed " : "each epoch ") + std::to_string(node->seed);
-    }
+  if (shuffle != nullptr) {
+    out.seed = shuffle->seed_kind == SeedKind::kUnset ? "drawn" : (shuffle->seed_kind == SeedKind::kFixed ? "fixed " : "each epoch ") + std::to_string(shuffle->seed);
   }
   out.stages = stages.Hex();
   return out;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/row_program.h"
+#include "ops/conform_batch.h"
 
 namespace millstream {
 namespace {
@@ -52,7 +53,19 @@ std::string PlanNode::Describe() const {
     case Kind::kProject:
       return "Project[" + DescribeColumns(columns) + "]";
     case Kind::kLimit:
-      return "Limit[" + std::to_string(limit) + "]";
+      return "Limit[" + std::to_string(limit) + (offset > 0 ? " from row " + std::to_string(offset) : "") + "]";
+    case Kind::kMap:
+      return function->name() + "[" + (batch_rows > 0 ? "batches of " + std::to_string(batch_rows) + " rows" : "whole blocks") + "]";
+    case Kind::kColumns:
+      return change->Describe();
+    case Kind::kUnion:
+      return "Union[" + std::to_string(others.size() + 1) + " inputs]";
+    case Kind::kSample:
+      return "RandomSample[" + std::to_string(fraction) + ", seed=" + std::to_string(seed) + "]";
+    case Kind::kBlockOrder:
+      return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
+    case Kind::kZip:
+      return "Zip[" + std::to_string(others.size() + 1) + " inputs]";
     default:
       return "RandomShuffle[" + DescribeSeed(seed_kind, seed) + "]";
   }
@@ -69,29 +82,150 @@ PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, s
 }
 
 Result<PlanPtr> FilterPlan(PlanPtr input, ExpressionPtr filter) {
-  ARROW_RETURN_NOT_OK(RowProgram::Make(input->schema, filter, {}).status());
+  if (input->schema != nullptr) ARROW_RETURN_NOT_OK(RowProgram::Make(input->schema, filter, {}).status());
   auto node = NodeOn(PlanNode::Kind::kFilter, std::move(input));
   node->filter = std::move(filter);
   return node;
 }
 
 Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns) {
-  ARROW_ASSIGN_OR_RAISE(const auto program, RowProgram::Make(input->schema, nullptr, columns));
+  std::shared_ptr<arrow::Schema> schema;
+  if (input->schema != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(const auto program, RowProgram::Make(input->schema, nullptr, columns));
+    schema = program->output;
+  } else if (columns.empty()) {
+    schema = arrow::schema({});
+  }
   for (size_t i = 0; i < columns.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (columns[i].first == columns[j].first) return MakeError(ErrorKind::kInvalidArgument, "two columns would be named '" + columns[i].first + "'");
     }
   }
   auto node = NodeOn(PlanNode::Kind::kProject, std::move(input));
-  node->schema = program->output;
+  node->schema = std::move(schema);
   node->columns = std::move(columns);
   return node;
 }
 
-Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit) {
+Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change) {
+  if (input->schema != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto columns, ProjectionOf(change, input->schema->field_names()));
+    return ProjectPlan(std::move(input), std::move(columns));
+  }
+  auto node = NodeOn(PlanNode::Kind::kColumns, std::move(input));
+  node->change = std::make_shared<const ColumnChange>(std::move(change));
+  return node;
+}
+
+Result<PlanPtr> MapPlan(PlanPtr input, std::shared_ptr<const BatchFunction> function, int64_t batch_rows) {
+  if (batch_rows < 0) return MakeError(ErrorKind::kInvalidArgument, "batch_size must be at least 1, got " + std::to_string(batch_rows));
+  auto node = NodeOn(PlanNode::Kind::kMap, std::move(input));
+  node->schema = nullptr;
+  node->function = std::move(function);
+  node->batch_rows = batch_rows;
+  return node;
+}
+
+namespace {
+
+std::shared_ptr<PlanNode> NodeOnAll(PlanNode::Kind kind, std::vector<PlanPtr> inputs) {
+  auto node = NodeOn(kind, std::move(inputs.front()));
+  node->others.assign(std::make_move_iterator(inputs.begin() + 1), std::make_move_iterator(inputs.end()));
+  return node;
+}
+
+}  // namespace
+
+Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
+  auto schema = inputs.front()->schema;
+  for (const PlanPtr& input : inputs) {
+    if (schema == nullptr || input->schema == nullptr) schema = nullptr;
+    else ARROW_RETURN_NOT_OK(CommonSchema("Union", *schema, *input->schema).Value(&schema));
+  }
+  auto node = NodeOnAll(PlanNode::Kind::kUnion, std::move(inputs));
+  node->schema = std::move(schema);
+  return node;
+}
+
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed) {
+  if (!(fraction >= 0 && fraction <= 1)) return MakeError(ErrorKind::kInvalidArgument, "a fraction must be from 0 to 1, got " + std::to_string(fraction));
+  auto node = NodeOn(PlanNode::Kind::kSample, std::move(input));
+  node->fraction = fraction;
+  node->seed = seed;
+  return node;
+}
+
+Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
+  switch (input->kind) {
+    case PlanNode::Kind::kSource: {
+      auto node = NodeOn(PlanNode::Kind::kBlockOrder, input);
+      node->seed = seed;
+      return node;
+    }
+    case PlanNode::Kind::kFilter:
+    case PlanNode::Kind::kProject:
+    case PlanNode::Kind::kColumns:
+    case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kSample:
+    case PlanNode::Kind::kBlockOrder: {
+      ARROW_ASSIGN_OR_RAISE(auto below, BlockOrderPlan(input->input, seed));
+      auto node = std::make_shared<PlanNode>(*input);
+      node->input = std::move(below);
+      return node;
+    }
+    default:
+      return MakeError(ErrorKind::kInvalidArgument, "randomize_block_order() orders the blocks of a source, and " + input->Describe() +
+                                                        " has none; use random_shuffle(), or call it before");
+  }
+}
+
+PlanPtr FreezeShuffles(const PlanPtr& plan) {
+  auto node = std::make_shared<PlanNode>(*plan);
+  if (node->input != nullptr) node->input = FreezeShuffles(node->input);
+  for (PlanPtr& other : node->others) other = FreezeShuffles(other);
+  if (node->kind == PlanNode::Kind::kShuffle) node->seed_kind = SeedKind::kFixed;
+  return node;
+}
+
+std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
+  std::vector<std::string> zipped;
+  for (const auto& side : names) {
+    for (const std::string& name : side) {
+      std::string unique = name;
+      for (int number = 1; std::find(zipped.begin(), zipped.end(), unique) != zipped.end(); ++number) unique = name + "_" + std::to_string(number);
+      zipped.push_back(std::move(unique));
+    }
+  }
+  return zipped;
+}
+
+Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs) {
+  std::vector<std::vector<std::string>> names;
+  std::vector<std::shared_ptr<arrow::Field>> fields;
+  bool known = true;
+  for (const PlanPtr& input : inputs) {
+    if (input->schema == nullptr) {
+      known = false;
+      continue;
+    }
+    names.push_back(input->schema->field_names());
+    fields.insert(fields.end(), input->schema->fields().begin(), input->schema->fields().end());
+  }
+  auto node = NodeOnAll(PlanNode::Kind::kZip, std::move(inputs));
+  node->schema = nullptr;
+  if (!known) return node;
+  const auto zipped = ZippedNames(names);
+  for (size_t i = 0; i < fields.size(); ++i) fields[i] = fields[i]->WithName(zipped[i]);
+  node->schema = arrow::schema(std::move(fields));
+  return node;
+}
+
+Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit, int64_t offset) {
+  if (offset < 0) return MakeError(ErrorKind::kInvalidArgument, "an offset must not be negative, got " + std::to_string(offset));
   if (limit < 0) return MakeError(ErrorKind::kInvalidArgument, "limit must not be negative, got " + std::to_string(limit));
   auto node = NodeOn(PlanNode::Kind::kLimit, std::move(input));
   node->limit = limit;
+  node->offset = offset;
   return node;
 }
 
@@ -102,34 +236,89 @@ PlanPtr ShufflePlanNode(PlanPtr input, SeedKind kind, uint64_t seed) {
   return node;
 }
 
+std::vector<PlanPtr> InputsOf(const PlanNode& node) {
+  std::vector<PlanPtr> inputs;
+  if (node.input != nullptr) inputs.push_back(node.input);
+  inputs.insert(inputs.end(), node.others.begin(), node.others.end());
+  return inputs;
+}
+
 const PlanNode& SourceOf(const PlanNode& plan) {
   const PlanNode* node = &plan;
   while (node->input != nullptr) node = node->input.get();
   return *node;
 }
 
+std::vector<const PlanNode*> SourcesOf(const PlanNode& plan) {
+  if (plan.kind == PlanNode::Kind::kSource) return {&plan};
+  std::vector<const PlanNode*> sources;
+  for (const PlanPtr& input : InputsOf(plan)) {
+    const auto below = SourcesOf(*input);
+    sources.insert(sources.end(), below.begin(), below.end());
+  }
+  return sources;
+}
+
+std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& plan) {
+  std::vector<std::shared_ptr<const BatchFunction>> functions;
+  for (const PlanPtr& input : InputsOf(plan)) {
+    const auto below = FunctionsOf(*input);
+    functions.insert(functions.end(), below.begin(), below.end());
+  }
+  if (plan.kind == PlanNode::Kind::kMap) functions.push_back(plan.function);
+  return functions;
+}
+
 const PlanNode* ShuffleOf(const PlanNode& plan) {
-  for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) {
+  for (const PlanNode* node = &plan; node != nullptr && node->others.empty(); node = node->input.get()) {
     if (node->kind == PlanNode::Kind::kShuffle) return node;
   }
   return nullptr;
 }
 
 std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
-  if (plan.kind == PlanNode::Kind::kSource) {
-    int64_t rows = 0;
-    for (const ScanTask& task : plan.source->tasks()) rows += task.rows;
-    return rows;
+  switch (plan.kind) {
+    case PlanNode::Kind::kSource: {
+      int64_t rows = 0;
+      for (const ScanTask& task : plan.source->tasks()) rows += task.rows;
+      return rows;
+    }
+    case PlanNode::Kind::kFilter:
+    case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kSample:
+      return std::nullopt;
+    case PlanNode::Kind::kUnion: {
+      int64_t rows = 0;
+      for (const PlanPtr& input : InputsOf(plan)) {
+        const auto part = KnownRowCount(*input);
+        if (!part.has_value()) return std::nullopt;
+        rows += *part;
+      }
+      return rows;
+    }
+    case PlanNode::Kind::kLimit: {
+      const auto rows = KnownRowCount(*plan.input);
+      return rows.has_value() ? std::optional(std::clamp<int64_t>(*rows - plan.offset, 0, plan.limit)) : std::nullopt;
+    }
+    default:
+      return KnownRowCount(*plan.input);
   }
-  if (plan.kind == PlanNode::Kind::kFilter) return std::nullopt;
-  auto rows = KnownRowCount(*plan.input);
-  if (plan.kind == PlanNode::Kind::kLimit && rows.has_value()) rows = std::min(*rows, plan.limit);
-  return rows;
 }
+
+namespace {
+
+void DescribeInto(const PlanNode& plan, const std::string& indent, std::string* text) {
+  *text += indent + plan.Describe() + "\n";
+  const auto inputs = InputsOf(plan);
+  // A chain stays flush; what has several inputs sets them off.
+  for (const PlanPtr& input : inputs) DescribeInto(*input, inputs.size() > 1 ? indent + "  " : indent, text);
+}
+
+}  // namespace
 
 std::string DescribePlan(const PlanNode& plan) {
   std::string text;
-  for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) text += node->Describe() + "\n";
+  DescribeInto(plan, "", &text);
   return text;
 }
 

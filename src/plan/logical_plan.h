@@ -1,5 +1,5 @@
 #pragma once
-/// What the user asked for: an immutable chain of nodes, cheap to copy and to share.
+/// What the user asked for: an immutable tree of nodes, cheap to copy and to share.
 
 #include <arrow/record_batch.h>
 
@@ -10,11 +10,11 @@
 
 #include "format/parquet/parquet_dataset.h"
 #include "ops/scan_columns.h"
+#include "plan/batch_function.h"
+#include "plan/column_change.h"
 #include "plan/expression.h"
 
 namespace millstream {
-
-using NamedExpressions = std::vector<std::pair<std::string, ExpressionPtr>>;
 
 enum class SeedKind : uint8_t {
   kFixed,         // the same order at every execution
@@ -23,11 +23,12 @@ enum class SeedKind : uint8_t {
 };
 
 struct PlanNode {
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
-  std::shared_ptr<arrow::Schema> schema;
+  std::vector<std::shared_ptr<const PlanNode>> others;     // inputs after the first: kUnion, kZip
+  std::shared_ptr<arrow::Schema> schema;                   // null above a function, whose results tell it
   std::shared_ptr<const ScanSource> source;                // kSource
   std::string source_name;                                 // kSource: "ReadParquet", "FromArrow", "Range"
   std::shared_ptr<const ParquetDataset> parquet;           // kSource from files
@@ -35,8 +36,13 @@ struct PlanNode {
   ExpressionPtr filter;                                    // kFilter
   NamedExpressions columns;                                // kProject
   int64_t limit = 0;                                       // kLimit
+  int64_t offset = 0;                                      // kLimit: rows left out before
   SeedKind seed_kind = SeedKind::kUnset;                   // kShuffle
-  uint64_t seed = 0;
+  uint64_t seed = 0;                                       // kShuffle, kSample, kBlockOrder
+  double fraction = 1;                                     // kSample
+  std::shared_ptr<const BatchFunction> function;           // kMap
+  int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks
+  std::shared_ptr<const ColumnChange> change;              // kColumns
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -48,12 +54,34 @@ PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, s
 /// Types and names are checked here, so that a wrong column is reported where it is written.
 Result<PlanPtr> FilterPlan(PlanPtr input, ExpressionPtr filter);
 Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns);
-Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit);
+Result<PlanPtr> LimitPlan(PlanPtr input, int64_t limit, int64_t offset = 0);
 PlanPtr ShufflePlanNode(PlanPtr input, SeedKind kind, uint64_t seed);
+/// kInvalidArgument for a negative `batch_rows`.
+Result<PlanPtr> MapPlan(PlanPtr input, std::shared_ptr<const BatchFunction> function, int64_t batch_rows);
+/// A projection where the columns are known.
+Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change);
+/// The rows of one input after the other. Where columns are known their types are brought together; kType where that cannot be.
+Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs);
+/// Row i of each side by side. A name that comes again gets _1, _2 and so on behind it.
+Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs);
+/// Each row with the probability `fraction`, decided by the seed and the row's place in its source.
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed);
+/// The blocks of the source in a random order. kInvalidArgument where the rows come from several sources or out of a shuffle.
+Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
+/// The same plan with each shuffle in the order of its first epoch, always.
+PlanPtr FreezeShuffles(const PlanPtr& plan);
+/// The names that columns have after a zip.
+std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names);
 
-/// The node at the bottom.
+/// All inputs, in order.
+std::vector<PlanPtr> InputsOf(const PlanNode& node);
+/// The node at the bottom, of the first inputs where there are several.
 const PlanNode& SourceOf(const PlanNode& plan);
-/// The uppermost shuffle, null if there is none.
+/// All sources, in order.
+std::vector<const PlanNode*> SourcesOf(const PlanNode& plan);
+/// The functions of the plan, in the order in which its bytes name them.
+std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& plan);
+/// The uppermost shuffle that orders the plan's rows, null if there is none.
 const PlanNode* ShuffleOf(const PlanNode& plan);
 /// Rows, where footers tell: no filter in the way.
 std::optional<int64_t> KnownRowCount(const PlanNode& plan);

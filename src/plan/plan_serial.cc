@@ -91,17 +91,6 @@ Result<PlanPtr> ReadSource(ByteReader* in, const std::shared_ptr<Env>& env) {
   return SourcePlan(std::string(name), std::move(source), nullptr, blocks);
 }
 
-Result<PlanPtr> ReadProject(PlanPtr input, ByteReader* in) {
-  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(16));
-  NamedExpressions columns;
-  for (uint64_t i = 0; i < count; ++i) {
-    ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
-    ARROW_ASSIGN_OR_RAISE(auto expression, ReadExpression(in));
-    columns.emplace_back(std::string(name), std::move(expression));
-  }
-  return ProjectPlan(std::move(input), std::move(columns));
-}
-
 Result<PlanPtr> ReadShuffle(PlanPtr input, ByteReader* in) {
   ARROW_ASSIGN_OR_RAISE(const auto kind, in->Number<uint8_t>());
   ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
@@ -109,25 +98,127 @@ Result<PlanPtr> ReadShuffle(PlanPtr input, ByteReader* in) {
   return ShufflePlanNode(std::move(input), static_cast<SeedKind>(kind), seed);
 }
 
-Result<PlanPtr> ReadNode(uint8_t kind, PlanPtr input, ByteReader* in, const std::shared_ptr<Env>& env) {
-  if ((kind == static_cast<uint8_t>(PlanNode::Kind::kSource)) != (input == nullptr)) return in->Damaged();
-  switch (static_cast<PlanNode::Kind>(kind)) {
-    case PlanNode::Kind::kSource:
-      return ReadSource(in, env);
-    case PlanNode::Kind::kFilter: {
-      ARROW_ASSIGN_OR_RAISE(auto filter, ReadExpression(in));
-      return FilterPlan(std::move(input), std::move(filter));
-    }
-    case PlanNode::Kind::kProject:
-      return ReadProject(std::move(input), in);
-    case PlanNode::Kind::kLimit: {
-      ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
-      return LimitPlan(std::move(input), rows);
-    }
-    case PlanNode::Kind::kShuffle:
-      return ReadShuffle(std::move(input), in);
+void WriteNames(const std::vector<std::string>& names, ByteWriter* out) {
+  out->Number<uint64_t>(names.size());
+  for (const std::string& name : names) out->String(name);
+}
+
+Result<std::vector<std::string>> ReadNames(ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(8));
+  std::vector<std::string> names;
+  for (uint64_t i = 0; i < count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
+    names.emplace_back(name);
   }
-  return in->Damaged();
+  return names;
+}
+
+Status WriteColumns(const NamedExpressions& columns, ByteWriter* out) {
+  out->Number<uint64_t>(columns.size());
+  for (const auto& [name, expression] : columns) {
+    out->String(name);
+    ARROW_RETURN_NOT_OK(WriteExpression(*expression, out));
+  }
+  return Status::OK();
+}
+
+Result<NamedExpressions> ReadColumns(ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(16));
+  NamedExpressions columns;
+  for (uint64_t i = 0; i < count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
+    ARROW_ASSIGN_OR_RAISE(auto expression, ReadExpression(in));
+    columns.emplace_back(std::string(name), std::move(expression));
+  }
+  return columns;
+}
+
+Status WriteChange(const ColumnChange& change, ByteWriter* out) {
+  out->Number<uint8_t>(static_cast<uint8_t>(change.kind));
+  WriteNames(change.names, out);
+  WriteNames(change.new_names, out);
+  return WriteColumns(change.columns, out);
+}
+
+Result<PlanPtr> ReadChange(PlanPtr input, ByteReader* in) {
+  ColumnChange change;
+  ARROW_ASSIGN_OR_RAISE(const auto kind, in->Number<uint8_t>());
+  if (kind > static_cast<uint8_t>(ColumnChange::Kind::kSet)) return in->Damaged();
+  change.kind = static_cast<ColumnChange::Kind>(kind);
+  ARROW_ASSIGN_OR_RAISE(change.names, ReadNames(in));
+  ARROW_ASSIGN_OR_RAISE(change.new_names, ReadNames(in));
+  ARROW_ASSIGN_OR_RAISE(change.columns, ReadColumns(in));
+  const bool renames = change.kind == ColumnChange::Kind::kRename;
+  if (renames && change.names.size() != change.new_names.size()) return in->Damaged();
+  return ChangeColumnsPlan(std::move(input), std::move(change));
+}
+
+/// Puts nodes on their inputs.
+class NodeReader {
+ public:
+  NodeReader(const std::shared_ptr<Env>& env, const BatchFunctions& functions) : env_(env), functions_(functions) {}
+
+  Result<PlanPtr> Read(uint8_t kind, std::vector<PlanPtr> inputs, ByteReader* in) {
+    using Kind = PlanNode::Kind;
+    const auto node_kind = static_cast<Kind>(kind);
+    const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip;
+    if (inputs.size() != (node_kind == Kind::kSource ? 0 : 1) && !(many && !inputs.empty())) return in->Damaged();
+    switch (node_kind) {
+      case Kind::kSource:
+        return ReadSource(in, env_);
+      case Kind::kFilter: {
+        ARROW_ASSIGN_OR_RAISE(auto filter, ReadExpression(in));
+        return FilterPlan(std::move(inputs[0]), std::move(filter));
+      }
+      case Kind::kProject: {
+        ARROW_ASSIGN_OR_RAISE(auto columns, ReadColumns(in));
+        return ProjectPlan(std::move(inputs[0]), std::move(columns));
+      }
+      case Kind::kLimit: {
+        ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
+        ARROW_ASSIGN_OR_RAISE(const auto offset, in->Number<int64_t>());
+        return LimitPlan(std::move(inputs[0]), rows, offset);
+      }
+      case Kind::kShuffle:
+        return ReadShuffle(std::move(inputs[0]), in);
+      case Kind::kMap:
+        return ReadMap(std::move(inputs[0]), in);
+      case Kind::kColumns:
+        return ReadChange(std::move(inputs[0]), in);
+      case Kind::kUnion:
+        return UnionPlan(std::move(inputs));
+      case Kind::kZip:
+        return ZipPlan(std::move(inputs));
+      case Kind::kSample: {
+        ARROW_ASSIGN_OR_RAISE(const auto fraction, in->Number<double>());
+        ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
+        return SamplePlan(std::move(inputs[0]), fraction, seed);
+      }
+      case Kind::kBlockOrder: {
+        ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
+        return BlockOrderPlan(inputs[0], seed);
+      }
+    }
+    return in->Damaged();
+  }
+  bool used_all_functions() const { return next_function_ == functions_.size(); }
+
+ private:
+  Result<PlanPtr> ReadMap(PlanPtr input, ByteReader* in) {
+    ARROW_RETURN_NOT_OK(in->String().status());  // its name
+    ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
+    if (next_function_ == functions_.size()) return MakeError(ErrorKind::kInvalidArgument, "the serialised plan has more functions than were given with it");
+    return MapPlan(std::move(input), functions_[next_function_++], rows);
+  }
+
+  const std::shared_ptr<Env>& env_;
+  const BatchFunctions& functions_;
+  size_t next_function_ = 0;
+};
+
+void AddPostOrder(const PlanNode& node, std::vector<const PlanNode*>* nodes) {
+  for (const PlanPtr& input : InputsOf(node)) AddPostOrder(*input, nodes);
+  nodes->push_back(&node);
 }
 
 }  // namespace
@@ -142,18 +233,32 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       ARROW_RETURN_NOT_OK(WriteExpression(*node.filter, &out));
       break;
     case PlanNode::Kind::kProject:
-      out.Number<uint64_t>(node.columns.size());
-      for (const auto& [name, expression] : node.columns) {
-        out.String(name);
-        ARROW_RETURN_NOT_OK(WriteExpression(*expression, &out));
-      }
+      ARROW_RETURN_NOT_OK(WriteColumns(node.columns, &out));
       break;
     case PlanNode::Kind::kLimit:
       out.Number<int64_t>(node.limit);
+      out.Number<int64_t>(node.offset);
       break;
     case PlanNode::Kind::kShuffle:
       out.Number<uint8_t>(static_cast<uint8_t>(node.seed_kind));
       out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kMap:
+      out.String(node.function->name());
+      out.Number<int64_t>(node.batch_rows);
+      break;
+    case PlanNode::Kind::kColumns:
+      ARROW_RETURN_NOT_OK(WriteChange(*node.change, &out));
+      break;
+    case PlanNode::Kind::kSample:
+      out.Number<double>(node.fraction);
+      out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kBlockOrder:
+      out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kUnion:
+    case PlanNode::Kind::kZip:
       break;
   }
   return out.Finish();
@@ -161,20 +266,21 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
 
 Result<std::string> SerializePlan(const PlanNode& plan, int64_t inline_bytes_max) {
   std::vector<const PlanNode*> nodes;
-  for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) nodes.push_back(node);
+  AddPostOrder(plan, &nodes);
   ByteWriter out;
   for (const char letter : kMagic) out.Number<char>(letter);
   out.Number<uint16_t>(kPlanVersion);
   out.Number<uint32_t>(static_cast<uint32_t>(nodes.size()));
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    out.Number<uint8_t>(static_cast<uint8_t>((*node)->kind));
-    ARROW_ASSIGN_OR_RAISE(const auto payload, SerializeNode(**node, inline_bytes_max));
+  for (const PlanNode* node : nodes) {
+    out.Number<uint8_t>(static_cast<uint8_t>(node->kind));
+    out.Number<uint32_t>(static_cast<uint32_t>(InputsOf(*node).size()));
+    ARROW_ASSIGN_OR_RAISE(const auto payload, SerializeNode(*node, inline_bytes_max));
     out.String(payload);
   }
   return out.Finish();
 }
 
-Result<PlanPtr> DeserializePlan(std::string_view bytes, const std::shared_ptr<Env>& env) {
+Result<PlanPtr> DeserializePlan(std::string_view bytes, const std::shared_ptr<Env>& env, const BatchFunctions& functions) {
   ByteReader in(bytes, "serialised plan");
   for (const char letter : kMagic) {
     ARROW_ASSIGN_OR_RAISE(const char found, in.Number<char>());
@@ -187,16 +293,23 @@ Result<PlanPtr> DeserializePlan(std::string_view bytes, const std::shared_ptr<En
   }
   ARROW_ASSIGN_OR_RAISE(const auto count, in.Number<uint32_t>());
   if (count == 0 || count > kNodesMax) return in.Damaged();
-  PlanPtr plan;
+  std::vector<PlanPtr> open;  // that no node has taken yet
+  NodeReader reader(env, functions);
   for (uint32_t i = 0; i < count; ++i) {
     ARROW_ASSIGN_OR_RAISE(const auto kind, in.Number<uint8_t>());
+    ARROW_ASSIGN_OR_RAISE(const auto input_count, in.Number<uint32_t>());
     ARROW_ASSIGN_OR_RAISE(const auto payload, in.String());
+    if (input_count > open.size()) return in.Damaged();
+    std::vector<PlanPtr> inputs(open.end() - input_count, open.end());
+    open.resize(open.size() - input_count);
     ByteReader node(payload, "serialised plan");
-    ARROW_ASSIGN_OR_RAISE(plan, ReadNode(kind, std::move(plan), &node, env));
+    ARROW_ASSIGN_OR_RAISE(auto plan, reader.Read(kind, std::move(inputs), &node));
     if (!node.empty()) return in.Damaged();
+    open.push_back(std::move(plan));
   }
-  if (!in.empty()) return in.Damaged();
-  return plan;
+  if (!in.empty() || open.size() != 1) return in.Damaged();
+  if (!reader.used_all_functions()) return MakeError(ErrorKind::kInvalidArgument, "the serialised plan has fewer functions than were given with it");
+  return open.front();
 }
 
 }  // namespace millstream

@@ -106,6 +106,11 @@ def test_unnest_makes_columns_of_the_fields():
     assert ms.from_arrow(table).with_columns().columns() == ["a", "b"]
 
 
+def test_unnest_takes_apart_what_a_function_returns():
+    dataset = ms.range(3).map_batches(lambda batch: {"s": [{"x": n, "y": -n} for n in batch["id"].tolist()]})
+    assert dataset.with_columns(unnest(col("s"))).take(2)[1] == {"s": {"x": 1, "y": -1}, "x": 1, "y": -1}
+
+
 def test_what_unnest_cannot_take_apart_is_told():
     dataset = ms.from_arrow(pa.table({"a": [{"x": 1}], "b": [1]}))
     twice = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])

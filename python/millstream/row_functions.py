@@ -1,0 +1,71 @@
+"""Plans with users' functions: `map`, `map_batches`, `flat_map`, `filter` and `add_column`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from millstream import _core
+from millstream.arguments import check_count, check_flag, check_text, refuse_placement
+from millstream.batch_format import batch_formatter
+from millstream.compute_strategy import worker_count
+from millstream.user_function import UserFunction, checked_function
+
+
+class FunctionArguments(TypedDict, total=False):
+    """What the methods that take a function have in common."""
+
+    fn_args: Iterable[Any] | None
+    fn_kwargs: Mapping[str, Any] | None
+    fn_constructor_args: Iterable[Any] | None
+    fn_constructor_kwargs: Mapping[str, Any] | None
+    compute: Any
+    concurrency: Any
+
+
+def mapped(
+    plan: _core.Plan,
+    kind: str,
+    fn: Any,
+    arguments: Mapping[str, Any],
+    *,
+    batch_size: int | None = None,
+    batch_format: str | None = "default",
+    zero_copy_batch: bool = True,
+    column: str = "",
+) -> _core.Plan:
+    """The plan with the function above it. `arguments`: those of ray.data that FunctionArguments names, and placement.
+
+    TypeError, ValueError and NotImplementedError for arguments that cannot be.
+    """
+    method = kind
+    own = {name: arguments.get(name) for name in FunctionArguments.__annotations__}
+    refuse_placement(method, {name: value for name, value in arguments.items() if name not in own})
+    constructor_args = tuple(own["fn_constructor_args"] or ())
+    constructor_kwargs = dict(own["fn_constructor_kwargs"] or {})
+    checked_function(method, fn, constructor_args, constructor_kwargs)
+    batch_formatter(batch_format)
+    function = UserFunction(
+        kind,
+        fn,
+        tuple(own["fn_args"] or ()),
+        dict(own["fn_kwargs"] or {}),
+        constructor_args,
+        constructor_kwargs,
+        batch_format,
+        check_flag(zero_copy_batch, "zero_copy_batch"),
+        column,
+        worker_count(own["compute"], own["concurrency"]),
+    )
+    rows = 0 if batch_size is None or batch_size == "default" else check_count(batch_size, "batch_size", least=1)
+    return plan.map_batches(function, rows)
+
+
+def with_added_column(
+    plan: _core.Plan, col: str, fn: Any, batch_format: str, arguments: Mapping[str, Any]
+) -> _core.Plan:
+    """The plan with a column that `fn` makes of each batch."""
+    check_text(col, "col")
+    if batch_format not in ("pandas", "pyarrow", "numpy"):
+        raise ValueError(f"batch_format of add_column must be 'pandas', 'pyarrow' or 'numpy', got {batch_format!r}")
+    return mapped(plan, "add_column", fn, arguments, batch_format=batch_format, column=col)

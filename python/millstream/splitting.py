@@ -1,0 +1,98 @@
+"""Data sets cut into parts: plans that each run the rows they were cut from, and leave the other parts out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from millstream.arguments import check_count
+from millstream.seeds import check_seed
+
+if TYPE_CHECKING:
+    from millstream.dataset import Dataset
+
+_ALL = (1 << 63) - 1
+
+
+def split_at_indices(dataset: Dataset, indices: Sequence[int]) -> list[Dataset]:
+    """The rows before the first index, from each to the next, and from the last on."""
+    if not isinstance(indices, list | tuple) or not indices:
+        raise ValueError("split_at_indices takes a list of at least one row number")
+    bounds = [check_count(index, "an index of split_at_indices") for index in indices]
+    if bounds != sorted(bounds):
+        raise ValueError(f"split_at_indices takes numbers in ascending order, got {list(indices)}")
+    return _parts(dataset, [0, *bounds], None)
+
+
+def split_proportionately(dataset: Dataset, proportions: Sequence[float]) -> list[Dataset]:
+    """One part a proportion, and one of the rows that are left."""
+    if not isinstance(proportions, list | tuple) or not proportions:
+        raise ValueError("split_proportionately takes a list of at least one proportion")
+    if any(not 0 < proportion < 1 for proportion in proportions) or sum(proportions) >= 1:
+        raise ValueError(f"proportions must each be above 0, and less than 1 together, got {list(proportions)}")
+    rows = dataset.count()
+    bounds, whole = [], 0.0
+    for proportion in proportions:
+        whole += proportion
+        bounds.append(int(rows * whole))
+    # As in ray.data no part is empty where there are rows enough for one each.
+    for place in range(len(bounds) - 1, -1, -1):
+        most = (bounds[place + 1] if place + 1 < len(bounds) else rows) - 1
+        bounds[place] = max(min(bounds[place], most), 0)
+    return _parts(dataset, [0, *bounds], rows)
+
+
+def split(dataset: Dataset, n: int, equal: bool) -> list[Dataset]:
+    """`n` parts whose sizes differ by at most one row; `equal` leaves out the rows that do not divide."""
+    check_count(n, "n", least=1)
+    rows = dataset.count()
+    if equal:
+        size = rows // n
+        return _parts(dataset, [size * part for part in range(n)], size * n)
+    return _parts(dataset, [rows * part // n for part in range(n)], rows)
+
+
+def train_test_split(
+    dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None
+) -> tuple[Dataset, Dataset]:
+    """The first rows and the last: `test_size` is a share of all rows, or a number of rows."""
+    if shuffle:
+        dataset = dataset.random_shuffle(seed=seed)
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
+        raise TypeError(f"test_size must be a share or a number of rows, not {type(test_size).__name__}")
+    rows = dataset.count()
+    if isinstance(test_size, float):
+        if not 0 < test_size < 1:
+            raise ValueError(f"a test_size that is a share must be above 0 and below 1, got {test_size}")
+        first = int(rows * (1 - test_size))
+    else:
+        if not 0 < test_size < rows:
+            raise ValueError(f"a test_size of {test_size} rows must be above 0 and below the {rows} rows there are")
+        first = rows - test_size
+    train, test = _parts(dataset, [0, first], rows)
+    return train, test
+
+
+def checked_fraction(fraction: Any) -> float:
+    """A share of rows. TypeError, ValueError."""
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float):
+        raise TypeError(f"fraction must be a number from 0 to 1, not {type(fraction).__name__}")
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"fraction must be from 0 to 1, got {fraction}")
+    return float(fraction)
+
+
+def drawn_or(seed: int | None) -> int:
+    """The seed, or one that is drawn now."""
+    from millstream import _core
+
+    return _core.random_seed() if seed is None else check_seed(seed)
+
+
+def _parts(dataset: Dataset, begins: list[int], end: int | None) -> list[Dataset]:
+    """Parts of one order: a shuffle below them stays as it is in the first epoch, so that no row changes its part."""
+    plan = dataset._plan.freeze_shuffles()
+    ends = [*begins[1:], _ALL if end is None else end]
+    return [
+        dataset._with(plan.limit(max(last - first, 0), first)) for first, last in zip(begins, ends, strict=True)
+    ]

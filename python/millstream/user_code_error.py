@@ -1,0 +1,72 @@
+"""The error of a user's function, with the stage and the rows that it was about."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+class UserCodeError(RuntimeError):
+    """A function given to a transform raised; what it raised is `__cause__`.
+
+    It is also an instance of that error's class where Python lets a class inherit from both, so that
+    `except ValueError` works as it would in a loop.
+    """
+
+
+def user_code_error(stage: str, origin: str, error: BaseException) -> BaseException:
+    """The error to raise for `error`, which the stage's function raised on the rows `origin`."""
+    text = f"{stage}: the function raised {_said(error)}{_line(error)}, on {origin}{_habit(error)}"
+    raised: BaseException = _like(error)(text)
+    raised.__cause__ = error
+    return raised
+
+
+def _said(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line(error: BaseException) -> str:
+    """Where in the user's own code: the last frame outside this package that the package called."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    if not own:
+        return ""
+    frame = own[0]  # the function itself; what it calls is in the traceback
+    code = f": {frame.line}" if frame.line else ""
+    return f" ({frame.filename}, line {frame.lineno}{code})"
+
+
+def _habit(error: BaseException) -> str:
+    if isinstance(error, TypeError) and "'dict'" in str(error):
+        return "; rows are dicts: use row['column'], or map_batches for a dict of arrays"
+    return ""
+
+
+def _like(error: BaseException) -> Any:
+    kind = type(error)
+    if isinstance(error, RuntimeError) or not isinstance(error, Exception):
+        return UserCodeError
+    try:
+        both = type("UserCodeError", (UserCodeError, kind), {"__module__": __name__, "__str__": RuntimeError.__str__})
+        both("")
+    except Exception:  # classes that do not mix, or take other arguments
+        return UserCodeError
+    return both
+
+
+def from_user_code(error: BaseException) -> bool:
+    """Whether the user's function raised it, rather than this package on what the function returned."""
+    last: TracebackType | None = error.__traceback__
+    filename = ""
+    while last is not None:
+        filename = last.tb_frame.f_code.co_filename
+        if not filename.startswith(_PACKAGE):
+            return True
+        last = last.tb_next
+    return not filename.startswith(_PACKAGE)

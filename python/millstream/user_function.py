@@ -1,0 +1,209 @@
+"""Functions that users give to `map_batches` and its kin: what plans hold of them, and how a batch goes through one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from millstream import _core
+from millstream.batch_format import batch_formatter, pyarrow_record_batch
+from millstream.execution import rows_of
+from millstream.function_results import batch_from_result, column_from_result, rows_of_flat_map, rows_to_batch
+
+if TYPE_CHECKING:
+    import pyarrow
+
+BatchCall = Callable[["_core.Batch", "CallOrigin"], list["pyarrow.RecordBatch"]]
+
+
+class CallOrigin:
+    """Which rows a call is about; `row` is the one in hand, where there is one."""
+
+    def __init__(self, call: _core.Call) -> None:
+        self._call = call
+        self.row: int | None = None
+
+    def __str__(self) -> str:
+        return self._call.origin(-1 if self.row is None else self.row)
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A function, or a class whose instances are called, with its arguments.
+
+    Pickles by cloudpickle: it is the user's own code and travels only where the user sends the data set.
+    """
+
+    kind: str  # a key of _CALLS
+    fn: Any
+    fn_args: tuple[Any, ...] = ()
+    fn_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    constructor_args: tuple[Any, ...] = ()
+    constructor_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batch_format: str | None = "default"
+    zero_copy_batch: bool = True
+    column: str = ""  # of add_column
+    workers: int = 1
+
+    @property
+    def name(self) -> str:
+        """As its stage is called: "MapBatches(scale)"."""
+        return f"{_STAGES[self.kind]}({function_name(self.fn)})"
+
+    def open(self) -> BatchCall:
+        """What a worker calls with each batch; makes its own instance of a class."""
+        function = self.fn
+        if inspect.isclass(function):
+            function = function(*self.constructor_args, **self.constructor_kwargs)
+        if self.fn_args or self.fn_kwargs:
+            function = _WithArguments(function, self.fn_args, dict(self.fn_kwargs))
+        return _CALLS[self.kind](self, function)
+
+    def serve(self, calls: _core.Calls) -> None:
+        """Starts the threads that take the stage's calls. Called by the engine when the stage is opened."""
+        from millstream.function_threads import serve_on_threads
+
+        serve_on_threads(self, calls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return cloudpickle.loads, (cloudpickle.dumps(_Parts(self)),)
+
+
+class _Parts:
+    """A UserFunction as cloudpickle takes it: without UserFunction's own __reduce__."""
+
+    def __init__(self, function: UserFunction) -> None:
+        self._values = {name: getattr(function, name) for name in UserFunction.__dataclass_fields__}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _function_of, (self._values,)
+
+
+def _function_of(values: dict[str, Any]) -> UserFunction:
+    return UserFunction(**values)
+
+
+class _WithArguments:
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._function, self._args, self._kwargs = function, args, kwargs
+
+    def __call__(self, value: Any) -> Any:
+        return self._function(value, *self._args, **self._kwargs)
+
+
+def function_name(fn: Any) -> str:
+    """A short name for messages."""
+    name = getattr(fn, "__name__", None)
+    if name is None and hasattr(fn, "func"):  # functools.partial
+        return function_name(fn.func)
+    return name or type(fn).__name__
+
+
+# ---- one call a kind: a batch in, batches out ----
+def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
+    convert = batch_formatter(spec.batch_format)
+    copy = not spec.zero_copy_batch
+
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        value = convert(batch)
+        result = function(_writable(value) if copy else _read_only(value))
+        results = result if isinstance(result, Iterator) else (result,)
+        return [batch_from_result(part, where=spec.name) for part in results]
+
+    return call
+
+
+def _map(spec: UserFunction, function: Any) -> BatchCall:
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        return [rows_to_batch([function(row) for row in _numbered_rows(batch, origin)], where=spec.name)]
+
+    return call
+
+
+def _flat_map(spec: UserFunction, function: Any) -> BatchCall:
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        rows: list[Any] = []
+        for row in _numbered_rows(batch, origin):
+            rows.extend(rows_of_flat_map(function(row), where=spec.name))
+        return [rows_to_batch(rows, where=spec.name)] if rows else []
+
+    return call
+
+
+def _filter(spec: UserFunction, function: Any) -> BatchCall:
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        import pyarrow
+
+        kept = [bool(function(row)) for row in _numbered_rows(batch, origin)]
+        return [pyarrow_record_batch(batch).filter(pyarrow.array(kept, pyarrow.bool_()))]
+
+    return call
+
+
+def _add_column(spec: UserFunction, function: Any) -> BatchCall:
+    convert = batch_formatter(spec.batch_format)
+
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        result = function(_read_only(convert(batch)))
+        column = column_from_result(result, name=spec.column, rows=batch.num_rows, where=spec.name)
+        whole = pyarrow_record_batch(batch)
+        index = whole.schema.get_field_index(spec.column)
+        if index >= 0:
+            return [whole.set_column(index, column.schema.field(0), column.column(0))]
+        return [whole.append_column(column.schema.field(0), column.column(0))]
+
+    return call
+
+
+def _numbered_rows(batch: _core.Batch, origin: CallOrigin) -> Iterable[dict[str, Any]]:
+    for number, row in enumerate(rows_of(batch)):
+        origin.row = number
+        yield row
+    origin.row = None
+
+
+def _read_only(value: Any) -> Any:
+    """Arrays are views of memory that other stages may read."""
+    if isinstance(value, dict):
+        for array in value.values():
+            array.flags.writeable = False
+    return value
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: array.copy() for name, array in value.items()}
+    return value.copy() if hasattr(value, "iloc") else value  # Arrow's tables and polars' frames are immutable
+
+
+_CALLS: Mapping[str, Callable[[UserFunction, Any], BatchCall]] = {
+    "map_batches": _map_batches,
+    "map": _map,
+    "flat_map": _flat_map,
+    "filter": _filter,
+    "add_column": _add_column,
+}
+_STAGES = {
+    "map_batches": "MapBatches",
+    "map": "Map",
+    "flat_map": "FlatMap",
+    "filter": "Filter",
+    "add_column": "AddColumn",
+}
+
+
+def checked_function(method: str, fn: Any, values: Sequence[Any] | None, pairs: Mapping[str, Any] | None) -> None:
+    """TypeError for what cannot be called, or for constructor arguments without a class."""
+    if isinstance(fn, str) or not callable(fn):
+        raise TypeError(f"{method} takes a function or a class whose instances can be called, not {type(fn).__name__}")
+    if inspect.isclass(fn):
+        if "__call__" not in dir(fn):
+            raise TypeError(f"{method}({fn.__name__}): the class has no __call__; give it one that takes a batch or row")
+    elif values or pairs:
+        raise TypeError(f"{method}({function_name(fn)}): constructor arguments need a class, and this is a function")
+    if inspect.iscoroutinefunction(fn):
+        raise NotImplementedError(f"{method}({function_name(fn)}): async functions are not in this version; use a plain function")

@@ -1,0 +1,126 @@
+#include "bindings/function.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include "base/fork.h"
+#include "bindings/arrow_capsules.h"
+#include "bindings/batch.h"
+#include "bindings/errors.h"
+#include "bindings/interpreter.h"
+#include "bindings/python_error.h"
+#include "bindings/register.h"
+#include "udf/function_calls.h"
+
+namespace nb = nanobind;
+
+namespace millstream {
+namespace {
+
+struct PyCall {
+  FunctionCall call;
+  std::shared_ptr<FunctionCalls> calls;
+
+  std::string Origin(int64_t row) const { return calls->Origin(call, row); }
+};
+
+/// The calls of one stage, as its threads see them.
+class PyCalls {
+ public:
+  explicit PyCalls(std::shared_ptr<FunctionCalls> calls) : calls_(std::move(calls)) {}
+  ~PyCalls() {
+    if (fork_.inherited()) {
+      new std::shared_ptr<FunctionCalls>(std::move(calls_));  // its locks may be held for ever
+      return;
+    }
+    // Whoever is the last to hold the engine waits for its lanes.
+    const ReleaseGil release;
+    calls_.reset();
+  }
+
+  /// None once there will be no more.
+  std::optional<PyCall> Take() {
+    CheckNotLeaving();
+    std::optional<FunctionCall> call;
+    {
+      const ReleaseGil release;
+      call = calls_->Take(nullptr);
+    }
+    if (!call.has_value()) return std::nullopt;
+    return PyCall{std::move(*call), calls_};
+  }
+
+  void Give(int64_t number, const nb::sequence& batches) {
+    RecordBatches imported;
+    for (nb::handle batch : batches) {
+      for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
+    }
+    const ReleaseGil release;
+    calls_->Give(number, std::move(imported));
+  }
+
+  void Fail(int64_t number, nb::object exception) {
+    Status status = StatusOfException(std::move(exception));
+    const ReleaseGil release;
+    calls_->Give(number, status);
+  }
+
+  void AddCpuTime(double seconds) { calls_->statistics().cpu_nanoseconds += static_cast<int64_t>(seconds * 1e9); }
+
+ private:
+  ForkGuard fork_;
+  std::shared_ptr<FunctionCalls> calls_;
+};
+
+class PythonFunction : public BatchFunction {
+ public:
+  explicit PythonFunction(nb::object spec)
+      : spec_(std::move(spec)), name_(nb::cast<std::string>(spec_.attr("name"))), workers_(nb::cast<int>(spec_.attr("workers"))) {}
+  ~PythonFunction() override {
+    const AcquireGil acquire;
+    spec_.reset();
+  }
+
+  const std::string& name() const override { return name_; }
+  int workers(int) const override { return workers_; }
+  const nb::object& spec() const { return spec_; }
+
+  Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
+    const AcquireGil acquire;
+    try {
+      spec_.attr("serve")(std::make_shared<PyCalls>(calls));
+      return Status::OK();
+    } catch (nb::python_error& error) {
+      return StatusOfException(nb::borrow(error.value()));
+    }
+  }
+
+ private:
+  nb::object spec_;
+  const std::string name_;
+  const int workers_;
+};
+
+}  // namespace
+
+std::shared_ptr<const BatchFunction> MakePythonFunction(nb::object spec) { return std::make_shared<PythonFunction>(std::move(spec)); }
+
+nb::object SpecOf(const BatchFunction& function) {
+  const auto* python = dynamic_cast<const PythonFunction*>(&function);
+  return python == nullptr ? nb::object() : python->spec();
+}
+
+void RegisterFunction(nb::module_& module) {
+  nb::class_<PyCall>(module, "Call")
+      .def_prop_ro("number", [](const PyCall& self) { return self.call.number; })
+      .def_prop_ro("batch", [](const PyCall& self) { return PyBatch{self.call.batch}; })
+      .def("origin", &PyCall::Origin, nb::arg("row"));
+  nb::class_<PyCalls>(module, "Calls")
+      .def("take", &PyCalls::Take)
+      .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
+      .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
+      .def("add_cpu_time", &PyCalls::AddCpuTime, nb::arg("seconds"));
+}
+
+}  // namespace millstream

@@ -1,0 +1,11 @@
+#pragma once
+/// A column of arrays into the exchange.
+
+#include "exchange/shuffle_store.h"
+
+namespace millstream {
+
+/// Adds a whole column of a piece, `values` in the declared type.
+Status AddArrays(ShuffleWriter& writer, size_t piece, int column, int flat_width, const PieceOrder& order, const std::shared_ptr<arrow::ArrayData>& values);
+
+}  // namespace millstream

@@ -1,0 +1,29 @@
+#include "exec/polled_stream.h"
+
+#include <atomic>
+#include <chrono>
+
+namespace millstream {
+
+Result<StreamBatch> PolledStream::Next(const std::function<bool()>& interrupted) {
+  // Outlives this call: a waker may be called late.
+  auto woken = std::make_shared<std::atomic<bool>>(false);
+  const Waker waker = [woken, scheduler = std::weak_ptr<Scheduler>(scheduler_)] {
+    *woken = true;
+    if (const auto alive = scheduler.lock()) alive->Notify();
+  };
+  for (;;) {
+    *woken = false;
+    ARROW_ASSIGN_OR_RAISE(auto batch, TryNext(waker));
+    if (batch.has_value()) return std::move(*batch);
+    bool stop = false;
+    const auto began = std::chrono::steady_clock::now();
+    scheduler_->WaitUntil([&] { return *woken || (stop = interrupted && interrupted()); });
+    if (StageStatistics* statistics = waiting_statistics()) {
+      statistics->wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+    }
+    if (stop && !*woken) return MakeError(ErrorKind::kCancelled, "interrupted");
+  }
+}
+
+}  // namespace millstream

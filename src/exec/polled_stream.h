@@ -1,0 +1,32 @@
+#pragma once
+/// A stream that tasks can take batches from: asking it never blocks a lane.
+
+#include <memory>
+#include <optional>
+
+#include "exec/batch_stream.h"
+#include "exec/engine.h"
+
+namespace millstream {
+
+class PolledStream : public BatchStream {
+ public:
+  explicit PolledStream(const Engine& engine) : scheduler_(engine.scheduler()) {}
+
+  /// The next batch if it is there, with null data at the end; nothing where it is still to come: then `waker` is called once there may be something, on any
+  /// thread, maybe before this returns. A batch may be one without rows. One caller at a time, and no other in Next.
+  virtual Result<std::optional<StreamBatch>> TryNext(const Waker& waker) = 0;
+
+  Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
+
+ protected:
+  /// Counts what Next waited; may be null.
+  virtual StageStatistics* waiting_statistics() { return nullptr; }
+
+ private:
+  const std::shared_ptr<Scheduler> scheduler_;
+};
+
+using PolledStreamPtr = std::unique_ptr<PolledStream>;
+
+}  // namespace millstream

@@ -1,0 +1,300 @@
+#include "exec/row_streams.h"
+
+#include <algorithm>
+
+#include "ops/conform_batch.h"
+
+namespace millstream {
+namespace {
+
+/// What streams over one input have in common.
+class OverStream : public PolledStream {
+ public:
+  OverStream(const Engine& engine, PolledStreamPtr input) : PolledStream(engine), input_(std::move(input)) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
+  void Close() override { input_->Close(); }
+  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
+
+ protected:
+  PolledStreamPtr input_;
+};
+
+class LimitStream : public OverStream {
+ public:
+  LimitStream(const Engine& engine, PolledStreamPtr input, int64_t rows, int64_t batch_rows_min)
+      : OverStream(engine, std::move(input)), left_(rows), batch_rows_min_(batch_rows_min) {}
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    // Without a schema there is one batch to be had, for that.
+    if (left_ == 0 && input_->schema() != nullptr) {
+      input_->Close();
+      return StreamBatch{};
+    }
+    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+    if (!batch.has_value() || batch->data == nullptr) return batch;
+    if (batch->data->num_rows() > left_) {
+      batch->position.ties -= batch->data->num_rows() - left_;
+      batch->data = batch->data->Slice(0, left_);
+    }
+    left_ -= batch->data->num_rows();
+    if (batch->data->num_rows() < batch_rows_min_) return StreamBatch{};
+    return batch;
+  }
+
+ private:
+  int64_t left_;
+  const int64_t batch_rows_min_;
+};
+
+class NumberedStream : public OverStream {
+ public:
+  using OverStream::OverStream;
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+    if (!batch.has_value() || batch->data == nullptr) return batch;
+    batch->source = 0;
+    batch->first_row = next_row_;
+    next_row_ += batch->data->num_rows();
+    batch->position = {0, next_row_};
+    return batch;
+  }
+
+ private:
+  int64_t next_row_ = 0;
+};
+
+class SkipStream : public OverStream {
+ public:
+  SkipStream(const Engine& engine, PolledStreamPtr input, int64_t rows) : OverStream(engine, std::move(input)), left_(rows) {}
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    for (;;) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+      if (!batch.has_value() || batch->data == nullptr || left_ == 0) return batch;
+      const int64_t rows = std::min(left_, batch->data->num_rows());
+      left_ -= rows;
+      if (rows == batch->data->num_rows()) continue;
+      batch->data = batch->data->Slice(rows);
+      batch->first_row += rows;
+      return batch;
+    }
+  }
+
+ private:
+  int64_t left_;
+};
+
+/// Gives what was taken from the input to look at it once more.
+class PeekedStream : public OverStream {
+ public:
+  PeekedStream(const Engine& engine, PolledStreamPtr input, StreamBatch first) : OverStream(engine, std::move(input)), first_(std::move(first)) {}
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (!first_.has_value()) return input_->TryNext(waker);
+    return std::exchange(first_, std::nullopt);
+  }
+
+ private:
+  std::optional<StreamBatch> first_;
+};
+
+class DeferredStream : public PolledStream {
+ public:
+  DeferredStream(const Engine& engine, PolledStreamPtr input, OpenOver open)
+      : PolledStream(engine), engine_(engine), input_(std::move(input)), open_(std::move(open)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return opened_ == nullptr ? schema_ : opened_->schema(); }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (closed_) return StreamBatch{};
+    if (opened_ != nullptr) return opened_->TryNext(waker);
+    if (schema_ != nullptr) return StreamBatch{};
+    ARROW_ASSIGN_OR_RAISE(auto first, input_->TryNext(waker));
+    if (!first.has_value()) return std::nullopt;
+    if (first->data == nullptr && (input_->schema() == nullptr || input_->schema()->num_fields() == 0)) {
+      schema_ = arrow::schema({});
+      return StreamBatch{};
+    }
+    auto input = std::make_unique<PeekedStream>(engine_, std::move(input_), std::move(*first));
+    ARROW_ASSIGN_OR_RAISE(opened_, open_(std::move(input)));
+    return opened_->TryNext(waker);
+  }
+
+  void Close() override {
+    closed_ = true;
+    if (input_ != nullptr) input_->Close();
+    if (opened_ != nullptr) opened_->Close();
+  }
+  std::vector<const StageStatistics*> stages() const override {
+    if (opened_ != nullptr) return opened_->stages();
+    return input_ == nullptr ? std::vector<const StageStatistics*>{} : input_->stages();
+  }
+
+ private:
+  const Engine& engine_;  // the input's streams keep it
+  PolledStreamPtr input_;
+  OpenOver open_;
+  PolledStreamPtr opened_;
+  std::shared_ptr<arrow::Schema> schema_;  // of an input that never had one
+  bool closed_ = false;
+};
+
+/// What streams over several inputs have in common.
+class OverStreams : public PolledStream {
+ public:
+  OverStreams(const Engine& engine, std::vector<PolledStreamPtr> inputs) : PolledStream(engine), inputs_(std::move(inputs)) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  void Close() override {
+    for (const auto& input : inputs_) input->Close();
+  }
+  std::vector<const StageStatistics*> stages() const override {
+    std::vector<const StageStatistics*> stages;
+    for (const auto& input : inputs_) {
+      const auto below = input->stages();
+      stages.insert(stages.end(), below.begin(), below.end());
+    }
+    return stages;
+  }
+
+ protected:
+  std::vector<PolledStreamPtr> inputs_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+class UnionStream : public OverStreams {
+ public:
+  UnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) : OverStreams(engine, std::move(inputs)) {
+    schema_ = std::move(schema);
+  }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    while (next_ < inputs_.size()) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, inputs_[next_]->TryNext(waker));
+      if (!batch.has_value()) return batch;
+      if (batch->data == nullptr) {
+        inputs_[next_++]->Close();
+        sources_before_ = sources_;
+        continue;
+      }
+      if (schema_ == nullptr) schema_ = batch->data->schema();
+      ARROW_ASSIGN_OR_RAISE(batch->data, ConformBatch("Union", batch->data, schema_, arrow::default_memory_pool()));
+      batch->source += sources_before_;
+      batch->position.key += sources_before_;
+      sources_ = std::max(sources_, batch->source + 1);
+      return batch;
+    }
+    if (schema_ == nullptr) schema_ = arrow::schema({});
+    return StreamBatch{};
+  }
+
+ private:
+  size_t next_ = 0;
+  uint32_t sources_before_ = 0;
+  uint32_t sources_ = 0;
+};
+
+class ZipStream : public OverStreams {
+ public:
+  ZipStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, NameColumns names)
+      : OverStreams(engine, std::move(inputs)), names_(std::move(names)), sides_(inputs_.size()) {}
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    for (size_t side = 0; side < sides_.size(); ++side) {
+      ARROW_ASSIGN_OR_RAISE(const bool there, Fill(side, waker));
+      if (!there) return std::nullopt;
+    }
+    if (schema_ == nullptr) MakeSchema();
+    const bool any_ended = std::any_of(sides_.begin(), sides_.end(), [](const Side& side) { return side.ended; });
+    if (any_ended) return End();
+    return Join();
+  }
+
+ private:
+  struct Side {
+    std::shared_ptr<arrow::RecordBatch> batch;  // rows that are left of it; null where more must be taken
+    int64_t rows = 0;                           // taken so far
+    bool ended = false;
+  };
+
+  Result<bool> Fill(size_t index, const Waker& waker) {
+    Side& side = sides_[index];
+    while (side.batch == nullptr && !side.ended) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, inputs_[index]->TryNext(waker));
+      if (!batch.has_value()) return false;
+      side.ended = batch->data == nullptr;
+      if (side.ended || batch->data->num_rows() == 0) continue;
+      side.rows += batch->data->num_rows();
+      side.batch = std::move(batch->data);
+    }
+    return true;
+  }
+
+  void MakeSchema() {
+    std::vector<std::vector<std::string>> names;
+    std::vector<std::shared_ptr<arrow::Field>> fields;
+    for (const auto& input : inputs_) {
+      names.push_back(input->schema()->field_names());
+      fields.insert(fields.end(), input->schema()->fields().begin(), input->schema()->fields().end());
+    }
+    const auto zipped = names_(names);
+    for (size_t i = 0; i < fields.size(); ++i) fields[i] = fields[i]->WithName(zipped[i]);
+    schema_ = arrow::schema(std::move(fields));
+  }
+
+  Result<std::optional<StreamBatch>> End() {
+    std::string numbers;
+    bool equal = true;
+    for (const Side& side : sides_) {
+      numbers += (numbers.empty() ? "" : ", ") + std::string(side.ended ? "" : "at least ") + std::to_string(side.rows);
+      equal &= side.ended;
+    }
+    if (equal) return StreamBatch{};
+    return MakeError(ErrorKind::kInvalidArgument, "zip: the data sets have different numbers of rows (" + numbers + "); cut them to one length with limit()");
+  }
+
+  Result<std::optional<StreamBatch>> Join() {
+    int64_t rows = sides_[0].batch->num_rows();
+    for (const Side& side : sides_) rows = std::min(rows, side.batch->num_rows());
+    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+    for (Side& side : sides_) {
+      const auto part = side.batch->Slice(0, rows);
+      for (int column = 0; column < part->num_columns(); ++column) columns.push_back(part->column_data(column));
+      side.batch = rows == side.batch->num_rows() ? nullptr : side.batch->Slice(rows);
+    }
+    StreamBatch out;
+    out.data = arrow::RecordBatch::Make(schema_, rows, std::move(columns));
+    out.first_row = next_row_;
+    next_row_ += rows;
+    out.position = {0, next_row_};
+    return out;
+  }
+
+  const NameColumns names_;
+  std::vector<Side> sides_;
+  int64_t next_row_ = 0;
+};
+
+}  // namespace
+
+PolledStreamPtr OpenLimitStream(const Engine& engine, PolledStreamPtr input, int64_t rows, int64_t batch_rows_min) {
+  return std::make_unique<LimitStream>(engine, std::move(input), rows, batch_rows_min);
+}
+
+PolledStreamPtr OpenNumberedStream(const Engine& engine, PolledStreamPtr input) { return std::make_unique<NumberedStream>(engine, std::move(input)); }
+
+PolledStreamPtr OpenSkipStream(const Engine& engine, PolledStreamPtr input, int64_t rows) {
+  return std::make_unique<SkipStream>(engine, std::move(input), rows);
+}
+
+PolledStreamPtr OpenDeferredStream(const Engine& engine, PolledStreamPtr input, OpenOver open) {
+  return std::make_unique<DeferredStream>(engine, std::move(input), std::move(open));
+}
+
+PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) {
+  return std::make_unique<UnionStream>(engine, std::move(inputs), std::move(schema));
+}
+
+PolledStreamPtr OpenZipStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, NameColumns names) {
+  return std::make_unique<ZipStream>(engine, std::move(inputs), std::move(names));
+}
+
+}  // namespace millstream

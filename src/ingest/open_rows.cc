@@ -1,0 +1,282 @@
+#include "ingest/open_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "exec/row_streams.h"
+#include "ingest/fold_plan.h"
+#include "ingest/rebatch_stream.h"
+#include "ingest/scan_stream.h"
+#include "ingest/shuffle_stream.h"
+#include "ops/apply_program.h"
+#include "plan/blocks.h"
+#include "plan/row_changes.h"
+#include "udf/map_stream.h"
+#include "udf/native_function.h"
+
+namespace millstream {
+namespace {
+
+using Kind = PlanNode::Kind;
+
+/// Rows of a batch where a stage takes whole blocks: a block that has more comes in several (docs/order.md).
+constexpr int64_t kBlockRowsMax = 64 << 10;
+/// The same where blocks come out of a shuffle, which keeps none.
+constexpr int64_t kShuffledBlockRows = 16 << 10;
+
+/// How the rows of a segment are to be cut.
+struct Cut {
+  int64_t batch_rows = 0;  // 0: as they come
+  bool within_source = true;
+};
+
+Result<std::shared_ptr<const RowProgram>> ProgramOf(const std::vector<PlanPtr>& nodes, const std::shared_ptr<arrow::Schema>& schema) {
+  RowChanges changes(*schema);
+  for (const PlanPtr& node : nodes) ARROW_RETURN_NOT_OK(changes.Add(*node));
+  return RowProgram::Make(schema, changes.filter(), changes.columns());
+}
+
+/// Row-wise nodes, from the lowest up, as a function: bound when the first batch tells the schema.
+class RowChangesFunction {
+ public:
+  explicit RowChangesFunction(std::vector<PlanPtr> nodes) : nodes_(std::move(nodes)) {}
+
+  Result<std::shared_ptr<arrow::RecordBatch>> operator()(const std::shared_ptr<arrow::RecordBatch>& batch) {
+    ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(batch->schema()));
+    return ApplyProgram(*program, *batch, arrow::default_memory_pool());
+  }
+
+ private:
+  Result<std::shared_ptr<const RowProgram>> ProgramFor(const std::shared_ptr<arrow::Schema>& schema) {
+    std::lock_guard lock(mutex_);
+    if (program_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(program_, ProgramOf(nodes_, schema));
+    }
+    return program_;
+  }
+
+  const std::vector<PlanPtr> nodes_;
+  std::mutex mutex_;
+  std::shared_ptr<const RowProgram> program_;
+};
+
+std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
+  std::string name;
+  for (const PlanPtr& node : nodes) {
+    const std::string text = node->Describe();
+    name += (name.empty() ? "" : "->") + text.substr(0, text.find('['));
+  }
+  auto function = std::make_shared<RowChangesFunction>(std::move(nodes));
+  return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
+}
+
+std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
+  const EpochKey epoch = MakeEpochKey(node.seed, 0);
+  // Below 2^64 where the fraction is 1, so that is told apart.
+  const bool all = node.fraction >= 1;
+  const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
+  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<std::shared_ptr<arrow::RecordBatch>> {
+    if (all) return call.batch;
+    const SourceKey source = MakeSourceKey(epoch, call.source);
+    std::vector<uint32_t> kept;
+    for (int64_t row = 0; row < call.rows; ++row) {
+      if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
+    }
+    return GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool());
+  });
+}
+
+/// What the sources of a node's rows are called.
+NameSource NamesOf(const PlanNode& node) {
+  const PlanNode* below = &node;
+  while (RowChanges::Takes(*below) || below->kind == Kind::kLimit) below = below->input.get();
+  if (below->kind == Kind::kSource && below->parquet != nullptr) {
+    return [parquet = below->parquet](uint32_t source) { return parquet->files()[source].path; };
+  }
+  std::string name = below->Describe();
+  name = (below->kind == Kind::kSource ? "" : "the output of ") + name.substr(0, name.find('['));
+  return [name](uint32_t) { return name; };
+}
+
+/// How many rows the node may give: for sizes only.
+int64_t GuessRows(const PlanNode& node) {
+  if (node.kind == Kind::kSource || node.others.empty()) {
+    const auto known = KnownRowCount(node);
+    return known.has_value() ? *known : GuessRows(*node.input);
+  }
+  int64_t rows = 0;
+  for (const PlanPtr& input : InputsOf(node)) rows += GuessRows(*input);
+  return rows;
+}
+
+class Opener {
+ public:
+  Opener(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
+
+  Result<PolledStreamPtr> Open(const PlanPtr& node, const Cut& cut) {
+    return IsFoldable(*node) ? OpenFolded(node, cut) : OpenSegment(node, cut);
+  }
+
+ private:
+  Result<PolledStreamPtr> OpenFolded(const PlanPtr& node, const Cut& cut);
+  /// Leaves out the first tasks as far as their rows are to be skipped; `skip` is what is left of those.
+  Result<PolledStreamPtr> OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip);
+  /// A node that is not foldable, with those row-wise nodes below it that one stage takes together.
+  Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
+  Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
+  Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
+  Result<PolledStreamPtr> OpenUnion(const PlanNode& node);
+  Result<PolledStreamPtr> OpenZip(const PlanNode& node);
+  Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
+  Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
+    if (cut.batch_rows == 0) return stream;
+    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
+  }
+  /// Where whole blocks are asked for, tasks are blocks. Pruned or truncated sources keep their tasks.
+  static std::shared_ptr<const ScanSource> Blocks(const PlanNode& node, const FoldedPlan& folded) {
+    const PlanNode& source = SourceOf(node);
+    return folded.source == source.source ? CutIntoBlocks(source) : folded.source;
+  }
+  ShuffleStreamOptions ShuffleOptions(const PlanNode& node, int64_t batch_rows) const;
+
+  const std::shared_ptr<Engine> engine_;
+  const ExecuteOptions options_;
+};
+
+ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
+  const bool fixed = node.seed_kind == SeedKind::kFixed;
+  ShuffleStreamOptions shuffle;
+  shuffle.seed = fixed || node.seed_kind == SeedKind::kPerExecution ? node.seed : options_.seed;
+  shuffle.epoch = fixed ? 0 : options_.epoch;
+  shuffle.batch_rows = batch_rows;
+  shuffle.memory_kept_bytes = options_.memory_kept_bytes;
+  return shuffle;
+}
+
+Result<PolledStreamPtr> Opener::OpenFolded(const PlanPtr& node, const Cut& cut) {
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node));
+  if (folded.shuffle != nullptr) {
+    auto options = ShuffleOptions(*folded.shuffle, cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows);
+    options.source_name = folded.source_name;
+    ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(engine_, folded.source, folded.program, options));
+    if (folded.limit >= 0) stream = OpenLimitStream(*engine_, std::move(stream), folded.limit, 0);
+    return OpenNumberedStream(*engine_, std::move(stream));
+  }
+  return OpenScan(*node, std::move(folded), cut, nullptr);
+}
+
+Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip) {
+  if (cut.batch_rows == 0) folded.source = Blocks(node, folded);
+  if (skip != nullptr) folded.source = SkipTasks(std::move(folded.source), skip);
+  ScanStreamOptions options;
+  options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : kBlockRowsMax;
+  options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
+  options.row_limit = folded.limit;
+  options.preserve_order = options_.preserve_order;
+  options.memory_kept_bytes = options_.memory_kept_bytes;
+  return OpenScanStream(engine_, folded.source, folded.program, options);
+}
+
+Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut) {
+  switch (node->kind) {
+    case Kind::kMap: {
+      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {node->batch_rows, true}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input)));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kSample: {
+      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *SampleFunction(*node), NamesOf(*node->input)));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kLimit: {
+      if (node->offset > 0) return OpenOffset(*node, cut);
+      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, cut));
+      return OpenLimitStream(*engine_, std::move(input), node->limit, 0);
+    }
+    case Kind::kUnion: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenUnion(*node));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kZip: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenZip(*node));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kShuffle:
+      return OpenShuffle(*node, cut);
+    default:
+      return OpenChanges(node, cut);
+  }
+}
+
+/// Row-wise nodes over a stream, as one function.
+Result<PolledStreamPtr> Opener::OpenChanges(const PlanPtr& top, const Cut& cut) {
+  std::vector<PlanPtr> nodes;
+  PlanPtr below = top;
+  for (; RowChanges::Takes(*below); below = below->input) nodes.insert(nodes.begin(), below);
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(below, {}));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *RowFunction(std::move(nodes)), NamesOf(*below)));
+  return Recut(std::move(stream), cut);
+}
+
+/// Tasks before the first row wanted are not read where they can be told from the rest.
+Result<PolledStreamPtr> Opener::OpenOffset(const PlanNode& node, const Cut& cut) {
+  int64_t skip = node.offset;
+  PolledStreamPtr input;
+  if (IsFoldable(*node.input) && KnownRowCount(*node.input).has_value() && ShuffleOf(*node.input) == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input));
+    ARROW_ASSIGN_OR_RAISE(input, OpenScan(*node.input, std::move(folded), {}, &skip));
+  } else {
+    ARROW_ASSIGN_OR_RAISE(input, Open(node.input, {}));
+  }
+  auto stream = OpenLimitStream(*engine_, OpenSkipStream(*engine_, std::move(input), skip), node.limit, 0);
+  return Recut(std::move(stream), cut);
+}
+
+Result<PolledStreamPtr> Opener::OpenUnion(const PlanNode& node) {
+  std::vector<PolledStreamPtr> inputs;
+  for (const PlanPtr& input : InputsOf(node)) {
+    ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
+    inputs.push_back(std::move(stream));
+  }
+  return OpenUnionStream(*engine_, std::move(inputs), node.schema);
+}
+
+Result<PolledStreamPtr> Opener::OpenZip(const PlanNode& node) {
+  std::vector<PolledStreamPtr> inputs;
+  for (const PlanPtr& input : InputsOf(node)) {
+    ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
+    inputs.push_back(std::move(stream));
+  }
+  return OpenZipStream(*engine_, std::move(inputs), ZippedNames);
+}
+
+/// The rows between a shuffle and the stage below it go into the exchange through one program; shuffles below it change nothing.
+Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut) {
+  std::vector<PlanPtr> nodes;
+  PlanPtr below = node.input;
+  for (; RowChanges::Takes(*below) || below->kind == Kind::kShuffle; below = below->input) {
+    if (below->kind != Kind::kShuffle) nodes.insert(nodes.begin(), below);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(below, {}));
+  const auto options = ShuffleOptions(node, cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows);
+  const int64_t rows = GuessRows(*below);
+  const auto open = [engine = engine_, nodes = std::move(nodes), options, rows](PolledStreamPtr stream) -> Result<PolledStreamPtr> {
+    ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, stream->schema()));
+    return OpenShuffleStream(engine, std::move(stream), std::move(program), rows, options);
+  };
+  return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(input), open));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
+  Opener opener(engine, options);
+  const bool skips = options.rows_delivered > 0;
+  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, {}));
+  if (skips) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
+  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last});
+}
+
+}  // namespace millstream

@@ -1,0 +1,19 @@
+#pragma once
+/// A row program applied to a batch in memory.
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+
+#include "ops/row_program.h"
+
+namespace millstream {
+
+/// The rows that the filter keeps, with the program's columns. Columns that pass through unfiltered are shared, everything else comes from `pool`. The batch must have
+/// the program's input schema.
+Result<std::shared_ptr<arrow::RecordBatch>> ApplyProgram(const RowProgram& program, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
+
+/// The rows of the batch with these numbers, in that order.
+Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch& batch, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool);
+
+}  // namespace millstream

@@ -1,0 +1,73 @@
+#include "ops/conform_batch.h"
+
+#include <arrow/array/util.h>
+#include <arrow/compute/cast.h>
+#include <arrow/type.h>
+
+namespace millstream {
+namespace {
+
+constexpr const char* kRemedy = "return the same columns and types from every call, for instance with .astype() or pyarrow's cast()";
+
+Status Changed(const std::string& stage, const std::string& column, const std::string& before, const std::string& now) {
+  return MakeError(ErrorKind::kType, stage + ": column '" + column + "' was " + before + " in an earlier batch and is " + now + " in a later one; " + kRemedy);
+}
+
+arrow::Field::MergeOptions Widening() {
+  auto options = arrow::Field::MergeOptions::Permissive();
+  options.promote_integer_to_decimal = false;
+  options.promote_decimal_to_float = false;
+  options.promote_dictionary = false;
+  return options;
+}
+
+Result<std::shared_ptr<arrow::Array>> ConformColumn(const std::string& stage, const arrow::RecordBatch& batch, const arrow::Field& field, arrow::MemoryPool* pool) {
+  const int index = batch.schema()->GetFieldIndex(field.name());
+  if (index < 0) return arrow::MakeArrayOfNull(field.type(), batch.num_rows(), pool);
+  const auto& column = batch.column(index);
+  if (column->type()->Equals(*field.type())) return column;
+  if (column->type_id() == arrow::Type::NA) return arrow::MakeArrayOfNull(field.type(), batch.num_rows(), pool);
+  arrow::compute::ExecContext context(pool);
+  auto cast = arrow::compute::Cast(arrow::Datum(column), field.type(), arrow::compute::CastOptions::Safe(), &context);
+  if (cast.ok()) return cast->make_array();
+  if (cast.status().IsOutOfMemory()) return cast.status();
+  return Changed(stage, field.name(), field.type()->ToString(), column->type()->ToString());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<arrow::Schema>> CommonSchema(const std::string& stage, const arrow::Schema& first, const arrow::Schema& second) {
+  std::vector<std::shared_ptr<arrow::Field>> fields;
+  for (const auto& field : first.fields()) {
+    const auto other = second.GetFieldByName(field->name());
+    if (other == nullptr || other->type()->Equals(*field->type())) {
+      fields.push_back(field);
+      continue;
+    }
+    auto merged = field->MergeWith(*other, Widening());
+    if (!merged.ok()) return Changed(stage, field->name(), field->type()->ToString(), other->type()->ToString());
+    fields.push_back(*merged);
+  }
+  for (const auto& field : second.fields()) {
+    if (first.GetFieldIndex(field->name()) < 0) fields.push_back(field);
+  }
+  return arrow::schema(std::move(fields));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> ConformBatch(const std::string& stage, const std::shared_ptr<arrow::RecordBatch>& batch,
+                                                         const std::shared_ptr<arrow::Schema>& schema, arrow::MemoryPool* pool) {
+  if (batch->schema()->Equals(*schema, /*check_metadata=*/false)) return batch;
+  for (const auto& field : batch->schema()->fields()) {
+    if (schema->GetFieldIndex(field->name()) < 0) {
+      return MakeError(ErrorKind::kType, stage + ": column '" + field->name() + "' comes only in a later batch; " + kRemedy);
+    }
+  }
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  for (const auto& field : schema->fields()) {
+    ARROW_ASSIGN_OR_RAISE(auto column, ConformColumn(stage, *batch, *field, pool));
+    columns.push_back(std::move(column));
+  }
+  return arrow::RecordBatch::Make(schema, batch->num_rows(), std::move(columns));
+}
+
+}  // namespace millstream

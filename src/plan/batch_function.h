@@ -1,0 +1,27 @@
+#pragma once
+/// A function on batches that the user gave, as a plan holds it.
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+
+namespace millstream {
+
+class FunctionCalls;
+
+/// Immutable, shared by executions.
+class BatchFunction {
+ public:
+  virtual ~BatchFunction() = default;
+  /// As its stage is called in plans, statistics and errors: "MapBatches(scale)".
+  virtual const std::string& name() const = 0;
+  /// Calls that may be under way at one time.
+  virtual int workers(int lanes) const = 0;
+  /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.
+  virtual Status Serve(const std::shared_ptr<FunctionCalls>& calls) const = 0;
+};
+
+}  // namespace millstream

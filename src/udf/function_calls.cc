@@ -1,0 +1,164 @@
+#include "udf/function_calls.h"
+
+#include <arrow/util/byte_size.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace millstream {
+namespace {
+
+constexpr auto kInterruptionInterval = std::chrono::milliseconds(50);
+
+int64_t BytesOf(const arrow::RecordBatch& batch) {
+  const auto bytes = arrow::util::ReferencedBufferSize(batch);
+  return bytes.ok() ? *bytes : 0;
+}
+
+int64_t BytesOf(const RecordBatches& batches) {
+  int64_t bytes = 0;
+  for (const auto& batch : batches) bytes += BytesOf(*batch);
+  return bytes;
+}
+
+}  // namespace
+
+FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source)
+    : core_(std::move(engine)), statistics_(std::move(stage)), ledger_(std::move(ledger)), name_source_(std::move(name_source)) {}
+
+std::string FunctionCalls::Origin(const FunctionCall& call, int64_t row) const {
+  const std::string rows = "rows " + std::to_string(call.begin_row) + " to " + std::to_string(std::max(call.end_row - 1, call.begin_row));
+  const std::string source = " of " + name_source_(call.source);
+  if (row < 0) return rows + source;
+  const bool all_kept = call.rows == call.end_row - call.begin_row;
+  if (all_kept) return "row " + std::to_string(call.begin_row + row) + source;
+  return "the one that is left as number " + std::to_string(row) + " of " + rows + source;
+}
+
+std::optional<FunctionCall> FunctionCalls::TakeLocked() {
+  if (waiting_.empty()) return std::nullopt;
+  FunctionCall call = std::move(waiting_.front());
+  waiting_.pop_front();
+  return call;
+}
+
+std::optional<FunctionCall> FunctionCalls::Take(const std::function<bool()>& interrupted) {
+  const auto began = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (waiting_.empty() && !closed_) {
+    added_.wait_for(lock, kInterruptionInterval);
+    if (!waiting_.empty() || closed_ || !interrupted) continue;
+    lock.unlock();
+    if (interrupted()) return std::nullopt;
+    lock.lock();
+  }
+  statistics_.wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  return TakeLocked();
+}
+
+std::optional<FunctionCall> FunctionCalls::TryTake(const Waker& waker, bool* closed) {
+  std::lock_guard lock(mutex_);
+  *closed = closed_;
+  if (waiting_.empty() && !closed_) servers_.push_back(waker);
+  return TakeLocked();
+}
+
+void FunctionCalls::Add(StreamBatch batch) {
+  const int64_t bytes = BytesOf(*batch.data);
+  Waker server;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    short_of_memory_ = !ledger_->TryCharge(bytes);
+    if (short_of_memory_) ledger_->ForceCharge(bytes);
+    held_bytes_ += bytes;
+    const int64_t number = added_count_++;
+    taken_[number] = {batch.source, bytes};
+    if (number == 0 || batch.source != last_source_) last_row_ = 0;
+    last_source_ = batch.source;
+    const int64_t rows = batch.data->num_rows();
+    waiting_.push_back({number, std::move(batch.data), rows, batch.source, std::exchange(last_row_, batch.position.ties), batch.position.ties});
+    if (!servers_.empty()) {
+      server = std::move(servers_.back());
+      servers_.pop_back();
+    }
+  }
+  added_.notify_one();
+  if (server) server();
+}
+
+void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = taken_.find(number);
+    if (closed_ || found == taken_.end()) return;
+    const auto [source, input_bytes] = found->second;
+    taken_.erase(found);
+    const int64_t bytes = batches.ok() ? BytesOf(*batches) : 0;
+    ledger_->Release(input_bytes);
+    ledger_->ForceCharge(bytes);
+    held_bytes_ += bytes - input_bytes;
+    Done done{{batches.status(), {}, source}, bytes};
+    if (batches.ok()) done.result.batches = std::move(*batches);
+    done_.emplace(number, std::move(done));
+  }
+  core_.WakeConsumer();
+}
+
+void FunctionCalls::End() {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  core_.WakeConsumer();
+}
+
+int64_t FunctionCalls::under_way() const {
+  std::lock_guard lock(mutex_);
+  return added_count_ - given_out_;
+}
+
+bool FunctionCalls::short_of_memory() const {
+  std::lock_guard lock(mutex_);
+  return short_of_memory_ && added_count_ > given_out_;
+}
+
+std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(const Waker& waker) {
+  std::unique_ptr<FunctionResult> result;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = done_.find(given_out_);
+    if (found == done_.end()) {
+      if (ended_ && given_out_ == added_count_) return std::unique_ptr<FunctionResult>();
+      core_.BlockConsumer(waker);
+      return std::nullopt;
+    }
+    result = std::make_unique<FunctionResult>(std::move(found->second.result));
+    ledger_->Release(found->second.bytes);
+    held_bytes_ -= found->second.bytes;
+    done_.erase(found);
+    ++given_out_;
+    short_of_memory_ = false;
+  }
+  core_.WakeBlocked();
+  return result;
+}
+
+void FunctionCalls::Close() {
+  std::deque<FunctionCall> waiting;
+  std::map<int64_t, Done> done;
+  std::vector<Waker> servers;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting.swap(waiting_);
+    done.swap(done_);
+    servers.swap(servers_);
+    taken_.clear();
+    ledger_->Release(std::exchange(held_bytes_, 0));
+  }
+  added_.notify_all();
+  for (const Waker& server : servers) server();
+}
+
+}  // namespace millstream

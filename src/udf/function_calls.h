@@ -1,0 +1,107 @@
+#pragma once
+/// The calls of one stage's function: what the stage asks for, and what those who serve it give.
+///
+/// The stage adds calls in the order of their batches and takes results in that order. Servers take calls one at a time, on any thread, and give each its
+/// result, in any order. Bounded by the stage: it adds no call before it has room for one.
+///
+/// Memory: the batches of calls and results count for the ledger while they are here. They exist already when they come, so they are never refused; the stage
+/// looks at `short_of_memory` before it adds the next call.
+
+#include <arrow/record_batch.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "exec/batch_stream.h"
+#include "exec/stage_statistics.h"
+#include "exec/stream_task.h"
+#include "memory/budget.h"
+
+namespace millstream {
+
+using RecordBatches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
+
+struct FunctionCall {
+  int64_t number = 0;  // of the call, from 0 on
+  std::shared_ptr<arrow::RecordBatch> batch;
+  int64_t rows = 0;  // of it
+  uint32_t source = 0;
+  // In its source; between the two there may be more rows than the batch has, where others were filtered out.
+  int64_t begin_row = 0;
+  int64_t end_row = 0;
+};
+
+/// What a source is called in messages: a path, or what its rows are.
+using NameSource = std::function<std::string(uint32_t source)>;
+
+struct FunctionResult {
+  Status status;
+  RecordBatches batches;
+  uint32_t source = 0;
+};
+
+class FunctionCalls {
+ public:
+  FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source);
+
+  // ---- who serves ----
+  /// The next call; blocks, looking at `interrupted` every 50 ms. Nothing once closed, or interrupted.
+  std::optional<FunctionCall> Take(const std::function<bool()>& interrupted);
+  /// The same for a task on a lane: where nothing is there the waker is kept. `closed` tells that there will be nothing.
+  std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
+  void Give(int64_t number, Result<RecordBatches> batches);
+  const std::string& stage() const { return statistics_.name; }
+  /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
+  std::string Origin(const FunctionCall& call, int64_t row = -1) const;
+  const std::shared_ptr<Engine>& engine() const { return core_.engine(); }
+  /// What tasks that serve must count themselves with.
+  StreamCore& core() { return core_; }
+  StageStatistics& statistics() { return statistics_; }
+
+  // ---- the stage ----
+  void Add(StreamBatch batch);
+  /// No more calls will be added.
+  void End();
+  /// Calls added whose results have not been taken.
+  int64_t under_way() const;
+  bool short_of_memory() const;
+  /// The next result in order; null at the end, nothing where it is to come: then the waker is kept as the consumer's.
+  std::optional<std::unique_ptr<FunctionResult>> TryTakeResult(const Waker& waker);
+  /// Ends what waits in Take, and frees what is held. Results that come later are dropped.
+  void Close();
+
+ private:
+  struct Done {
+    FunctionResult result;
+    int64_t bytes;
+  };
+  std::optional<FunctionCall> TakeLocked();
+
+  StreamCore core_;
+  StageStatistics statistics_;
+  const std::shared_ptr<Ledger> ledger_;
+  const NameSource name_source_;
+  mutable std::mutex mutex_;
+  std::condition_variable added_;
+  // Guarded by mutex_:
+  std::deque<FunctionCall> waiting_;
+  std::map<int64_t, std::pair<uint32_t, int64_t>> taken_;  // source and bytes, by number
+  std::map<int64_t, Done> done_;
+  std::vector<Waker> servers_;
+  uint32_t last_source_ = 0;
+  int64_t last_row_ = 0;  // of the last source, that a call was about
+  int64_t added_count_ = 0;
+  int64_t given_out_ = 0;
+  int64_t held_bytes_ = 0;
+  bool short_of_memory_ = false;
+  bool ended_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace millstream

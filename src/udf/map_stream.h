@@ -1,0 +1,18 @@
+#pragma once
+/// A function applied to the batches of a stream, in their order, several calls at a time.
+///
+/// The rows that come out are numbered through within the source of their input batch (docs/order.md). The schema is that of the first results: those of the
+/// first few calls where the first has columns of nulls only. Later results are brought to it.
+
+#include <memory>
+
+#include "exec/polled_stream.h"
+#include "plan/batch_function.h"
+#include "udf/function_calls.h"
+
+namespace millstream {
+
+/// Each batch of `input` is one call. Reserves memory for the batches that are under way.
+Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source);
+
+}  // namespace millstream

@@ -1,0 +1,18 @@
+#pragma once
+/// Functions on batches that are C++, run on the engine's lanes.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "plan/batch_function.h"
+#include "udf/function_calls.h"
+
+namespace millstream {
+
+/// May be called on several lanes at once. What it allocates beside its result should be small.
+using NativeBatchFunction = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(const FunctionCall& call)>;
+
+std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function);
+
+}  // namespace millstream
