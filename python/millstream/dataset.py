@@ -17,6 +17,7 @@ from millstream.projections import dropped, named_columns, renamed, replaced, se
 from millstream.row_functions import mapped, with_added_column
 from millstream.schema import Schema
 from millstream.seeds import RandomSeedConfig, SeedState, seed_state
+from millstream.sort_keys import sort_keys
 from millstream.splitting import (
     checked_fraction,
     drawn_or,
@@ -143,6 +144,27 @@ class Dataset:
         if not isinstance(expr, Expr):
             raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}")
         return self._with(self._plan.filter(expr.to_core()))
+
+    def sort(
+        self,
+        key: str | list[str],
+        descending: bool | list[bool] = False,
+        boundaries: list[Any] | None = None,
+        *,
+        nulls_first: bool | list[bool] = False,
+    ) -> Dataset:
+        """All rows in the order of the columns `key`, the first one first; equal rows stay in their order.
+
+        Args:
+            key: A column, or several.
+            descending: For all of them, or one a column.
+            boundaries: Only cuts blocks in ray.data, and changes nothing here.
+            nulls_first: Where nulls go, in either direction: for all columns, or one a column. NaN is greater than all
+                other numbers.
+
+        KeyError for an unknown column, TypeError for one whose values have no order.
+        """
+        return self._with(self._plan.sort(sort_keys(key, descending, nulls_first)))
 
     # ---- functions ----
     def map(self, fn: Callable[[dict[str, Any]], dict[str, Any]], **arguments: Any) -> Dataset:

@@ -4,6 +4,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings/arrow_capsules.h"
@@ -197,6 +198,11 @@ void RegisterPlan(nb::module_& module) {
       .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed) { return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed))); },
            nb::arg("fraction"), nb::arg("seed"))
       .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
+      .def("sort", [](const Plan& plan, const std::vector<std::tuple<std::string, bool, bool>>& keys) {
+             std::vector<SortKey> sort_keys;
+             for (const auto& [column, descending, nulls_first] : keys) sort_keys.push_back({column, descending, nulls_first});
+             return Mutable(ValueOrRaise(SortPlan(plan, std::move(sort_keys))));
+           }, nb::arg("keys"))
       .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))

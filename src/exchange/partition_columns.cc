@@ -1,5 +1,7 @@
 #include "exchange/partition_columns.h"
 
+#include <arrow/util/bitmap_builders.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -149,6 +151,28 @@ void PartitionColumn::GatherValid(const PartitionOrder& order, int64_t begin, in
 Result<std::shared_ptr<arrow::ArrayData>> PartitionColumn::GatherArray(const PartitionOrder& order, int64_t begin, int64_t count,
                                                                        arrow::MemoryPool* pool) const {
   return Gather(*array_, order.positions() + begin, count, pool);
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> WholeColumn(const PartitionRows& rows, int column, int flat_width, const std::shared_ptr<arrow::DataType>& storage_type,
+                                                      const std::shared_ptr<BudgetPool>& pool) {
+  if (flat_width == 0) {
+    ARROW_ASSIGN_OR_RAISE(auto whole, PartitionColumn::Make(rows, column, flat_width, storage_type, pool));
+    return whole.array();
+  }
+  bool nulls = false;
+  for (const PartitionPiece& piece : rows.pieces) {
+    if (piece.columns[column].values == nullptr) return MissingColumn(column);
+    nulls |= piece.columns[column].valid != nullptr;
+  }
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(rows.count * flat_width, pool.get()));
+  CopySlices(rows, column, flat_width, {flat_width, 0}, values->mutable_data());
+  std::shared_ptr<arrow::Buffer> bits;
+  if (nulls) {
+    ARROW_ASSIGN_OR_RAISE(const auto valid, pool->AllocateOwned(rows.count));
+    CopyValid(rows, column, valid->mutable_data());
+    ARROW_ASSIGN_OR_RAISE(bits, arrow::internal::BytesToBits({valid->data(), static_cast<size_t>(rows.count)}, pool.get()));
+  }
+  return arrow::ArrayData::Make(storage_type, rows.count, {std::move(bits), std::move(values)});
 }
 
 }  // namespace millstream

@@ -39,4 +39,8 @@ class PartitionColumn {
   std::shared_ptr<arrow::ArrayData> array_;
 };
 
+/// The column of all rows, in storage form and the order of the pieces.
+Result<std::shared_ptr<arrow::ArrayData>> WholeColumn(const PartitionRows& rows, int column, int flat_width, const std::shared_ptr<arrow::DataType>& storage_type,
+                                                      const std::shared_ptr<BudgetPool>& pool);
+
 }  // namespace millstream

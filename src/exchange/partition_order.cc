@@ -79,6 +79,13 @@ Result<PartitionOrder> PartitionOrder::Make(const ShuffleKeys& keys, const Parti
   return order;
 }
 
+Result<PartitionOrder> PartitionOrder::Unkeyed(int64_t count, const std::shared_ptr<BudgetPool>& pool) {
+  PartitionOrder order;
+  order.count_ = count;
+  ARROW_ASSIGN_OR_RAISE(order.positions_, pool->AllocateOwned(std::max<int64_t>(count, 1) * sizeof(uint32_t)));
+  return order;
+}
+
 /// Puts the row into its place among those before it, by all of its key and who it is.
 void PartitionOrder::SortEqualWords(const PartitionRows& rows, int64_t row) {
   auto* positions = reinterpret_cast<uint32_t*>(positions_->mutable_data());

@@ -40,6 +40,14 @@ class PieceOrder {
  public:
   /// Computes keys, partitions and places. Costs about 4 ns a row; the result holds 4 bytes a row from `pool`.
   static arrow::Result<PieceOrder> Make(const ShuffleKeys& keys, const PieceRows& rows, const std::shared_ptr<BudgetPool>& pool);
+  /// The same where `assign` writes each row's partition, `partitions` for a row that is dropped.
+  template <typename Assign>
+  static arrow::Result<PieceOrder> MakeBy(int64_t count, uint32_t partitions, const std::shared_ptr<BudgetPool>& pool, Assign&& assign) {
+    ARROW_ASSIGN_OR_RAISE(PieceOrder order, Unplaced(count, pool));
+    ARROW_RETURN_NOT_OK(assign(order.mutable_places()));
+    order.Place(partitions);
+    return order;
+  }
   /// The same for rows taken up from a store, in their order there; costs about 8 ns a row.
   static arrow::Result<PieceOrder> Make(const ShuffleKeys& keys, const PartitionRows& rows, const std::shared_ptr<BudgetPool>& pool);
 

@@ -4,6 +4,7 @@
 
 #include "column/gather.h"
 #include "exchange/column_form.h"
+#include "exchange/sort_order.h"
 #include "exchange/shuffle_frame.h"
 
 namespace millstream {
@@ -131,6 +132,12 @@ Result<PartitionRows> ShuffleStore::Load(uint32_t partition, const std::shared_p
   for (const SpilledFrame& frame : frames_[partition]) ARROW_RETURN_NOT_OK(ReadFrame(frame, pool, &piece_ids, &rows));
   ARROW_RETURN_NOT_OK(CountRows(&rows));
   return rows;
+}
+
+Result<PartitionOrder> ShuffleStore::OrderOf(const PartitionRows& rows, const std::shared_ptr<BudgetPool>& pool) const {
+  if (options_.sort == nullptr) return PartitionOrder::Make(options_.keys, rows, pool);
+  ARROW_ASSIGN_OR_RAISE(const auto columns, options_.sort->ColumnsOf(rows, flat_widths_, storage_types_, pool));
+  return options_.sort->Order(rows, columns, pool);
 }
 
 Status ShuffleStore::ReadFrame(const SpilledFrame& frame, const std::shared_ptr<BudgetPool>& pool, std::vector<uint32_t>* piece_ids,

@@ -21,9 +21,13 @@
 
 namespace millstream {
 
+class PartitionOrder;
+class SortOrder;
+
 struct ShuffleOptions {
   std::shared_ptr<arrow::Schema> schema;  // of the rows that are shuffled, declared types
   ShuffleKeys keys;
+  std::shared_ptr<const SortOrder> sort;  // null: rows are shuffled by their keys
   uint32_t stage = 0;
   std::shared_ptr<SpillArea> spill;  // may be null: then a refused allocation is an error
   int64_t staging_bytes = 1 << 20;
@@ -67,8 +71,8 @@ class ShuffleWriter {
   /// Both pools are this lane's own. `spill_pool` has a floor of FixedBytes, so that rows can be evicted when everything else is full.
   ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool, std::shared_ptr<BudgetPool> spill_pool);
 
-  /// The order of a piece's rows, evicting when memory is short.
-  Result<PieceOrder> MakeOrder(const PieceRows& rows);
+  /// The order of a piece's rows, evicting when memory is short. `sort_columns`: where rows are sorted, those of the piece, in the declared types.
+  Result<PieceOrder> MakeOrder(const PieceRows& rows, const std::vector<std::shared_ptr<arrow::ArrayData>>& sort_columns = {});
   /// Starts a piece; its columns may be added in any order, each once. Returns the piece's index for the Add calls.
   Result<size_t> BeginPiece(const PieceRows& rows, const PieceOrder& order);
   const GroupedPiece& piece(size_t index) const { return pieces_[index]; }
@@ -162,6 +166,8 @@ class ShuffleStore {
   /// Rows of each partition.
   std::vector<int64_t> PartitionCounts() const;
   Result<PartitionRows> Load(uint32_t partition, const std::shared_ptr<BudgetPool>& pool) const;
+  /// The order of a partition's rows.
+  Result<PartitionOrder> OrderOf(const PartitionRows& rows, const std::shared_ptr<BudgetPool>& pool) const;
   /// The partition's rows are not needed again.
   void Discard(uint32_t partition);
 

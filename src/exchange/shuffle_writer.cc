@@ -6,6 +6,7 @@
 #include "exchange/partition_columns.h"
 #include "exchange/shuffle_frame.h"
 #include "exchange/shuffle_store.h"
+#include "exchange/sort_order.h"
 
 namespace millstream {
 namespace {
@@ -29,6 +30,9 @@ template <typename T>
 const Status& StatusOf(const Result<T>& result) {
   return result.status();
 }
+
+/// Of a row while its partition is found.
+constexpr int64_t kSortKeyBytes = 24;
 
 constexpr int64_t kStagingBytesMax = 1 << 20;
 
@@ -70,8 +74,18 @@ Status ShuffleWriter::EnsureRoom(int64_t bytes, Ledger& ledger) {
   }
 }
 
-Result<PieceOrder> ShuffleWriter::MakeOrder(const PieceRows& rows) {
-  return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
+Result<PieceOrder> ShuffleWriter::MakeOrder(const PieceRows& rows, const ArrayDatas& sort_columns) {
+  const SortOrder* sort = store_->options_.sort.get();
+  if (sort == nullptr) return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
+  const ShuffleKeys& keys = store_->options_.keys;
+  return WithRoom(rows.count * kSortKeyBytes, [&]() -> Result<PieceOrder> {
+    ArrayDatas stored;
+    for (const auto& column : sort_columns) {
+      ARROW_ASSIGN_OR_RAISE(auto values, ToStorage(column, pool_.get()));
+      stored.push_back(std::move(values));
+    }
+    return PieceOrder::MakeBy(rows.count, keys.count, pool_, [&](uint32_t* partitions) { return sort->Assign(keys, rows, stored, pool_, partitions); });
+  });
 }
 
 Result<size_t> ShuffleWriter::BeginPiece(const PieceRows& rows, const PieceOrder& order) {
@@ -84,6 +98,13 @@ Result<size_t> ShuffleWriter::BeginPiece(const PieceRows& rows, const PieceOrder
 }
 
 Result<PieceOrder> ShuffleWriter::MakeOrder(const PartitionRows& rows) {
+  if (const SortOrder* sort = store_->options_.sort.get()) {
+    const ShuffleKeys& keys = store_->options_.keys;
+    return WithRoom(rows.count * kSortKeyBytes, [&]() -> Result<PieceOrder> {
+      ARROW_ASSIGN_OR_RAISE(const auto columns, sort->ColumnsOf(rows, store_->flat_widths_, store_->storage_types_, pool_));
+      return PieceOrder::MakeBy(rows.count, keys.count, pool_, [&](uint32_t* partitions) { return sort->Assign(keys, rows, columns, pool_, partitions); });
+    });
+  }
   return WithRoom(rows.count * 4, [&] { return PieceOrder::Make(store_->options_.keys, rows, pool_); });
 }
 

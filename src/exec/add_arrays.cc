@@ -1,5 +1,6 @@
 #include "exec/add_arrays.h"
 
+#include "exchange/sort_order.h"
 #include "ops/evaluate_rows.h"
 
 namespace millstream {
@@ -14,6 +15,11 @@ Status AddArrays(ShuffleWriter& writer, size_t piece, int column, int flat_width
   }
   const uint8_t* bytes = values->buffers[1]->data() + values->offset * flat_width;
   return writer.AddFlat(piece, column, order, 0, values->length, bytes, valid == nullptr ? nullptr : valid->data());
+}
+
+const std::vector<int>& SortColumnsOf(const ShuffleStore& store) {
+  static const std::vector<int> none;
+  return store.options().sort == nullptr ? none : store.options().sort->by().columns;
 }
 
 }  // namespace millstream

@@ -1,6 +1,7 @@
 #include "exec/row_streams.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "ops/conform_batch.h"
 
@@ -114,8 +115,11 @@ class DeferredStream : public PolledStream {
       schema_ = arrow::schema({});
       return StreamBatch{};
     }
-    auto input = std::make_unique<PeekedStream>(engine_, std::move(input_), std::move(*first));
-    ARROW_ASSIGN_OR_RAISE(opened_, open_(std::move(input)));
+    {
+      std::lock_guard lock(mutex_);
+      auto input = std::make_unique<PeekedStream>(engine_, std::move(input_), std::move(*first));
+      ARROW_ASSIGN_OR_RAISE(opened_, open_(std::move(input)));
+    }
     return opened_->TryNext(waker);
   }
 
@@ -125,6 +129,7 @@ class DeferredStream : public PolledStream {
     if (opened_ != nullptr) opened_->Close();
   }
   std::vector<const StageStatistics*> stages() const override {
+    std::lock_guard lock(mutex_);
     if (opened_ != nullptr) return opened_->stages();
     return input_ == nullptr ? std::vector<const StageStatistics*>{} : input_->stages();
   }
@@ -133,6 +138,7 @@ class DeferredStream : public PolledStream {
   const Engine& engine_;  // the input's streams keep it
   PolledStreamPtr input_;
   OpenOver open_;
+  mutable std::mutex mutex_;  // between opening and stages()
   PolledStreamPtr opened_;
   std::shared_ptr<arrow::Schema> schema_;  // of an input that never had one
   bool closed_ = false;

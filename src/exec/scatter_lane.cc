@@ -100,8 +100,21 @@ Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
 Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
   orders_.clear();
   piece_index_.clear();
+  std::vector<std::unique_ptr<InputReader>> sort_readers;
+  for (const int column : SortColumnsOf(*shared_.store)) {
+    const auto& inputs = shared_.program->columns[column].inputs;
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, inputs, shared_.piece_rows, pool_->for_libraries()));
+    sort_readers.push_back(std::move(reader));
+  }
   for (const PieceRows& piece : pieces) {
-    ARROW_ASSIGN_OR_RAISE(auto order, writer_.MakeOrder(piece));
+    std::vector<std::shared_ptr<arrow::ArrayData>> sort_columns;
+    for (size_t i = 0; i < sort_readers.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(const auto batch, sort_readers[i]->Next(piece.count));
+      const OutputColumn& column = shared_.program->columns[SortColumnsOf(*shared_.store)[i]];
+      ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(column, *batch, pool_->for_libraries()));
+      sort_columns.push_back(std::move(values));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto order, writer_.MakeOrder(piece, sort_columns));
     ARROW_ASSIGN_OR_RAISE(const size_t index, writer_.BeginPiece(piece, order));
     shared_.shuffle_statistics->rows += order.kept();
     orders_.push_back(std::move(order));

@@ -41,7 +41,13 @@ Status StreamScatterLane::MovePiece() {
     ARROW_ASSIGN_OR_RAISE(const auto inputs, Inputs(*rows, program.filter_inputs));
     ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*program.filter, *inputs, pool_->for_libraries()));
   }
-  ARROW_ASSIGN_OR_RAISE(const auto order, writer_.MakeOrder(piece));
+  std::vector<std::shared_ptr<arrow::ArrayData>> sort_columns;
+  for (const int column : SortColumnsOf(*shared_.store)) {
+    ARROW_ASSIGN_OR_RAISE(const auto inputs, Inputs(*rows, program.columns[column].inputs));
+    ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(program.columns[column], *inputs, pool_->for_libraries()));
+    sort_columns.push_back(std::move(values));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto order, writer_.MakeOrder(piece, sort_columns));
   ARROW_ASSIGN_OR_RAISE(const size_t index, writer_.BeginPiece(piece, order));
   shared_.shuffle_statistics->rows += order.kept();
   for (size_t column = 0; column < program.columns.size(); ++column) {

@@ -52,10 +52,11 @@ class Folder {
  public:
   explicit Folder(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
-  Result<FoldedPlan> Fold(const PlanNode& plan) {
+  Result<FoldedPlan> Fold(const PlanNode& plan, bool settle_limit) {
     std::vector<const PlanNode*> nodes;
     for (const PlanNode* node = &plan; node != nullptr; node = node->input.get()) nodes.push_back(node);
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) ARROW_RETURN_NOT_OK(Add(**node));
+    if (settle_limit) ARROW_RETURN_NOT_OK(SettleLimit());
     folded_.filter = changes_->filter();
     folded_.columns = changes_->columns();
     return std::move(folded_);
@@ -177,8 +178,8 @@ bool HasPositions(const PlanNode& plan) {
   return true;
 }
 
-Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan) {
-  ARROW_ASSIGN_OR_RAISE(auto folded, Folder(engine).Fold(plan));
+Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan, bool settle_limit) {
+  ARROW_ASSIGN_OR_RAISE(auto folded, Folder(engine).Fold(plan, settle_limit));
   ARROW_ASSIGN_OR_RAISE(folded.program, RowProgram::Make(folded.source->schema(), folded.filter, folded.columns));
   folded.source = PruneTasks(std::move(folded.source), folded.filter.get());
   return folded;

@@ -30,6 +30,7 @@ bool HasPositions(const PlanNode& plan);
 std::shared_ptr<const ScanSource> SkipTasks(std::shared_ptr<const ScanSource> source, int64_t* rows);
 
 /// A limit below a filter is found by reading the filter's columns up to it.
-Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan);
+/// `settle_limit`: a limit at the top becomes a shorter source too.
+Result<FoldedPlan> FoldPlan(const std::shared_ptr<Engine>& engine, const PlanNode& plan, bool settle_limit = false);
 
 }  // namespace millstream

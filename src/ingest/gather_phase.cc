@@ -225,7 +225,7 @@ void GatherPhase::PartitionDone(uint32_t partition) {
 }
 
 int64_t GatherPhase::BytesToGather(uint32_t partition) {
-  return GatherBytes(store_->RowsOf(partition)) + store_->SpilledBytes(partition) * 5 / 4;
+  return GatherBytes(plan(), store_->RowsOf(partition)) + store_->SpilledBytes(partition) * 5 / 4;
 }
 
 Result<std::vector<GatherPhase::SlabRange>> GatherPhase::RangesOf(uint32_t partition, int64_t count) {
@@ -256,7 +256,7 @@ Status GatherPhase::Gather(uint32_t partition, const std::shared_ptr<BudgetPool>
   CpuTimer timer(&scatter_->shuffle_statistics().cpu_nanoseconds);
   if (first_row_[partition] == first_row_[partition + 1]) return Status::OK();
   ARROW_ASSIGN_OR_RAISE(const PartitionRows rows, store_->Load(partition, pool));
-  ARROW_ASSIGN_OR_RAISE(const auto order, PartitionOrder::Make(store_->options().keys, rows, pool));
+  ARROW_ASSIGN_OR_RAISE(const auto order, store_->OrderOf(rows, pool));
   ARROW_ASSIGN_OR_RAISE(const auto ranges, RangesOf(partition, rows.count));
   std::vector<PendingArray> pending;
   for (int column = 0; column < static_cast<int>(store_->flat_widths().size()); ++column) {
@@ -289,6 +289,7 @@ Status GatherPhase::GatherColumn(const PartitionRows& rows, const PartitionOrder
 
 void GatherPhase::SetPositions(const PartitionOrder& order, const std::vector<SlabRange>& ranges) {
   const int64_t batch = options_.batch_rows;
+  if (!order.has_keys()) return;  // where rows are sorted positions count rows
   for (const SlabRange& range : ranges) {
     const int64_t end = range.slab_begin + range.count;
     for (int64_t row = range.slab_begin; row < end;) {

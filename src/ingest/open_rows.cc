@@ -9,6 +9,7 @@
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
+#include "ingest/sort_stream.h"
 #include "ops/apply_program.h"
 #include "plan/blocks.h"
 #include "plan/row_changes.h"
@@ -129,6 +130,7 @@ class Opener {
   Result<PolledStreamPtr> OpenUnion(const PlanNode& node);
   Result<PolledStreamPtr> OpenZip(const PlanNode& node);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
+  Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
     return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
@@ -205,6 +207,8 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kShuffle:
       return OpenShuffle(*node, cut);
+    case Kind::kSort:
+      return OpenSort(*node, cut);
     default:
       return OpenChanges(node, cut);
   }
@@ -252,21 +256,66 @@ Result<PolledStreamPtr> Opener::OpenZip(const PlanNode& node) {
   return OpenZipStream(*engine_, std::move(inputs), ZippedNames);
 }
 
-/// The rows between a shuffle and the stage below it go into the exchange through one program; shuffles below it change nothing.
-Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut) {
+/// Row-wise nodes that go into the exchange of `node` through one program, from the lowest up, and what is below them. Shuffles among them change nothing where
+/// the rows are shuffled again.
+struct Below {
   std::vector<PlanPtr> nodes;
-  PlanPtr below = node.input;
-  for (; RowChanges::Takes(*below) || below->kind == Kind::kShuffle; below = below->input) {
-    if (below->kind != Kind::kShuffle) nodes.insert(nodes.begin(), below);
+  PlanPtr input;
+};
+Below RowsBelow(const PlanNode& node) {
+  Below below{{}, node.input};
+  const bool shuffles = node.kind == Kind::kShuffle;
+  for (; RowChanges::Takes(*below.input) || (shuffles && below.input->kind == Kind::kShuffle); below.input = below.input->input) {
+    if (below.input->kind != Kind::kShuffle) below.nodes.insert(below.nodes.begin(), below.input);
   }
-  ARROW_ASSIGN_OR_RAISE(auto input, Open(below, {}));
+  return below;
+}
+
+Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut) {
+  Below below = RowsBelow(node);
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
   const auto options = ShuffleOptions(node, cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows);
-  const int64_t rows = GuessRows(*below);
-  const auto open = [engine = engine_, nodes = std::move(nodes), options, rows](PolledStreamPtr stream) -> Result<PolledStreamPtr> {
+  const int64_t rows = GuessRows(*below.input);
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), options, rows](PolledStreamPtr stream) -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, stream->schema()));
-    return OpenShuffleStream(engine, std::move(stream), std::move(program), rows, options);
+    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, std::move(program), rows, options));
+    inputs.stream = std::make_shared<SharedInput>(std::move(stream));
+    return OpenShuffleStream(std::move(inputs), options);
   };
   return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(input), open));
+}
+
+Result<SortStreamOptions> SortOptions(const std::vector<SortKey>& keys, const arrow::Schema& schema, int64_t batch_rows) {
+  SortStreamOptions options;
+  ARROW_ASSIGN_OR_RAISE(options.by.columns, SortColumnsOf(keys, schema));
+  for (const SortKey& key : keys) options.by.directions.push_back({key.descending, key.nulls_first});
+  options.batch_rows = batch_rows;
+  return options;
+}
+
+Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
+  const int64_t batch_rows = cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows;
+  PolledStreamPtr stream;
+  if (HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
+    ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(node.sort_keys, *folded.program->output, batch_rows));
+    options.source_name = folded.source_name;
+    options.memory_kept_bytes = options_.memory_kept_bytes;
+    ARROW_ASSIGN_OR_RAISE(stream, OpenSortStream(engine_, folded.source, folded.program, options));
+  } else {
+    Below below = RowsBelow(node);
+    ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
+    const int64_t rows = GuessRows(*below.input);
+    const auto open = [engine = engine_, nodes = std::move(below.nodes), keys = node.sort_keys, rows, batch_rows,
+                       kept = options_.memory_kept_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+      ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, over->schema()));
+      ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(keys, *program->output, batch_rows));
+      options.memory_kept_bytes = kept;
+      return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
+    };
+    stream = OpenDeferredStream(*engine_, std::move(input), open);
+  }
+  return OpenNumberedStream(*engine_, std::move(stream));
 }
 
 }  // namespace

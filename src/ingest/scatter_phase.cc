@@ -59,7 +59,7 @@ class ScatterTask : public Task {
   bool begun_ = false;
 };
 
-ScatterPhase::ScatterPhase(Inputs inputs) : inputs_(std::move(inputs)), core_(inputs_.engine), scan_(inputs_.source_name) {}
+ScatterPhase::ScatterPhase(Inputs inputs) : inputs_(std::move(inputs)), core_(inputs_.engine), scan_(inputs_.source_name), shuffle_(inputs_.stage_name) {}
 
 Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier earlier) {
   std::shared_ptr<ScatterPhase> phase(new ScatterPhase(std::move(inputs)));
@@ -69,6 +69,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   ShuffleOptions options;
   options.schema = phase->inputs_.program->output;
   options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.first_pass_partitions(), phase->inputs_.lowest_key);
+  options.sort = phase->inputs_.sort;
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
   options.always_spill = engine.options().always_spill || plan.two_passes();
   options.short_runs = plan.two_passes();

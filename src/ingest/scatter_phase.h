@@ -28,8 +28,10 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
     std::shared_ptr<const RowProgram> program;
     ShufflePlan plan;
     EpochKey epoch;
+    std::shared_ptr<const SortOrder> sort;  // null: rows are shuffled
     uint64_t lowest_key = 0;  // of a resume
     std::string source_name;
+    std::string stage_name = "RandomShuffle";
   };
   /// The epoch that rows may come from.
   struct Earlier {
@@ -109,7 +111,7 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   StageStatistics scan_;
   StageStatistics kept_output_{"KeepRows"};
   StageStatistics kept_input_{"KeptRows"};
-  StageStatistics shuffle_{"RandomShuffle"};
+  StageStatistics shuffle_;
   std::vector<ScatterLane::Pools> pools_;  // before the store, whose arrays they hold
   std::unique_ptr<ShuffleStore> store_;
   std::unique_ptr<ScanCursor> cursor_;

@@ -24,6 +24,9 @@ constexpr int64_t kVaryingWidthGuess = 32;
 constexpr int64_t kDecodedCopies = 4;
 /// Keys and positions, the words they are sorted in, starts of at most two buckets, and one flat column with its validity.
 constexpr int64_t kOrderRowBytes = 12 + 8 + 8 + 9;
+/// Where rows are sorted: prefixes with positions, positions, identities of equal rows, one flat column; and of each sort column its values, words and validity.
+constexpr int64_t kSortedRowBytes = 16 + 4 + 8 + 9;
+constexpr int64_t kSortWordBytes = 8 + 8 + 2;
 /// Page rounding of the dozen allocations of a step.
 constexpr int64_t kRoundingBytes = 256 << 10;
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
@@ -44,6 +47,7 @@ class Sizer {
       base_.rows += task.rows;
       task_rows_ = std::max(task_rows_, task.rows);
     }
+    base_.order_row_bytes = OrderRowBytes(FlatWidths(*program.output), scan_.column_row_bytes_max);
   }
 
   Sizer(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes) : sizes_(sizes) {
@@ -53,6 +57,7 @@ class Sizer {
       base_.row_bytes += bytes;
       scan_.column_row_bytes_max = std::max(scan_.column_row_bytes_max, bytes);
     }
+    base_.order_row_bytes = OrderRowBytes(widths, scan_.column_row_bytes_max);
     // Rows are a guess, so no spill may be left out for them.
     base_.exact = false;
     base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
@@ -89,6 +94,13 @@ class Sizer {
   }
 
  private:
+  int64_t OrderRowBytes(const std::vector<int>& widths, int64_t varying_row_bytes) const {
+    if (sizes_.sort_columns.empty()) return kOrderRowBytes;
+    int64_t bytes = kSortedRowBytes;
+    for (const int column : sizes_.sort_columns) bytes += widths[column] > 0 ? kSortWordBytes : 3 * std::max(kVaryingWidthGuess, varying_row_bytes) + kSortWordBytes;
+    return bytes;
+  }
+
   bool MaySpill(const ShufflePlan& plan, int64_t limit) const {
     if (sizes_.always_spill || sizes_.always_two_passes || plan.bytes() > limit / 4) return true;
     const int64_t most = plan.bytes() * (plan.exact ? 1 : 2) + plan.rows * 8;
@@ -112,13 +124,13 @@ class Sizer {
 
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {
     const int64_t wanted = std::max<int64_t>(limit / (8 * plan->lanes), 2 * kRoundingBytes);
-    const int64_t row_bytes = plan->row_bytes * 5 / 4 + kOrderRowBytes;
+    const int64_t row_bytes = plan->row_bytes * 5 / 4 + plan->order_row_bytes;
     const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
     const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
     const int64_t rows = DivideUp(plan->rows, plan->partitions);
-    plan->gather_floor = GatherBytes(rows) + rows * plan->row_bytes * 5 / 4;
+    plan->gather_floor = GatherBytes(*plan, rows) + rows * plan->row_bytes * 5 / 4;
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
     const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));
     const int64_t slabs = DivideUp(rows, slab_rows) + 1 + plan->slabs_ahead + 1;
@@ -164,7 +176,7 @@ int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
 
 }  // namespace
 
-int64_t GatherBytes(int64_t rows) { return rows * kOrderRowBytes + kRoundingBytes; }
+int64_t GatherBytes(const ShufflePlan& plan, int64_t rows) { return rows * plan.order_row_bytes + kRoundingBytes; }
 
 namespace {
 

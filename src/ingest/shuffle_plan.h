@@ -23,6 +23,7 @@ struct ShufflePlan {
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
   int lanes = 1;
+  int64_t order_row_bytes = 0;  // held while a partition is put into order, beside its rows
   bool may_spill = false;       // rows beside the floors may pass the limit
   // Floors, in bytes; all but the last are a lane's.
   int64_t scan_floor = 0;
@@ -47,6 +48,7 @@ struct ShuffleSizes {
   bool always_two_passes = false;  // hostile switches for tests
   bool always_spill = false;
   int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
+  std::vector<int> sort_columns;   // of the program's output; empty: rows are shuffled
 };
 
 /// What is known of rows that a stream brings.
@@ -61,6 +63,6 @@ Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& prog
 Result<ShufflePlan> PlanShuffle(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes);
 
 /// Memory for putting a partition of so many rows into order, beside the bytes that are read back of it.
-int64_t GatherBytes(int64_t rows);
+int64_t GatherBytes(const ShufflePlan& plan, int64_t rows);
 
 }  // namespace millstream

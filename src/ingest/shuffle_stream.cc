@@ -89,7 +89,8 @@ Result<std::optional<StreamBatch>> ShuffleStream::TryNext(const Waker& waker) {
     Close();
     return StreamBatch{};
   }
-  const OrderPosition position = slab_->slab->positions()[next_batch_].second;
+  const auto& positions = slab_->slab->positions();
+  const OrderPosition position = positions.empty() ? OrderPosition{} : positions[next_batch_].second;
   if (++next_batch_ == slab_->batches.size()) EndSlab();
   gather_->statistics().rows += rows;
   gather_->statistics().bytes += rows * scatter_->inputs().plan.row_bytes;
@@ -121,20 +122,12 @@ Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter,
   return stream;
 }
 
-Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
-                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto scatter, MakeScatterPhase(std::move(engine), std::move(source), std::move(program), options));
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, options));
-  ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
-  return stream;
-}
-
 namespace {
 
 ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
   const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
   return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
-          engine.options().always_spill, options.memory_kept_bytes};
+          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns};
 }
 
 ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
@@ -158,28 +151,43 @@ StreamSizes SizesOfRows(const RowProgram& program, int64_t rows_guess) {
 
 }  // namespace
 
-Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
-                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
-                                                       ScatterPhase::Earlier earlier) {
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
+                                           const ShuffleStreamOptions& options) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *inputs.program, sizes));
   inputs.source = std::move(source);
-  return ScatterPhase::Make(std::move(inputs), std::move(earlier));
+  return inputs;
 }
 
-Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program,
-                                          int64_t rows_guess, const ShuffleStreamOptions& options) {
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                           const ShuffleStreamOptions& options) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess), *inputs.program, sizes));
-  inputs.stream = std::make_shared<SharedInput>(std::move(input));
+  return inputs;
+}
+
+Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+                                                       std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options,
+                                                       ScatterPhase::Earlier earlier) {
+  ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(std::move(engine), std::move(source), std::move(program), options));
+  return ScatterPhase::Make(std::move(inputs), std::move(earlier));
+}
+
+Result<PolledStreamPtr> OpenShuffleStream(ScatterPhase::Inputs inputs, const ShuffleStreamOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto scatter, ScatterPhase::Make(std::move(inputs), {}));
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, options));
   ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
   return stream;
+}
+
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
+                                          std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(std::move(engine), std::move(source), std::move(program), options));
+  return OpenShuffleStream(std::move(inputs), options);
 }
 
 }  // namespace millstream

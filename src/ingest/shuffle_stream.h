@@ -20,14 +20,19 @@ struct ShuffleStreamOptions {
   bool has_resume = false;
   std::string source_name = "ReadParquet";
   int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
+  std::vector<int> sort_columns;  // where rows are sorted: of the program's output
 };
 
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
 
-/// The same over the rows of a stream. `rows_guess`: how many there may be.
-Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program,
-                                          int64_t rows_guess, const ShuffleStreamOptions& options);
+/// What a phase over a source, or over a stream of about `rows_guess` rows, starts from, planned. The stream is to be set.
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
+                                           const ShuffleStreamOptions& options);
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                           const ShuffleStreamOptions& options);
+/// Opens the stream and starts its lanes.
+Result<PolledStreamPtr> OpenShuffleStream(ScatterPhase::Inputs inputs, const ShuffleStreamOptions& options);
 
 /// The two halves of the above: a phase that can be started ahead of time, and the stream over it.
 Result<std::shared_ptr<ScatterPhase>> MakeScatterPhase(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "ops/row_program.h"
+#include "aggregate/ordered_bytes.h"
+#include "column/gather.h"
 #include "ops/conform_batch.h"
+#include "plan/near_names.h"
 
 namespace millstream {
 namespace {
@@ -62,6 +65,13 @@ std::string PlanNode::Describe() const {
       return "Union[" + std::to_string(others.size() + 1) + " inputs]";
     case Kind::kSample:
       return "RandomSample[" + std::to_string(fraction) + ", seed=" + std::to_string(seed) + "]";
+    case Kind::kSort: {
+      std::string text;
+      for (const SortKey& key : sort_keys) {
+        text += (text.empty() ? "" : ", ") + key.column + (key.descending ? " descending" : "") + (key.nulls_first ? " nulls first" : "");
+      }
+      return "Sort[" + text + "]";
+    }
     case Kind::kBlockOrder:
       return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
     case Kind::kZip:
@@ -187,6 +197,29 @@ PlanPtr FreezeShuffles(const PlanPtr& plan) {
   return node;
 }
 
+Result<std::vector<int>> SortColumnsOf(const std::vector<SortKey>& keys, const arrow::Schema& schema) {
+  std::vector<int> columns;
+  for (const SortKey& key : keys) {
+    const int column = schema.GetFieldIndex(key.column);
+    if (column < 0) return UnknownColumn(key.column, schema);
+    const auto& type = *schema.field(column)->type();
+    if (!HasOrder(*StorageType(schema.field(column)->type()))) {
+      return MakeError(ErrorKind::kType, "sort: column '" + key.column + "' of type " + type.ToString() +
+                                             " has no order; sort by a number, text, time or a column computed with with_column()");
+    }
+    columns.push_back(column);
+  }
+  return columns;
+}
+
+Result<PlanPtr> SortPlan(PlanPtr input, std::vector<SortKey> keys) {
+  if (keys.empty()) return MakeError(ErrorKind::kInvalidArgument, "sort needs the name of at least one column");
+  if (input->schema != nullptr) ARROW_RETURN_NOT_OK(SortColumnsOf(keys, *input->schema).status());
+  auto node = NodeOn(PlanNode::Kind::kSort, std::move(input));
+  node->sort_keys = std::move(keys);
+  return node;
+}
+
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
   std::vector<std::string> zipped;
   for (const auto& side : names) {
@@ -270,7 +303,7 @@ std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& pl
 }
 
 const PlanNode* ShuffleOf(const PlanNode& plan) {
-  for (const PlanNode* node = &plan; node != nullptr && node->others.empty(); node = node->input.get()) {
+  for (const PlanNode* node = &plan; node != nullptr && node->others.empty() && node->kind != PlanNode::Kind::kSort; node = node->input.get()) {
     if (node->kind == PlanNode::Kind::kShuffle) return node;
   }
   return nullptr;

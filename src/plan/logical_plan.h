@@ -22,8 +22,15 @@ enum class SeedKind : uint8_t {
   kUnset,         // drawn once, then as kPerExecution
 };
 
+/// A column to sort by.
+struct SortKey {
+  std::string column;
+  bool descending = false;
+  bool nulls_first = false;
+};
+
 struct PlanNode {
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
@@ -43,6 +50,7 @@ struct PlanNode {
   std::shared_ptr<const BatchFunction> function;           // kMap
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks
   std::shared_ptr<const ColumnChange> change;              // kColumns
+  std::vector<SortKey> sort_keys;                          // kSort
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -70,6 +78,10 @@ Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed);
 Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
 /// The same plan with each shuffle in the order of its first epoch, always.
 PlanPtr FreezeShuffles(const PlanPtr& plan);
+/// Rows in the order of the keys, the first one first; equal ones stay in their order. kUnknownColumn, kType for a column whose values have no order.
+Result<PlanPtr> SortPlan(PlanPtr input, std::vector<SortKey> keys);
+/// The numbers of the keys' columns; errors as SortPlan.
+Result<std::vector<int>> SortColumnsOf(const std::vector<SortKey>& keys, const arrow::Schema& schema);
 /// The names that columns have after a zip.
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names);
 

@@ -153,6 +153,18 @@ Result<PlanPtr> ReadChange(PlanPtr input, ByteReader* in) {
   return ChangeColumnsPlan(std::move(input), std::move(change));
 }
 
+Result<std::vector<SortKey>> ReadSortKeys(ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(10));
+  std::vector<SortKey> keys;
+  for (uint64_t i = 0; i < count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto column, in->String());
+    ARROW_ASSIGN_OR_RAISE(const auto descending, in->Number<uint8_t>());
+    ARROW_ASSIGN_OR_RAISE(const auto nulls_first, in->Number<uint8_t>());
+    keys.push_back({std::string(column), descending != 0, nulls_first != 0});
+  }
+  return keys;
+}
+
 /// Puts nodes on their inputs.
 class NodeReader {
  public:
@@ -193,6 +205,10 @@ class NodeReader {
         ARROW_ASSIGN_OR_RAISE(const auto fraction, in->Number<double>());
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
         return SamplePlan(std::move(inputs[0]), fraction, seed);
+      }
+      case Kind::kSort: {
+        ARROW_ASSIGN_OR_RAISE(auto keys, ReadSortKeys(in));
+        return SortPlan(std::move(inputs[0]), std::move(keys));
       }
       case Kind::kBlockOrder: {
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
@@ -253,6 +269,14 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
     case PlanNode::Kind::kSample:
       out.Number<double>(node.fraction);
       out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kSort:
+      out.Number<uint64_t>(node.sort_keys.size());
+      for (const SortKey& key : node.sort_keys) {
+        out.String(key.column);
+        out.Number<uint8_t>(key.descending);
+        out.Number<uint8_t>(key.nulls_first);
+      }
       break;
     case PlanNode::Kind::kBlockOrder:
       out.Number<uint64_t>(node.seed);

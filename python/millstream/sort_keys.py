@@ -1,0 +1,31 @@
+"""What `sort` is given, one entry a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millstream.arguments import check_flag
+
+
+def sort_keys(
+    key: str | Sequence[str], descending: bool | Sequence[bool], nulls_first: bool | Sequence[bool]
+) -> list[tuple[str, bool, bool]]:
+    """(column, descending, nulls first) of each key. TypeError, ValueError for arguments that do not go together."""
+    columns = [key] if isinstance(key, str) else list(key) if isinstance(key, list | tuple) else None
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        raise TypeError(f"sort takes the name of a column, or a list of names, not {key!r}")
+    if not columns:
+        raise ValueError("sort needs the name of at least one column")
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"sort got a column twice: {columns}")
+    down = _one_a_column("descending", descending, columns)
+    first = _one_a_column("nulls_first", nulls_first, columns)
+    return list(zip(columns, down, first, strict=True))
+
+
+def _one_a_column(name: str, value: bool | Sequence[bool], columns: list[str]) -> list[bool]:
+    if not isinstance(value, list | tuple):
+        return [check_flag(value, name)] * len(columns)
+    if len(value) != len(columns):
+        raise ValueError(f"sort got {len(value)} values of {name} for {len(columns)} columns: {columns}")
+    return [check_flag(item, name) for item in value]

@@ -1,0 +1,281 @@
+#include "ingest/sort_stream.h"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+
+#include "aggregate/ordered_bytes.h"
+#include "column/gather.h"
+#include "exec/row_streams.h"
+#include "ops/apply_program.h"
+#include "ops/scan_rows.h"
+#include "task/for_each.h"
+
+namespace millstream {
+namespace {
+
+constexpr int64_t kSampleRowsAPartition = 64;
+constexpr int64_t kSampleRowsMin = 4096;
+constexpr int64_t kSampleRowsMax = 1 << 18;
+/// Tasks that are looked at for the sample; of more, as many evenly spaced ones.
+constexpr size_t kSampledTasksMax = 256;
+/// Of a stream's rows, held to be sampled: a share of the limit.
+constexpr int64_t kHeldShare = 16;
+constexpr int64_t kHeldRowsMax = 1 << 20;
+
+/// Rows of the sample: sort columns in storage form, and who they are.
+struct Sample {
+  std::vector<ArrayDatas> parts;
+  std::vector<uint64_t> identities;
+
+  Result<ArrayDatas> Columns(const std::vector<std::shared_ptr<arrow::DataType>>& types, arrow::MemoryPool* pool) const {
+    ArrayDatas columns;
+    for (size_t column = 0; column < types.size(); ++column) {
+      ArrayDatas pieces;
+      for (const ArrayDatas& part : parts) pieces.push_back(part[column]);
+      ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, types[column], pool));
+      columns.push_back(std::move(joined));
+    }
+    return columns;
+  }
+
+  /// Adds every `stride`-th row of the batch, whose columns are the sort columns; `number` gives a row's number in its source.
+  template <typename NumberOf>
+  Status Add(const arrow::RecordBatch& batch, uint32_t source, int64_t stride, NumberOf&& number, arrow::MemoryPool* pool) {
+    std::vector<uint32_t> rows;
+    for (int64_t row = stride / 2; row < batch.num_rows(); row += stride) rows.push_back(static_cast<uint32_t>(row));
+    if (rows.empty()) return Status::OK();
+    ArrayDatas part;
+    for (int column = 0; column < batch.num_columns(); ++column) {
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
+      ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, rows.data(), static_cast<int64_t>(rows.size()), pool));
+      part.push_back(std::move(stored));
+    }
+    parts.push_back(std::move(part));
+    for (const uint32_t row : rows) identities.push_back(PackIdentity(source, number(row)));
+    return Status::OK();
+  }
+};
+
+/// The program with the sort columns alone.
+Result<std::shared_ptr<const RowProgram>> SortProgram(const RowProgram& program, const SortOrder::By& by) {
+  auto narrowed = std::make_shared<RowProgram>(program);
+  narrowed->columns.clear();
+  std::vector<std::shared_ptr<arrow::Field>> fields;
+  for (const int column : by.columns) {
+    narrowed->columns.push_back(program.columns[column]);
+    fields.push_back(program.output->field(column));
+  }
+  narrowed->output = arrow::schema(std::move(fields));
+  return narrowed;
+}
+
+std::vector<std::shared_ptr<arrow::DataType>> SortTypes(const RowProgram& program, const SortOrder::By& by) {
+  std::vector<std::shared_ptr<arrow::DataType>> types;
+  for (const int column : by.columns) types.push_back(StorageType(program.output->field(column)->type()));
+  return types;
+}
+
+std::vector<ScanTask> SampledTasks(const std::vector<ScanTask>& tasks) {
+  if (tasks.size() <= kSampledTasksMax) return tasks;
+  std::vector<ScanTask> sampled;
+  for (size_t i = 0; i < kSampledTasksMax; ++i) sampled.push_back(tasks[i * tasks.size() / kSampledTasksMax]);
+  return sampled;
+}
+
+/// The number, in its task, of each kept row of a window.
+std::vector<int64_t> NumbersOf(const TaskRows::Window& window) {
+  std::vector<int64_t> numbers;
+  for (int64_t row = 0; row < window.input_rows; ++row) {
+    if (window.selected == nullptr || window.selected->data()[row] != 0) numbers.push_back(row);
+  }
+  return numbers;
+}
+
+class SourceSampler {
+ public:
+  SourceSampler(Engine& engine, const ScanSource& source, std::shared_ptr<const RowProgram> program, int64_t rows_wanted)
+      : engine_(engine), source_(source), program_(std::move(program)), tasks_(SampledTasks(source.tasks())) {
+    int64_t rows = 0;
+    for (const ScanTask& task : tasks_) rows += task.rows;
+    stride_ = std::max<int64_t>(rows / rows_wanted, 1);
+  }
+
+  Result<Sample> Take(const std::shared_ptr<BudgetPool>& pool) {
+    std::vector<Sample> samples(tasks_.size());
+    ARROW_RETURN_NOT_OK(ForEach(engine_.scheduler().get(), static_cast<int64_t>(tasks_.size()), [&](int64_t task) { return TakeTask(tasks_[task], pool, &samples[task]); }));
+    Sample all;
+    for (Sample& sample : samples) {
+      std::move(sample.parts.begin(), sample.parts.end(), std::back_inserter(all.parts));
+      all.identities.insert(all.identities.end(), sample.identities.begin(), sample.identities.end());
+    }
+    return all;
+  }
+
+ private:
+  static constexpr int64_t kWindowRows = 64 << 10;
+
+  Status TakeTask(const ScanTask& task, const std::shared_ptr<BudgetPool>& pool, Sample* sample) {
+    ARROW_ASSIGN_OR_RAISE(auto rows, TaskRows::Open(source_, task, program_, {kWindowRows, ColumnAccess::kSideBySide, 0}, pool->for_libraries()));
+    for (int64_t first = task.first_row;;) {
+      ARROW_ASSIGN_OR_RAISE(auto window, rows->Next(pool.get()));
+      if (window.batch == nullptr) return Status::OK();
+      const auto numbers = NumbersOf(window);
+      ARROW_RETURN_NOT_OK(sample->Add(*window.batch, task.source, stride_, [&](uint32_t row) { return first + numbers[row]; }, pool.get()));
+      first += window.input_rows;
+    }
+  }
+
+  Engine& engine_;
+  const ScanSource& source_;
+  const std::shared_ptr<const RowProgram> program_;
+  const std::vector<ScanTask> tasks_;
+  int64_t stride_ = 1;
+};
+
+Result<std::shared_ptr<const SortOrder>> OrderFrom(const Sample& sample, const RowProgram& program, const SortOrder::By& by, uint32_t partitions,
+                                                   const std::shared_ptr<BudgetPool>& pool) {
+  ARROW_ASSIGN_OR_RAISE(const auto columns, sample.Columns(SortTypes(program, by), pool.get()));
+  return SortOrder::Make(by, columns, sample.identities, partitions, pool);
+}
+
+int64_t SampleRows(const ShufflePlan& plan) { return std::clamp<int64_t>(plan.partitions * kSampleRowsAPartition, kSampleRowsMin, kSampleRowsMax); }
+
+ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
+  ShuffleStreamOptions shuffle;
+  shuffle.batch_rows = options.batch_rows;
+  shuffle.source_name = options.source_name;
+  shuffle.memory_kept_bytes = options.memory_kept_bytes;
+  shuffle.sort_columns = options.by.columns;
+  return shuffle;
+}
+
+/// Holds the first batches of a stream, and gives them again once the sample has been taken from them.
+class HeldStream : public PolledStream {
+ public:
+  HeldStream(std::shared_ptr<Engine> engine, PolledStreamPtr input) : PolledStream(*engine), engine_(std::move(engine)), input_(std::move(input)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
+  void Close() override {
+    held_.clear();
+    input_->Close();
+  }
+  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
+
+  /// True once enough is held; else the waker is kept.
+  Result<bool> Fill(const Waker& waker) {
+    const int64_t bytes_max = engine_->budget()->limit_bytes() / kHeldShare;
+    while (!at_end_ && rows_ < kHeldRowsMax && bytes_ < bytes_max) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+      if (!batch.has_value()) return false;
+      at_end_ = batch->data == nullptr;
+      if (at_end_) break;
+      rows_ += batch->data->num_rows();
+      for (const auto& column : batch->data->columns()) bytes_ += RowBytes(*column->data(), 0, column->length());
+      held_.push_back(std::move(*batch));
+    }
+    return true;
+  }
+  const std::deque<StreamBatch>& held() const { return held_; }
+  int64_t rows() const { return rows_; }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (!held_.empty()) {
+      StreamBatch first = std::move(held_.front());
+      held_.pop_front();
+      return first;
+    }
+    if (at_end_) return StreamBatch{};
+    return input_->TryNext(waker);
+  }
+
+ private:
+  const std::shared_ptr<Engine> engine_;
+  const PolledStreamPtr input_;
+  std::deque<StreamBatch> held_;
+  int64_t rows_ = 0;
+  int64_t bytes_ = 0;
+  bool at_end_ = false;
+};
+
+/// Opens the sort once enough of the input is there to be sampled.
+class SampledSortStream : public PolledStream {
+ public:
+  SampledSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess, SortStreamOptions options)
+      : PolledStream(*engine), engine_(engine), held_(std::make_unique<HeldStream>(engine, std::move(input))), program_(std::move(program)), rows_guess_(rows_guess),
+        options_(std::move(options)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return program_->output; }
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (sorted_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool filled, held_->Fill(waker));
+      if (!filled) return std::nullopt;
+      ARROW_RETURN_NOT_OK(Open());
+    }
+    return sorted_->TryNext(waker);
+  }
+  void Close() override {
+    if (held_ != nullptr) held_->Close();
+    if (sorted_ != nullptr) sorted_->Close();
+  }
+  std::vector<const StageStatistics*> stages() const override {
+    std::lock_guard lock(mutex_);
+    if (sorted_ != nullptr) return sorted_->stages();
+    return held_ == nullptr ? std::vector<const StageStatistics*>{} : held_->stages();
+  }
+
+ private:
+  Status Open() {
+    ARROW_ASSIGN_OR_RAISE(auto pool, engine_->OpenPool("sort", 0));
+    const auto shuffle = ShuffleOptionsOf(options_);
+    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine_, program_, std::max(rows_guess_, held_->rows()), shuffle));
+    ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));
+    ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
+    inputs.stage_name = "Sort";
+    std::lock_guard lock(mutex_);
+    inputs.stream = std::make_shared<SharedInput>(std::move(held_));
+    return OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_);
+  }
+
+  Result<Sample> TakeSample(int64_t rows_wanted, arrow::MemoryPool* pool) const {
+    Sample sample;
+    ARROW_ASSIGN_OR_RAISE(const auto narrowed, SortProgram(*program_, options_.by));
+    const int64_t stride = std::max<int64_t>(held_->rows() / rows_wanted, 1);
+    for (const StreamBatch& batch : held_->held()) {
+      // Rows that the filter drops count as any others for who the rest are: identities only part equal rows.
+      ARROW_ASSIGN_OR_RAISE(const auto rows, ApplyProgram(*narrowed, *batch.data, pool));
+      ARROW_RETURN_NOT_OK(sample.Add(*rows, batch.source, stride, [&](uint32_t row) { return batch.first_row + row; }, pool));
+    }
+    return sample;
+  }
+
+  const std::shared_ptr<Engine> engine_;
+  std::unique_ptr<HeldStream> held_;
+  const std::shared_ptr<const RowProgram> program_;
+  const int64_t rows_guess_;
+  const SortStreamOptions options_;
+  mutable std::mutex mutex_;
+  PolledStreamPtr sorted_;
+};
+
+}  // namespace
+
+Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
+                                       const SortStreamOptions& options) {
+  const auto shuffle = ShuffleOptionsOf(options);
+  ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, source, program, shuffle));
+  ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
+  ARROW_ASSIGN_OR_RAISE(auto narrowed, SortProgram(*program, options.by));
+  SourceSampler sampler(*engine, *source, std::move(narrowed), SampleRows(inputs.plan));
+  ARROW_ASSIGN_OR_RAISE(const auto sample, sampler.Take(pool));
+  ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
+  inputs.stage_name = "Sort";
+  return OpenShuffleStream(std::move(inputs), shuffle);
+}
+
+Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                       const SortStreamOptions& options) {
+  return std::make_unique<SampledSortStream>(std::move(engine), std::move(input), std::move(program), rows_guess, options);
+}
+
+}  // namespace millstream

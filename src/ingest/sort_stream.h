@@ -1,0 +1,25 @@
+#pragma once
+/// All rows in the order of some of their columns: the exchange of the shuffle, with partitions that are ranges between sampled rows.
+
+#include "exchange/sort_order.h"
+#include "exec/polled_stream.h"
+#include "ingest/shuffle_stream.h"
+
+namespace millstream {
+
+struct SortStreamOptions {
+  SortOrder::By by;  // columns of the program's output
+  int64_t batch_rows = 1024;
+  std::string source_name = "ReadParquet";
+  int64_t memory_kept_bytes = 0;
+};
+
+/// Samples the source's sort columns before it returns; the calling thread must not be a lane's.
+Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
+                                       const SortStreamOptions& options);
+
+/// The same over a stream: its first batches are held to take the sample from. `rows_guess`: how many rows there may be.
+Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                       const SortStreamOptions& options);
+
+}  // namespace millstream
