@@ -11,7 +11,19 @@ from test_expressions import evaluate
 
 import millstream as ms
 from millstream import col, expressions, lit
-from millstream.expressions import BinaryExpr, LiteralExpr, Operation, UnaryExpr, star, unnest
+from millstream.expressions import (
+    AliasExpr,
+    BinaryExpr,
+    ColumnExpr,
+    Expr,
+    LiteralExpr,
+    Operation,
+    StarExpr,
+    UnaryExpr,
+    UnnestExpr,
+    star,
+    unnest,
+)
 
 SCHEMA = pa.schema([pa.field("a", pa.int64(), nullable=False, metadata={"unit": "m"}), ("b", pa.string())])
 
@@ -26,6 +38,13 @@ def test_operators_make_binary_and_unary_expressions():
     assert isinstance(~col("a"), UnaryExpr)
     assert col("a").is_null().op is Operation.IS_NULL
     assert [str(operation) for operation in (Operation.FLOORDIV, Operation.NOT_IN)] == ["floordiv", "not_in"]
+
+
+def test_each_function_makes_an_expression_of_its_class():
+    made = [col("a"), lit(1), col("a").alias("b"), star(), unnest(col("a")), col("a") + 1, ~col("a")]
+    classes = [ColumnExpr, LiteralExpr, AliasExpr, StarExpr, UnnestExpr, BinaryExpr, UnaryExpr]
+    assert [type(expression) for expression in made] == classes
+    assert all(isinstance(expression, Expr) for expression in [*made, col("a").floor()])
 
 
 def test_expressions_made_by_hand_are_those_of_the_operators():

@@ -74,6 +74,7 @@ def test_powers_negation_and_magnitude():
     assert evaluate(col("a") ** 2, a=[3, -4]) == [9, 16]
     assert evaluate(2 ** col("a"), a=[3, 4]) == [8, 16]
     assert evaluate(-col("a"), a=[3, -4]) == [-3, 4]
+    assert evaluate(col("a").negate(), a=[3, -4]) == [-3, 4]
     assert evaluate(abs(col("a")), a=[3, -4]) == [3, 4]
     assert evaluate(col("a").power(2), a=[3.0]) == [9.0]
     assert evaluate(1 - col("a"), a=[3]) == [-2]
@@ -164,6 +165,25 @@ def test_functions_of_texts_agree_with_python(ours, python):
     expression = ours(col("s").str)
     assert evaluate(expression, s=STRINGS) == by_python(python, STRINGS)
     assert eval(repr(expression), {"col": col}).structurally_equals(expression)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("is_alpha", "is_alnum", "is_digit", "is_decimal", "is_numeric"),
+        *("is_space", "is_lower", "is_upper", "is_title", "is_printable"),
+    ],
+)
+def test_questions_about_texts_are_answered_as_by_python(name):
+    texts = ["abc", "Ab Cd", "AB", "a1", "42", "٣", " \t", "é", "", None, "a\n"]
+    python = getattr(str, name.replace("_", ""))
+    assert evaluate(getattr(col("s").str, name)(), s=texts) == by_python(python, texts)
+
+
+def test_regular_expressions_are_found_and_counted():
+    texts = ["a1b22", "é7", "", None]
+    assert evaluate(col("s").str.find_regex("[0-9]+"), s=texts) == [1, 2, -1, None]
+    assert evaluate(col("s").str.count_regex("[0-9]+"), s=texts) == [2, 1, 0, None]
 
 
 def test_characters_not_bytes_are_replaced():
