@@ -44,7 +44,7 @@ struct AggregateSpec {
   bool ignore_nulls = true;
   int ddof = 1;
   double quantile = 0.5;
-  std::vector<double> quantiles;
+  std::vector<double> quantiles = {};
   int precision = 512;  // of kApproximateQuantile; 2 to 2^30
   int64_t k = 10;
 };

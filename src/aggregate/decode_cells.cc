@@ -155,6 +155,7 @@ ArrayResult DecodeViews(const TypePtr& type, const MarkedCells& cells, const Row
   }
   std::shared_ptr<ArrayData> views;
   ARROW_RETURN_NOT_OK(builder.FinishInternal(&views));
+  views->type = type;
   return views;
 }
 

@@ -94,6 +94,7 @@ Status GroupTable::NumberGroups(const ColumnPointers& keys, int64_t rows) {
 template <typename Prepare, typename Apply>
 Status GroupTable::Update(int64_t groups_before, Prepare prepare, Apply apply) {
   auto& members = states_.members();
+  sealed_ = ordered_ = false;
   for (size_t i = 0; i < members.size(); ++i) {
     const Status prepared = prepare(i);
     if (prepared.ok()) continue;
@@ -102,7 +103,6 @@ Status GroupTable::Update(int64_t groups_before, Prepare prepare, Apply apply) {
     return prepared;
   }
   for (size_t i = 0; i < members.size(); ++i) apply(i);
-  sealed_ = ordered_ = false;
   return Status::OK();
 }
 

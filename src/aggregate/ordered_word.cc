@@ -1,6 +1,7 @@
 #include "aggregate/ordered_word.h"
 
 #include <arrow/buffer.h>
+#include <arrow/type_traits.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/float16.h>
 
@@ -83,9 +84,19 @@ Result<std::shared_ptr<arrow::ArrayData>> DecodeWords(const std::shared_ptr<arro
   return arrow::ArrayData::Make(type, count, {std::move(bitmap), std::move(buffer)});
 }
 
+bool MayBeNull(const arrow::ArrayData& values) {
+  const auto id = values.type->id();
+  return id == arrow::Type::NA || arrow::is_union(id) || values.MayHaveNulls();
+}
+
 void FillValid(const arrow::ArrayData& values, int64_t begin, int64_t count, uint8_t* valid) {
   if (!MayBeNull(values)) return std::fill_n(valid, count, uint8_t{1}), void();
   if (values.type->id() == arrow::Type::NA) return std::fill_n(valid, count, uint8_t{0}), void();
+  if (arrow::is_union(values.type->id())) {
+    const arrow::ArraySpan span(values);
+    for (int64_t i = 0; i < count; ++i) valid[i] = span.IsValid(begin + i);
+    return;
+  }
   const uint8_t* bitmap = values.buffers[0]->data();
   for (int64_t i = 0; i < count; ++i) valid[i] = arrow::bit_util::GetBit(bitmap, values.offset + begin + i);
 }

@@ -30,10 +30,10 @@ void EncodeWords(const arrow::ArrayData& values, int64_t begin, int64_t count, i
 Result<std::shared_ptr<arrow::ArrayData>> DecodeWords(const std::shared_ptr<arrow::DataType>& type, const uint64_t* words, int stride, const uint8_t* valid,
                                                       int64_t count, arrow::MemoryPool* pool);
 
-/// valid[i] = 1 where row begin + i is not null, else 0. Any type whose validity is its bitmap, and the null type.
+/// valid[i] = 1 where row begin + i is not null, else 0. Any storage type; a union is null where the value that it chose is.
 void FillValid(const arrow::ArrayData& values, int64_t begin, int64_t count, uint8_t* valid);
 /// Whether any of the rows may be null.
-inline bool MayBeNull(const arrow::ArrayData& values) { return values.type->id() == arrow::Type::NA || values.MayHaveNulls(); }
+bool MayBeNull(const arrow::ArrayData& values);
 
 /// A bitmap of valid[0, count), or null where all are valid.
 Result<std::shared_ptr<arrow::Buffer>> BitmapOf(const uint8_t* valid, int64_t count, arrow::MemoryPool* pool);

@@ -119,6 +119,35 @@ Plan MapBatches(const Plan& plan, nb::object spec, int64_t batch_size) {
   return Mutable(ValueOrRaise(MapPlan(plan, MakePythonFunction(std::move(spec)), batch_size)));
 }
 
+Result<AggregateKind> AggregateKindOf(const std::string& name) {
+  for (int kind = 0; kind <= static_cast<int>(AggregateKind::kAsList); ++kind) {
+    if (NameOf(static_cast<AggregateKind>(kind)) == name) return static_cast<AggregateKind>(kind);
+  }
+  return MakeError(ErrorKind::kInvalidArgument, "there is no aggregate '" + name + "'");
+}
+
+/// An aggregate is a dict: kind, column ("" for none), name, and options as AggregateSpec has them.
+ColumnAggregate AggregateFrom(const nb::dict& values) {
+  ColumnAggregate aggregate;
+  AggregateSpec& spec = aggregate.spec;
+  spec.kind = ValueOrRaise(AggregateKindOf(nb::cast<std::string>(values["kind"])));
+  aggregate.column = nb::cast<std::string>(values["column"]);
+  spec.name = nb::cast<std::string>(values["name"]);
+  if (values.contains("ignore_nulls")) spec.ignore_nulls = nb::cast<bool>(values["ignore_nulls"]);
+  if (values.contains("ddof")) spec.ddof = nb::cast<int>(values["ddof"]);
+  if (values.contains("quantile")) spec.quantile = nb::cast<double>(values["quantile"]);
+  if (values.contains("quantiles")) spec.quantiles = nb::cast<std::vector<double>>(values["quantiles"]);
+  if (values.contains("precision")) spec.precision = nb::cast<int>(values["precision"]);
+  if (values.contains("k")) spec.k = nb::cast<int64_t>(values["k"]);
+  return aggregate;
+}
+
+Plan Aggregate(const Plan& plan, std::vector<std::string> keys, const std::vector<nb::dict>& aggregates) {
+  std::vector<ColumnAggregate> wanted;
+  for (const nb::dict& values : aggregates) wanted.push_back(AggregateFrom(values));
+  return Mutable(ValueOrRaise(AggregatePlan(plan, std::move(keys), std::move(wanted))));
+}
+
 std::vector<PlanPtr> WithOthers(const Plan& plan, const std::vector<Plan>& others) {
   std::vector<PlanPtr> inputs = {plan};
   inputs.insert(inputs.end(), others.begin(), others.end());
@@ -203,6 +232,7 @@ void RegisterPlan(nb::module_& module) {
              for (const auto& [column, descending, nulls_first] : keys) sort_keys.push_back({column, descending, nulls_first});
              return Mutable(ValueOrRaise(SortPlan(plan, std::move(sort_keys))));
            }, nb::arg("keys"))
+      .def("aggregate", &Aggregate, nb::arg("keys"), nb::arg("aggregates"))
       .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))

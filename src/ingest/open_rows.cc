@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "exec/row_streams.h"
+#include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_stream.h"
@@ -131,6 +132,7 @@ class Opener {
   Result<PolledStreamPtr> OpenZip(const PlanNode& node);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
+  Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
     return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
@@ -209,6 +211,10 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
       return OpenShuffle(*node, cut);
     case Kind::kSort:
       return OpenSort(*node, cut);
+    case Kind::kAggregate: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenAggregate(node));
+      return Recut(std::move(stream), cut);
+    }
     default:
       return OpenChanges(node, cut);
   }
@@ -316,6 +322,37 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+Result<AggregatePhase::Inputs> AggregateInputs(std::shared_ptr<Engine> engine, const PlanNode& node, const RowProgram& program) {
+  ARROW_ASSIGN_OR_RAISE(auto columns, GroupColumnsOf(node, *program.output));
+  AggregatePhase::Inputs inputs;
+  inputs.engine = std::move(engine);
+  inputs.program = RowProgram::Select(program, columns.selected);
+  inputs.keys = std::move(columns.keys);
+  inputs.specs = std::move(columns.specs);
+  inputs.stage_name = node.group_keys.empty() ? "Aggregate" : "GroupBy";
+  return inputs;
+}
+
+/// Only what is grouped by and aggregated is read; shuffles and sorts below change nothing.
+Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
+  if (HasPositions(*node->input) && ShuffleOf(*node->input) == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node->input, /*settle_limit=*/true));
+    ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine_, *node, *folded.program));
+    inputs.source = folded.source;
+    inputs.source_name = folded.source_name;
+    return OpenAggregateStream(std::move(inputs));
+  }
+  Below below = RowsBelow(*node);
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), node](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    ARROW_ASSIGN_OR_RAISE(const auto program, ProgramOf(nodes, over->schema()));
+    ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine, *node, *program));
+    inputs.stream = std::make_shared<SharedInput>(std::move(over));
+    return OpenAggregateStream(std::move(inputs));
+  };
+  return OpenDeferredStream(*engine_, std::move(input), open);
 }
 
 }  // namespace

@@ -57,19 +57,6 @@ struct Sample {
   }
 };
 
-/// The program with the sort columns alone.
-Result<std::shared_ptr<const RowProgram>> SortProgram(const RowProgram& program, const SortOrder::By& by) {
-  auto narrowed = std::make_shared<RowProgram>(program);
-  narrowed->columns.clear();
-  std::vector<std::shared_ptr<arrow::Field>> fields;
-  for (const int column : by.columns) {
-    narrowed->columns.push_back(program.columns[column]);
-    fields.push_back(program.output->field(column));
-  }
-  narrowed->output = arrow::schema(std::move(fields));
-  return narrowed;
-}
-
 std::vector<std::shared_ptr<arrow::DataType>> SortTypes(const RowProgram& program, const SortOrder::By& by) {
   std::vector<std::shared_ptr<arrow::DataType>> types;
   for (const int column : by.columns) types.push_back(StorageType(program.output->field(column)->type()));
@@ -239,7 +226,7 @@ class SampledSortStream : public PolledStream {
 
   Result<Sample> TakeSample(int64_t rows_wanted, arrow::MemoryPool* pool) const {
     Sample sample;
-    ARROW_ASSIGN_OR_RAISE(const auto narrowed, SortProgram(*program_, options_.by));
+    const auto narrowed = RowProgram::Select(*program_, options_.by.columns);
     const int64_t stride = std::max<int64_t>(held_->rows() / rows_wanted, 1);
     for (const StreamBatch& batch : held_->held()) {
       // Rows that the filter drops count as any others for who the rest are: identities only part equal rows.
@@ -265,8 +252,7 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shar
   const auto shuffle = ShuffleOptionsOf(options);
   ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, source, program, shuffle));
   ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
-  ARROW_ASSIGN_OR_RAISE(auto narrowed, SortProgram(*program, options.by));
-  SourceSampler sampler(*engine, *source, std::move(narrowed), SampleRows(inputs.plan));
+  SourceSampler sampler(*engine, *source, RowProgram::Select(*program, options.by.columns), SampleRows(inputs.plan));
   ARROW_ASSIGN_OR_RAISE(const auto sample, sampler.Take(pool));
   ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
   inputs.stage_name = "Sort";

@@ -74,4 +74,17 @@ Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch&
   return arrow::RecordBatch::Make(batch.schema(), count, std::move(columns));
 }
 
+Result<std::shared_ptr<arrow::RecordBatch>> OwnCopy(const arrow::RecordBatch& batch) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  arrow::MemoryPool* pool = arrow::default_memory_pool();
+  for (int column = 0; column < batch.num_columns(); ++column) {
+    const auto& type = batch.schema()->field(column)->type();
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
+    ARROW_ASSIGN_OR_RAISE(auto copied, FromStorage(stored, type, pool));
+    columns.push_back(std::move(copied));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
+}
+
 }  // namespace millstream

@@ -16,4 +16,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ApplyProgram(const RowProgram& progr
 /// The rows of the batch with these numbers, in that order.
 Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch& batch, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool);
 
+/// The batch in memory of its own, which outlives the engine.
+Result<std::shared_ptr<arrow::RecordBatch>> OwnCopy(const arrow::RecordBatch& batch);
+
 }  // namespace millstream

@@ -63,4 +63,16 @@ Result<std::shared_ptr<const RowProgram>> RowProgram::PassThrough(std::shared_pt
   return Make(std::move(input), nullptr, columns);
 }
 
+std::shared_ptr<const RowProgram> RowProgram::Select(const RowProgram& program, const std::vector<int>& columns) {
+  auto selected = std::make_shared<RowProgram>(program);
+  selected->columns.clear();
+  arrow::FieldVector fields;
+  for (const int column : columns) {
+    selected->columns.push_back(program.columns[column]);
+    fields.push_back(program.output->field(column));
+  }
+  selected->output = arrow::schema(std::move(fields), program.output->metadata());
+  return selected;
+}
+
 }  // namespace millstream

@@ -29,6 +29,8 @@ struct RowProgram {
 
   static Result<std::shared_ptr<const RowProgram>> Make(std::shared_ptr<arrow::Schema> input, ExpressionPtr filter,
                                                         const std::vector<std::pair<std::string, ExpressionPtr>>& columns);
+  /// The program with these of its output columns alone.
+  static std::shared_ptr<const RowProgram> Select(const RowProgram& program, const std::vector<int>& columns);
   /// All columns as they are.
   static Result<std::shared_ptr<const RowProgram>> PassThrough(std::shared_ptr<arrow::Schema> input);
 };

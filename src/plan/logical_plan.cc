@@ -72,6 +72,13 @@ std::string PlanNode::Describe() const {
       }
       return "Sort[" + text + "]";
     }
+    case Kind::kAggregate: {
+      std::string text;
+      for (const std::string& key : group_keys) text += (text.empty() ? "by " : ", ") + key;
+      if (!text.empty()) text += ": ";
+      for (size_t i = 0; i < aggregates.size(); ++i) text += (i > 0 ? ", " : "") + aggregates[i].spec.name;
+      return "Aggregate[" + text + "]";
+    }
     case Kind::kBlockOrder:
       return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
     case Kind::kZip:
@@ -220,6 +227,63 @@ Result<PlanPtr> SortPlan(PlanPtr input, std::vector<SortKey> keys) {
   return node;
 }
 
+Result<GroupColumns> GroupColumnsOf(const PlanNode& aggregate, const arrow::Schema& schema) {
+  GroupColumns columns;
+  const auto number = [&](const std::string& name) -> Result<int> {
+    const int column = schema.GetFieldIndex(name);
+    if (column < 0) return UnknownColumn(name, schema);
+    const auto found = std::find(columns.selected.begin(), columns.selected.end(), column);
+    if (found != columns.selected.end()) return static_cast<int>(found - columns.selected.begin());
+    columns.selected.push_back(column);
+    return static_cast<int>(columns.selected.size()) - 1;
+  };
+  for (const std::string& key : aggregate.group_keys) {
+    ARROW_ASSIGN_OR_RAISE(const int column, number(key));
+    ARROW_RETURN_NOT_OK(CheckKey(*schema.field(columns.selected[column])));
+    columns.keys.push_back(column);
+  }
+  for (const ColumnAggregate& wanted : aggregate.aggregates) {
+    columns.specs.push_back(wanted.spec);
+    columns.specs.back().column = -1;
+    if (wanted.column.empty()) continue;
+    ARROW_ASSIGN_OR_RAISE(columns.specs.back().column, number(wanted.column));
+  }
+  return columns;
+}
+
+namespace {
+
+Result<std::shared_ptr<arrow::Schema>> AggregatedSchema(const PlanNode& node, const arrow::Schema& input) {
+  ARROW_ASSIGN_OR_RAISE(const auto columns, GroupColumnsOf(node, input));
+  arrow::FieldVector selected;
+  for (const int column : columns.selected) selected.push_back(input.field(column));
+  arrow::FieldVector fields;
+  for (const int key : columns.keys) fields.push_back(selected[key]);
+  for (const AggregateSpec& spec : columns.specs) {
+    ARROW_ASSIGN_OR_RAISE(auto field, ResultField(spec, *arrow::schema(selected)));
+    fields.push_back(std::move(field));
+  }
+  return arrow::schema(std::move(fields));
+}
+
+}  // namespace
+
+Result<PlanPtr> AggregatePlan(PlanPtr input, std::vector<std::string> keys, std::vector<ColumnAggregate> aggregates) {
+  std::vector<std::string> names = keys;
+  for (const ColumnAggregate& aggregate : aggregates) names.push_back(aggregate.spec.name);
+  for (size_t i = 0; i < names.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (names[i] == names[j]) return MakeError(ErrorKind::kInvalidArgument, "two columns of the result would be named '" + names[i] + "'; give one an alias_name");
+    }
+  }
+  auto node = NodeOn(PlanNode::Kind::kAggregate, std::move(input));
+  node->group_keys = std::move(keys);
+  node->aggregates = std::move(aggregates);
+  node->schema = nullptr;
+  if (node->input->schema != nullptr) ARROW_RETURN_NOT_OK(AggregatedSchema(*node, *node->input->schema).Value(&node->schema));
+  return node;
+}
+
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
   std::vector<std::string> zipped;
   for (const auto& side : names) {
@@ -302,8 +366,15 @@ std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& pl
   return functions;
 }
 
+namespace {
+
+/// Whether no order below it is left.
+bool OrdersRows(const PlanNode& node) { return node.kind == PlanNode::Kind::kSort || node.kind == PlanNode::Kind::kAggregate; }
+
+}  // namespace
+
 const PlanNode* ShuffleOf(const PlanNode& plan) {
-  for (const PlanNode* node = &plan; node != nullptr && node->others.empty() && node->kind != PlanNode::Kind::kSort; node = node->input.get()) {
+  for (const PlanNode* node = &plan; node != nullptr && node->others.empty() && !OrdersRows(*node); node = node->input.get()) {
     if (node->kind == PlanNode::Kind::kShuffle) return node;
   }
   return nullptr;
@@ -320,6 +391,8 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
     case PlanNode::Kind::kMap:
     case PlanNode::Kind::kSample:
       return std::nullopt;
+    case PlanNode::Kind::kAggregate:
+      return plan.group_keys.empty() ? std::optional<int64_t>(1) : std::nullopt;
     case PlanNode::Kind::kUnion: {
       int64_t rows = 0;
       for (const PlanPtr& input : InputsOf(plan)) {

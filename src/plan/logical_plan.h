@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "aggregate/aggregate_spec.h"
 #include "format/parquet/parquet_dataset.h"
 #include "ops/scan_columns.h"
 #include "plan/batch_function.h"
@@ -29,8 +30,14 @@ struct SortKey {
   bool nulls_first = false;
 };
 
+/// What is computed of a column of each group.
+struct ColumnAggregate {
+  AggregateSpec spec;  // its column number is not used
+  std::string column;  // empty: of the rows themselves
+};
+
 struct PlanNode {
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
@@ -51,6 +58,8 @@ struct PlanNode {
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks
   std::shared_ptr<const ColumnChange> change;              // kColumns
   std::vector<SortKey> sort_keys;                          // kSort
+  std::vector<std::string> group_keys;                     // kAggregate; none: all rows are one group
+  std::vector<ColumnAggregate> aggregates;                 // kAggregate
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -82,6 +91,16 @@ PlanPtr FreezeShuffles(const PlanPtr& plan);
 Result<PlanPtr> SortPlan(PlanPtr input, std::vector<SortKey> keys);
 /// The numbers of the keys' columns; errors as SortPlan.
 Result<std::vector<int>> SortColumnsOf(const std::vector<SortKey>& keys, const arrow::Schema& schema);
+/// One row a group of equal keys, in their order, nulls last: the keys, and a column an aggregate. kUnknownColumn, kType for a column that cannot be a key or be
+/// aggregated so, kInvalidArgument for two columns of one name.
+Result<PlanPtr> AggregatePlan(PlanPtr input, std::vector<std::string> keys, std::vector<ColumnAggregate> aggregates);
+/// What GroupTable needs, over the columns that it reads: those to select, and keys and specs by their numbers among them.
+struct GroupColumns {
+  std::vector<int> selected;  // of the schema
+  std::vector<int> keys;
+  std::vector<AggregateSpec> specs;
+};
+Result<GroupColumns> GroupColumnsOf(const PlanNode& aggregate, const arrow::Schema& schema);
 /// The names that columns have after a zip.
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names);
 

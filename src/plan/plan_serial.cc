@@ -165,6 +165,55 @@ Result<std::vector<SortKey>> ReadSortKeys(ByteReader* in) {
   return keys;
 }
 
+void WriteAggregate(const ColumnAggregate& aggregate, ByteWriter* out) {
+  const AggregateSpec& spec = aggregate.spec;
+  out->Number<uint8_t>(static_cast<uint8_t>(spec.kind));
+  out->String(aggregate.column);
+  out->String(spec.name);
+  out->Number<uint8_t>(spec.ignore_nulls);
+  out->Number<int32_t>(spec.ddof);
+  out->Number<double>(spec.quantile);
+  out->Number<uint64_t>(spec.quantiles.size());
+  for (const double quantile : spec.quantiles) out->Number<double>(quantile);
+  out->Number<int32_t>(spec.precision);
+  out->Number<int64_t>(spec.k);
+}
+
+Result<ColumnAggregate> ReadColumnAggregate(ByteReader* in) {
+  ColumnAggregate aggregate;
+  AggregateSpec& spec = aggregate.spec;
+  ARROW_ASSIGN_OR_RAISE(const auto kind, in->Number<uint8_t>());
+  if (kind > static_cast<uint8_t>(AggregateKind::kAsList)) return in->Damaged();
+  spec.kind = static_cast<AggregateKind>(kind);
+  ARROW_ASSIGN_OR_RAISE(const auto column, in->String());
+  ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
+  aggregate.column = column;
+  spec.name = name;
+  ARROW_ASSIGN_OR_RAISE(const auto ignore_nulls, in->Number<uint8_t>());
+  spec.ignore_nulls = ignore_nulls != 0;
+  ARROW_ASSIGN_OR_RAISE(spec.ddof, in->Number<int32_t>());
+  ARROW_ASSIGN_OR_RAISE(spec.quantile, in->Number<double>());
+  ARROW_ASSIGN_OR_RAISE(const auto quantiles, in->Count(8));
+  for (uint64_t i = 0; i < quantiles; ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto quantile, in->Number<double>());
+    spec.quantiles.push_back(quantile);
+  }
+  ARROW_ASSIGN_OR_RAISE(spec.precision, in->Number<int32_t>());
+  ARROW_ASSIGN_OR_RAISE(spec.k, in->Number<int64_t>());
+  return aggregate;
+}
+
+Result<PlanPtr> ReadAggregate(PlanPtr input, ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(auto keys, ReadNames(in));
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(50));
+  std::vector<ColumnAggregate> aggregates;
+  for (uint64_t i = 0; i < count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto aggregate, ReadColumnAggregate(in));
+    aggregates.push_back(std::move(aggregate));
+  }
+  return AggregatePlan(std::move(input), std::move(keys), std::move(aggregates));
+}
+
 /// Puts nodes on their inputs.
 class NodeReader {
  public:
@@ -210,6 +259,8 @@ class NodeReader {
         ARROW_ASSIGN_OR_RAISE(auto keys, ReadSortKeys(in));
         return SortPlan(std::move(inputs[0]), std::move(keys));
       }
+      case Kind::kAggregate:
+        return ReadAggregate(std::move(inputs[0]), in);
       case Kind::kBlockOrder: {
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
         return BlockOrderPlan(inputs[0], seed);
@@ -277,6 +328,11 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
         out.Number<uint8_t>(key.descending);
         out.Number<uint8_t>(key.nulls_first);
       }
+      break;
+    case PlanNode::Kind::kAggregate:
+      WriteNames(node.group_keys, &out);
+      out.Number<uint64_t>(node.aggregates.size());
+      for (const ColumnAggregate& aggregate : node.aggregates) WriteAggregate(aggregate, &out);
       break;
     case PlanNode::Kind::kBlockOrder:
       out.Number<uint64_t>(node.seed);

@@ -1,0 +1,107 @@
+#pragma once
+/// Groups all rows of an input: each lane aggregates what it reads into a table of its own, and the tables are brought together.
+///
+/// Tables that together hold few groups are merged into one. Where memory is short, or there are many groups, lanes move their groups' partial states into an
+/// exchange, by hash of the key, resident while memory allows and spilled beyond; then its partitions are aggregated one by one.
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "aggregate/group_table.h"
+#include "exec/scatter_lane.h"
+#include "exec/shared_input.h"
+#include "exec/stream_task.h"
+#include "exchange/shuffle_store.h"
+
+namespace millstream {
+
+class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
+ public:
+  struct Inputs {
+    std::shared_ptr<Engine> engine;
+    std::shared_ptr<const ScanSource> source;  // null where rows come from `stream`
+    std::shared_ptr<SharedInput> stream;
+    std::shared_ptr<const RowProgram> program;  // gives the columns that keys and specs number
+    std::vector<int> keys;
+    std::vector<AggregateSpec> specs;
+    std::string source_name;
+    std::string stage_name;
+  };
+
+  /// Reserves the lanes' floors. kType, kInvalidArgument for what cannot be aggregated so.
+  static Result<std::shared_ptr<AggregatePhase>> Make(Inputs inputs);
+
+  Status Start();
+  StreamCore& core() { return core_; }
+  const std::shared_ptr<arrow::Schema>& result_schema() const { return result_schema_; }
+
+  enum class Progress : uint8_t { kRunning, kOneTable, kPartitions };
+  /// How far it is; while it runs the waker is kept as the consumer's.
+  Progress progress(const Waker& waker);
+  /// kOneTable: all groups, sorted by PrepareFinish.
+  GroupTable& table() { return *lanes_.front().table; }
+  /// kPartitions: results of one partition after the other, in no order; null at the end, nothing where they are to come.
+  Result<std::optional<std::shared_ptr<arrow::RecordBatch>>> TryTakeResults(const Waker& waker);
+  int64_t groups_at_most() const { return groups_at_most_; }
+
+  std::vector<const StageStatistics*> stages() const;
+  void UpdateStatistics();
+  /// Stops the lanes, waits for them and gives everything back. Idempotent.
+  void Release();
+
+ private:
+  friend class AggregateTask;
+  friend class PartTask;
+  friend class PartitionTask;
+  struct Lane {
+    std::shared_ptr<BudgetPool> scan;
+    std::shared_ptr<BudgetPool> groups;
+    std::shared_ptr<BudgetPool> exchange;
+    std::shared_ptr<BudgetPool> spill;
+    std::unique_ptr<GroupTable> table;
+    std::unique_ptr<ShuffleWriter> writer;
+    int64_t rows_parted = 0;
+  };
+
+  explicit AggregatePhase(Inputs inputs);
+  Result<std::unique_ptr<GroupTable>> MakeTable(const std::shared_ptr<BudgetPool>& pool) const;
+  Status OpenLane(int lane);
+  /// The exchange, made when the first lane needs it.
+  Result<ShuffleStore*> Store();
+  /// Moves the lane's groups into the exchange.
+  Status Part(Lane& lane);
+  Status PartBatches(Lane& lane, const std::vector<std::shared_ptr<arrow::RecordBatch>>& partials);
+  void LaneFinished();
+  /// By the last lane.
+  Status BringTogether();
+  Status MergeTables();
+  void LaneParted();
+  Status AggregatePartition(uint32_t partition, const std::shared_ptr<BudgetPool>& pool);
+  Result<std::shared_ptr<arrow::RecordBatch>> PartialsOf(const PartitionRows& rows, const std::shared_ptr<BudgetPool>& pool) const;
+  Status Submit(std::unique_ptr<Task> task) { return inputs_.engine->scheduler()->Submit(std::move(task), Priority::kNormal); }
+
+  const Inputs inputs_;
+  StreamCore core_;
+  StageStatistics scan_;
+  StageStatistics statistics_;
+  std::shared_ptr<arrow::Schema> result_schema_;
+  std::shared_ptr<arrow::Schema> partial_schema_;
+  std::vector<Lane> lanes_;
+  std::unique_ptr<ScanCursor> cursor_;
+  int64_t table_bytes_max_ = 0;
+  std::atomic<int> lanes_running_{0};
+  std::atomic<int64_t> groups_at_most_{0};
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  Progress progress_ = Progress::kRunning;
+  std::unique_ptr<ShuffleStore> store_;  // after the lanes, whose memory it holds
+  uint32_t next_partition_ = 0;
+  uint32_t partitions_done_ = 0;
+  std::deque<std::shared_ptr<arrow::RecordBatch>> results_;
+  bool released_ = false;
+};
+
+}  // namespace millstream
