@@ -164,9 +164,41 @@ def test_arrow_arrays_stay_as_they_are():
     assert lists.equals(pa.array([[1, 2], None, []], pa.list_(pa.int8())))
 
 
-def test_numbers_of_an_array_are_not_copied():
+def test_arrays_that_may_change_are_copied_and_others_are_not():
     values = np.arange(1000)
+    assert column_of(values).buffers()[1].address != values.ctypes.data
+    view = values[:]
+    view.flags.writeable = False  # but its base is writable
+    assert column_of(view).buffers()[1].address != values.ctypes.data
+    values.flags.writeable = False
     assert column_of(values).buffers()[1].address == values.ctypes.data
+    assert column_of(values[10:]).buffers()[1].address == values[10:].ctypes.data
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "view", "times", "series", "torch"])
+def test_a_function_may_fill_the_same_array_for_each_batch(kind):
+    kept = np.zeros((10, 2), np.int64)
+    if kind == "torch":
+        pytest.importorskip("torch")
+
+    def filled(batch):
+        kept[:] = batch["id"][:, None]
+        if kind == "torch":
+            import torch
+
+            return {"x": torch.from_numpy(kept)[:, 0]}
+        results = {
+            "array": kept.reshape(-1)[::2],
+            "tensor": kept,
+            "view": kept[:, 1],
+            "times": kept[:, 0].view("M8[s]"),
+            "series": pd.Series(kept[:, 0], copy=False),
+        }
+        return {"x": results[kind]}
+
+    found = ms.range(40).map_batches(filled, batch_size=10).take_batch(40)["x"]
+    expected = np.arange(40).astype(found.dtype)
+    np.testing.assert_array_equal(found, np.stack([expected, expected], axis=1) if kind == "tensor" else expected)
 
 
 # ---- tensors ----
