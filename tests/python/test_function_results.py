@@ -266,6 +266,15 @@ def test_tensors_of_several_shapes_are_shuffled_written_and_read(tmp_path):
         np.testing.assert_array_equal(row["x"], arrays[row["n"]])
 
 
+def test_a_batch_of_one_shape_follows_one_of_several():
+    def grown(batch):
+        return {"x": [np.full(n % 3 if batch["id"][0] == 0 else 2, n) for n in batch["id"].tolist()]}
+
+    found = ms.range(40).map_batches(grown, batch_size=10).take_batch(40)["x"]
+    assert [tensor.shape for tensor in found] == [(n % 3 if n < 10 else 2,) for n in range(40)]
+    assert all((tensor == n).all() for n, tensor in enumerate(found))
+
+
 def test_null_tensors_are_none():
     arrays = [None, np.array([[1, 2]]), None]
     assert column_of(arrays).type == pa.fixed_shape_tensor(pa.int64(), [1, 2])
