@@ -46,6 +46,9 @@ def literal(value: Any) -> Expression:
 def call(op: str, args: Sequence[Expression], options: dict[str, Any] = {}) -> Expression:
     """Operators and their options: src/plan/functions.cc lists them. ValueError for an unknown one."""
 
+def arrow_function(op: str) -> str:
+    """Arrow's name of the function that an operator is. ValueError for an unknown operator, or a composition of several."""
+
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
 

@@ -11,9 +11,9 @@ from millstream.arguments import check_count, check_flag, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
-from millstream.expressions import Expr
+from millstream.expressions import Expr, UnnestExpr
 from millstream.process_engine import PROCESS_ENGINE
-from millstream.projections import dropped, renamed, replaced, selected
+from millstream.projections import dropped, named_columns, renamed, replaced, selected
 from millstream.row_functions import mapped, with_added_column
 from millstream.schema import Schema
 from millstream.seeds import RandomSeedConfig, SeedState, seed_state
@@ -106,13 +106,16 @@ class Dataset:
         return self.with_columns({column_name: expr}, **ray_remote_args)
 
     def with_columns(
-        self, exprs: Mapping[str, Expr] | None = None, *more_exprs: Mapping[str, Expr], **ray_remote_args: Any
+        self,
+        exprs: Mapping[str, Expr] | UnnestExpr | None = None,
+        *more_exprs: Mapping[str, Expr] | UnnestExpr,
+        **ray_remote_args: Any,
     ) -> Dataset:
-        """As `with_column`, several at once. All see the columns as they were before."""
+        """As `with_column`, several at once; `unnest(expr)` is one column a field of a struct. All see the columns as
+        they were before.
+        """
         refuse_placement("with_columns", ray_remote_args)
-        columns: dict[str, Expr] = {}
-        for mapping in (exprs or {}, *more_exprs):
-            columns.update(mapping)
+        columns = named_columns(self._core_schema, more_exprs if exprs is None else (exprs, *more_exprs))
         return self._with(replaced(self._plan, columns)) if columns else self
 
     def filter(
@@ -587,4 +590,3 @@ def _plans(method: str, datasets: Iterable[Any]) -> list[_core.Plan]:
         if not isinstance(dataset, Dataset):
             raise TypeError(f"{method} takes data sets, not {type(dataset).__name__}")
     return [dataset._plan for dataset in datasets]
-

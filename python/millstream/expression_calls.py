@@ -37,6 +37,13 @@ _METHODS = {
     "round_temporal": "dt.round",
     "list_length": "list.len",
     "list_element": "list.get",
+    "element_from_end": "list.get",
+    "list_slice": "list.slice",
+    "list_sort": "list.sort",
+    "list_flatten": "list.flatten",
+    "map_keys": "map.keys",
+    "map_values": "map.values",
+    "to_list": "arr.to_list",
     "struct_field": "struct.field",
     **{name: f"dt.{name}" for name in ("year", "month", "day", "hour", "minute", "second", "strftime")},
     **{
@@ -45,11 +52,17 @@ _METHODS = {
             *("upper", "lower", "capitalize", "title", "swapcase", "reverse", "is_alpha", "is_alnum", "is_digit"),
             *("is_decimal", "is_numeric", "is_space", "is_lower", "is_upper", "is_title", "is_printable", "is_ascii"),
             *("starts_with", "ends_with", "contains", "match_regex", "find", "find_regex", "count", "count_regex"),
-            *("replace", "replace_regex", "strip", "lstrip", "rstrip", "center", "slice"),
+            *("replace", "replace_regex", "strip", "lstrip", "rstrip", "center", "slice", "replace_slice"),
+            *("split", "split_regex", "split_whitespace", "extract", "repeat"),
         )
     },
 }
-_WRITTEN_WITH_NAME = frozenset({"safe", "ignore_case", "max_replacements", "padding", "stop", "step"})
+_WRITTEN_WITH_NAME = frozenset(
+    {
+        *("safe", "ignore_case", "max_replacements", "padding", "stop", "step", "max_splits", "reverse", "order"),
+        *("null_placement", "lean_left_on_odd_padding"),
+    }
+)
 
 
 def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) -> str:
@@ -59,21 +72,26 @@ def call_text(op: str, args: Sequence[Any], options: Sequence[tuple[str, Any]]) 
     if op in _PREFIXES:
         return f"({_PREFIXES[op]}{args[0]!r})"
     rest = [repr(getattr(arg, "value", arg)) for arg in args[1:]]
+    named = False
     for name, value in options:
         text = repr(list(value)) if isinstance(value, tuple) else repr(value)
-        if (name, value) != ("safe", True):
-            rest.append(f"{name}={text}" if name in _WRITTEN_WITH_NAME else text)
-    return f"{args[0]!r}.{_METHODS.get(op, op)}({', '.join(rest)})"
+        if (name, value is True) != ("safe", True):
+            named = named or name in _WRITTEN_WITH_NAME
+            rest.append(f"{name}={text}" if named else text)
+    method = "struct.field_by_index" if options and options[0][0] == "index" else _METHODS.get(op, op)
+    return f"{args[0]!r}.{method}({', '.join(rest)})"
 
 
 def lower_call(op: str, args: list[_core.Expression], options: dict[str, Any]) -> _core.Expression:
     """The engine's form of a call."""
     if op == "cast":
-        return _core.call(op, args, {**options, "type": _arrow_type(options["type"])})
+        return _core.call(op, args, {**options, "type": arrow_type(options["type"])})
     return _core.call(op, args, options)
 
 
-def _arrow_type(target: Any) -> Any:
+def arrow_type(target: Any) -> Any:
+    if hasattr(target, "to_arrow_dtype"):  # DataType
+        target = target.to_arrow_dtype()
     if hasattr(target, "__arrow_c_schema__"):
         return target
     import pyarrow

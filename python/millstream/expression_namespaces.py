@@ -1,190 +1,30 @@
-"""Functions of texts, times, lists and structs: `col("name").str.upper()`, `col("departed").dt.hour()`."""
+"""Functions of times, lists, structs and maps: `col("departed").dt.hour()`, `col("tags").list.len()`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from millstream.expressions import CallExpr, Expr
+from millstream.expressions import CallExpr, Expr, lit
 
 _UNITS = "nanosecond, microsecond, millisecond, second, minute, hour, day, week, month, quarter or year"
 
+Slice = slice  # which a class below has a method of the name of
 
-class _Namespace:
+
+class Namespace:
+    """The functions of one kind of column."""
+
     def __init__(self, expr: Expr) -> None:
         self._expr = expr
 
     def _call(self, op: str, **options: Any) -> Expr:
         return CallExpr(op, (self._expr,), tuple(options.items()))
 
-
-class StringExpressions(_Namespace):
-    """Functions of a text column. Null gives null."""
-
-    def len(self) -> Expr:
-        """Characters in the text."""
-        return self._call("length")
-
-    def byte_len(self) -> Expr:
-        """Bytes in the text's UTF-8 form."""
-        return self._call("byte_length")
-
-    def upper(self) -> Expr:
-        """In capital letters."""
-        return self._call("upper")
-
-    def lower(self) -> Expr:
-        """In small letters."""
-        return self._call("lower")
-
-    def capitalize(self) -> Expr:
-        """The first letter capital, the others small."""
-        return self._call("capitalize")
-
-    def title(self) -> Expr:
-        """Each word's first letter capital, the others small."""
-        return self._call("title")
-
-    def swapcase(self) -> Expr:
-        """Small letters capital, and capital letters small."""
-        return self._call("swapcase")
-
-    def reverse(self) -> Expr:
-        """The characters in reverse order."""
-        return self._call("reverse")
-
-    def is_alpha(self) -> Expr:
-        """True where there are letters only."""
-        return self._call("is_alpha")
-
-    def is_alnum(self) -> Expr:
-        """True where there are letters and digits only."""
-        return self._call("is_alnum")
-
-    def is_digit(self) -> Expr:
-        """True where there are digits only."""
-        return self._call("is_digit")
-
-    def is_decimal(self) -> Expr:
-        """True where there are decimal digits only."""
-        return self._call("is_decimal")
-
-    def is_numeric(self) -> Expr:
-        """True where there are numerals only."""
-        return self._call("is_numeric")
-
-    def is_space(self) -> Expr:
-        """True where there is white space only."""
-        return self._call("is_space")
-
-    def is_lower(self) -> Expr:
-        """True where all letters are small."""
-        return self._call("is_lower")
-
-    def is_upper(self) -> Expr:
-        """True where all letters are capital."""
-        return self._call("is_upper")
-
-    def is_title(self) -> Expr:
-        """True where each word begins with a capital letter."""
-        return self._call("is_title")
-
-    def is_printable(self) -> Expr:
-        """True where all characters can be printed."""
-        return self._call("is_printable")
-
-    def is_ascii(self) -> Expr:
-        """True where all characters are ASCII."""
-        return self._call("is_ascii")
-
-    def starts_with(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """True where the text begins with `pattern`."""
-        return self._match("starts_with", pattern, ignore_case)
-
-    def ends_with(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """True where the text ends with `pattern`."""
-        return self._match("ends_with", pattern, ignore_case)
-
-    def contains(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """True where `pattern` is anywhere in the text."""
-        return self._match("contains", pattern, ignore_case)
-
-    def match(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """True where the text is like `pattern` as in SQL: % stands for any characters, _ for one."""
-        return self._match("match_like", pattern, ignore_case)
-
-    def match_regex(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """True where the regular expression (RE2) is found in the text."""
-        return self._match("match_regex", pattern, ignore_case)
-
-    def find(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """The byte at which `pattern` is first found, -1 where it is not."""
-        return self._match("find", pattern, ignore_case)
-
-    def find_regex(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """As `find`, for a regular expression (RE2)."""
-        return self._match("find_regex", pattern, ignore_case)
-
-    def count(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """How often `pattern` is in the text, without overlaps."""
-        return self._match("count", pattern, ignore_case)
-
-    def count_regex(self, pattern: str, *, ignore_case: bool = False) -> Expr:
-        """As `count`, for a regular expression (RE2)."""
-        return self._match("count_regex", pattern, ignore_case)
-
-    def replace(self, pattern: str, replacement: str, *, max_replacements: int | None = None) -> Expr:
-        """With `pattern` replaced, at most `max_replacements` times."""
-        return self._replace("replace", pattern, replacement, max_replacements)
-
-    def replace_regex(self, pattern: str, replacement: str, *, max_replacements: int | None = None) -> Expr:
-        r"""As `replace`, for a regular expression (RE2); \1 in the replacement is its first group."""
-        return self._replace("replace_regex", pattern, replacement, max_replacements)
-
-    def strip(self, characters: str | None = None) -> Expr:
-        """Without white space, or `characters`, at both ends."""
-        return self._strip("strip", characters)
-
-    def lstrip(self, characters: str | None = None) -> Expr:
-        """Without white space, or `characters`, at the beginning."""
-        return self._strip("lstrip", characters)
-
-    def rstrip(self, characters: str | None = None) -> Expr:
-        """Without white space, or `characters`, at the end."""
-        return self._strip("rstrip", characters)
-
-    def lpad(self, width: int, padding: str = " ") -> Expr:
-        """At least `width` characters, filled at the beginning."""
-        return self._call("pad_left", width=width, padding=padding)
-
-    def rpad(self, width: int, padding: str = " ") -> Expr:
-        """At least `width` characters, filled at the end."""
-        return self._call("pad_right", width=width, padding=padding)
-
-    def center(self, width: int, padding: str = " ") -> Expr:
-        """At least `width` characters, filled at both ends."""
-        return self._call("center", width=width, padding=padding)
-
-    def slice(self, start: int, stop: int | None = None, step: int = 1) -> Expr:
-        """The characters from `start` up to `stop`."""
-        options = {"start": start} if stop is None else {"start": start, "stop": stop}
-        return self._call("slice", **options, **({} if step == 1 else {"step": step}))
-
-    def _match(self, op: str, pattern: str, ignore_case: bool) -> Expr:
-        _check_text(op, pattern)
-        return self._call(op, pattern=pattern, **({"ignore_case": True} if ignore_case else {}))
-
-    def _replace(self, op: str, pattern: str, replacement: str, most: int | None) -> Expr:
-        _check_text(op, pattern)
-        _check_text(op, replacement)
-        return self._call(
-            op, pattern=pattern, replacement=replacement, **({} if most is None else {"max_replacements": most})
-        )
-
-    def _strip(self, op: str, characters: str | None) -> Expr:
-        return self._call(op) if characters is None else self._call(f"{op}_characters", characters=characters)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._expr!r})"
 
 
-class TimeExpressions(_Namespace):
+class TimeExpressions(Namespace):
     """Functions of a date or time column. Null gives null."""
 
     def year(self) -> Expr:
@@ -213,7 +53,7 @@ class TimeExpressions(_Namespace):
 
     def strftime(self, fmt: str) -> Expr:
         """The time as text: %Y-%m-%d and so on."""
-        _check_text("strftime", fmt)
+        check_text("strftime", fmt)
         return self._call("strftime", format=fmt)
 
     def ceil(self, unit: str) -> Expr:
@@ -234,7 +74,7 @@ class TimeExpressions(_Namespace):
         return self._call(op, unit=unit)
 
 
-class ListExpressions(_Namespace):
+class ListExpressions(Namespace):
     """Functions of a list column. Null gives null."""
 
     def len(self) -> Expr:
@@ -242,31 +82,90 @@ class ListExpressions(_Namespace):
         return self._call("list_length")
 
     def get(self, index: int) -> Expr:
-        """The item at `index`, from 0; ValueError at execution where a list is shorter."""
-        return CallExpr("list_element", (self._expr, _whole(index)))
+        """The item at `index`, from 0, or from the end where it is negative; ValueError at execution where a list is
+        shorter.
+        """
+        return CallExpr("list_element" if _whole(index) >= 0 else "element_from_end", (self._expr, lit(index)))
 
-    __getitem__ = get
+    def slice(self, start: int | None = None, stop: int | None = None, step: int | None = None) -> Expr:
+        """The items from `start` up to `stop`, each `step`th. They count from 0; negative ones are refused."""
+        given = {"start": start, "stop": stop, "step": step}
+        for name, value in given.items():
+            if value is not None and _whole(value) < (1 if name == "step" else 0):
+                raise ValueError(f"list.slice({name}={value}): slices of lists count from the beginning, and forwards")
+        return self._call("list_slice", **{name: value for name, value in given.items() if value is not None})
+
+    def __getitem__(self, key: int | Slice) -> Expr:
+        """`list[0]` is get(0), `list[1:3]` slice(1, 3)."""
+        return self.slice(key.start, key.stop, key.step) if isinstance(key, slice) else self.get(key)
+
+    def sort(
+        self,
+        order: Literal["ascending", "descending"] = "ascending",
+        null_placement: Literal["at_start", "at_end"] = "at_end",
+    ) -> Expr:
+        """The items of each list in order."""
+        _check_choice("order", order, ("ascending", "descending"))
+        _check_choice("null_placement", null_placement, ("at_start", "at_end"))
+        options = {"order": order, "null_placement": null_placement}
+        usual = {"order": "ascending", "null_placement": "at_end"}
+        return self._call("list_sort", **{name: value for name, value in options.items() if value != usual[name]})
+
+    def flatten(self) -> Expr:
+        """Of a list of lists, the items of the inner ones; a null one has none."""
+        return self._call("list_flatten")
 
 
-class StructExpressions(_Namespace):
+class StructExpressions(Namespace):
     """Fields of a struct column."""
 
     def field(self, field_name: str) -> Expr:
         """The field of that name."""
-        _check_text("field", field_name)
+        check_text("field", field_name)
         return self._call("struct_field", name=field_name)
 
-    __getitem__ = field
+    def field_by_index(self, index: int) -> Expr:
+        """The field at that place, from 0."""
+        if _whole(index) < 0:
+            raise ValueError(f"struct.field_by_index({index}): fields count from 0")
+        return self._call("struct_field", index=index)
+
+    def __getitem__(self, key: str | int) -> Expr:
+        """`struct["x"]` is field("x"), `struct[0]` field_by_index(0)."""
+        return self.field(key) if isinstance(key, str) else self.field_by_index(key)
 
 
-def _check_text(op: str, value: Any) -> None:
+class MapExpressions(Namespace):
+    """Functions of a map column, or of a list of structs of key and value. Null gives null."""
+
+    def keys(self) -> Expr:
+        """The keys, as a list."""
+        return self._call("map_keys")
+
+    def values(self) -> Expr:
+        """The values, as a list."""
+        return self._call("map_values")
+
+
+class ArrayExpressions(Namespace):
+    """Functions of a column of lists of a fixed size."""
+
+    def to_list(self) -> Expr:
+        """The same as lists of any size."""
+        return self._call("to_list")
+
+
+def check_text(op: str, value: Any) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{op} takes a text, not {type(value).__name__}")
 
 
-def _whole(index: int) -> Expr:
-    from millstream.expressions import lit
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
+
+def _whole(index: Any) -> int:
     if isinstance(index, bool) or not isinstance(index, int):
-        raise TypeError(f"an item of a list has a whole number, not {type(index).__name__}")
-    return lit(index)
+        raise TypeError(f"an item of a list, or a field of a struct, has a whole number, not {type(index).__name__}")
+    return index

@@ -28,8 +28,8 @@ def batch_from_result(result: Any, *, where: str) -> pyarrow.RecordBatch:
     A dict of columns (lists, numpy arrays of any rank, Series, pyarrow arrays), a pandas or polars DataFrame, or a
     table or record batch of pyarrow, or of any library with __arrow_c_stream__. A frame's index is left out.
 
-    Memory of numpy and Arrow is shared, not copied: a function that fills the same array for each batch changes the
-    batches that it returned before, so whoever keeps this batch copies it first.
+    Memory that the function might change later, that of writable numpy arrays and Series, is copied; that of Arrow and
+    of read-only arrays, such as those that it was given, is shared.
     """
     pyarrow = _pyarrow(where)
     if isinstance(result, pyarrow.RecordBatch):

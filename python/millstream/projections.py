@@ -1,10 +1,10 @@
 """The columns that `select_columns`, `drop_columns`, `rename_columns` and `with_columns` ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from millstream import _core
-from millstream.expressions import Expr
+from millstream.expressions import Expr, UnnestExpr
 
 
 def selected(plan: _core.Plan, cols: str | list[str]) -> _core.Plan:
@@ -32,6 +32,29 @@ def renamed(plan: _core.Plan, names: Mapping[str, str] | list[str]) -> _core.Pla
     if not new:
         raise ValueError("rename_columns got no names")
     return plan.change_columns(kind, names=old, new_names=_checked_names("rename_columns", new))
+
+
+def named_columns(schema: Callable[[], _core.Schema | None], arguments: Iterable[Any]) -> dict[str, Expr]:
+    """The expressions that the arguments of `with_columns` name: mappings, and unnest() of structs.
+
+    `schema` is asked for the columns' types where there is a struct to take apart; it may have to run a function.
+    """
+    columns: dict[str, Expr] = {}
+    for argument in arguments:
+        if isinstance(argument, UnnestExpr):
+            import pyarrow
+
+            known = schema()
+            parts = argument.expand_projection(None if known is None else pyarrow.schema(known))
+            columns.update({part.name: part for part in parts if part.name is not None})
+        elif isinstance(argument, Mapping):
+            columns.update(argument)
+        else:
+            raise TypeError(
+                "with_columns takes mappings of names to expressions, such as {'b': col('a') * 2}, and unnest() of a "
+                f"struct, not {type(argument).__name__}"
+            )
+    return columns
 
 
 def replaced(plan: _core.Plan, columns: Mapping[str, Expr]) -> _core.Plan:

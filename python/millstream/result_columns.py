@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # The unit that Arrow has for one of numpy's.
 _UNITS = {**dict.fromkeys(("Y", "M", "W", "D", "h", "m", "s"), "s"), "ms": "ms", "us": "us"}
+_SHARED_KINDS = "iufmM"  # of dtypes: pyarrow shares their memory
 _REFUSED = (ValueError, TypeError, NotImplementedError)  # what pyarrow.array raises
 _SINGLE_VALUES = (str, bytes, bool, int, float, complex, datetime.date, datetime.time, datetime.timedelta, type(None))
 
@@ -28,8 +29,8 @@ _SINGLE_VALUES = (str, bytes, bool, int, float, complex, datetime.date, datetime
 def result_column(name: str, values: Any, *, where: str) -> tuple[pyarrow.Field, pyarrow.Array]:
     """The column as Arrow has it; the field carries the type of extensions that the user's pyarrow does not know.
 
-    Numbers of an array, and arrays of Arrow, are not copied. TypeError or ValueError, beginning with `where` and naming
-    the column, for what cannot be a column.
+    Arrays of Arrow, and of numpy where they are read-only, are not copied. TypeError or ValueError, beginning with
+    `where` and naming the column, for what cannot be a column.
     """
     try:
         made = _column(name, values)
@@ -95,7 +96,8 @@ def _column(name: str, values: Any) -> Any:
     if _is_pandas(values):
         if str(values.dtype) == "object":
             return _of_list(name, list(values))
-        return pyarrow.array(values, from_pandas=True)
+        plain = isinstance(values.dtype, numpy.dtype) and values.dtype.kind in _SHARED_KINDS
+        return pyarrow.array(values.copy() if plain else values, from_pandas=True)
     if hasattr(values, "__arrow_array__") or hasattr(values, "__arrow_c_array__"):
         return pyarrow.array(values)
     if hasattr(values, "__arrow_c_stream__"):
@@ -138,14 +140,31 @@ def _of_numpy(name: str, values: numpy.ndarray[Any, Any]) -> Any:
     import numpy
 
     valid = numpy.ones(len(values), numpy.bool_)
-    return fixed_shape_column(name, _of_flat(numpy.ascontiguousarray(values).reshape(-1)), values.shape[1:], valid)
+    flat = _own(values).reshape(-1)
+    return fixed_shape_column(name, _of_flat(flat, own=True), values.shape[1:], valid)
 
 
-def _of_flat(values: numpy.ndarray[Any, Any]) -> Any:
-    """An array of one axis, whose dtype tells the type."""
+def _own(values: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """The array in memory that nobody will change: a function may fill the one that it returned anew for the next
+    batch. Read-only views of read-only memory, such as the batches that functions are given, stay as they are.
+    """
+    import numpy
+
+    seen: Any = values
+    while isinstance(seen, numpy.ndarray):
+        if seen.flags.writeable:
+            return values.copy(order="C")
+        seen = seen.base
+    return numpy.ascontiguousarray(values)
+
+
+def _of_flat(values: numpy.ndarray[Any, Any], *, own: bool = False) -> Any:
+    """An array of one axis, whose dtype tells the type; `own` says that nobody else will change its memory."""
     import numpy
     import pyarrow
 
+    if not own and values.dtype.kind in _SHARED_KINDS and not isinstance(values, numpy.ma.MaskedArray):
+        values = _own(values)
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     if values.dtype.kind in "mM":
@@ -258,13 +277,13 @@ def _tensors(name: str, arrays: list[Any], known: list[Any]) -> Any:
     if len({array.shape for array in known}) == 1:
         stacked = numpy.zeros((len(arrays), *known[0].shape), dtype)
         stacked[valid] = known
-        return fixed_shape_column(name, _of_flat(stacked.reshape(-1)), known[0].shape, valid)
+        return fixed_shape_column(name, _of_flat(stacked.reshape(-1), own=True), known[0].shape, valid)
     if (size := sum(array.size for array in known)) > VALUES_MAX:
         raise _TooLongError(f"has {size} values in the arrays of one batch; return at most {VALUES_MAX} at once")
     flat = numpy.concatenate([array.reshape(-1) for array in known], dtype=dtype)
     shapes = numpy.zeros((len(arrays), known[0].ndim), numpy.int64)
     shapes[valid] = [array.shape for array in known]
-    return variable_shape_column(name, _of_flat(flat), shapes, valid)
+    return variable_shape_column(name, _of_flat(flat, own=True), shapes, valid)
 
 
 # ---- what to say ----
@@ -283,6 +302,8 @@ def _reason(values: Any, error: Exception) -> str:
     kinds = [f"{kind} (row {row})" for kind, row in rows.items()]
     if len(kinds) > 1:
         return f"has values of several types: {', '.join(kinds[:5])}; the values of a column are of one ({error})"
+    if kinds and next(iter(rows)) in ("list", "tuple", "dict"):
+        return f"has a {next(iter(rows))} whose values do not fit together ({error}); make them of one type"
     return (
         f"has values of type {next(iter(rows), 'None')}, which cannot be kept ({error}); return numbers, texts, bytes, "
         "dates, lists, dicts or numpy arrays (pickle.dumps(value) makes bytes of any object)"

@@ -115,6 +115,7 @@ void RegisterExpression(nb::module_& module) {
   module.def("call", [](const std::string& op, const std::vector<std::shared_ptr<Expression>>& arguments, const nb::dict& options) {
     return std::const_pointer_cast<Expression>(Call(op, {arguments.begin(), arguments.end()}, options));
   }, nb::arg("op"), nb::arg("args"), nb::arg("options") = nb::dict());
+  module.def("arrow_function", [](const std::string& op) { return ValueOrRaise(ArrowFunctionOf(op)); }, nb::arg("op"));
   module.def("parse_filter", [](const std::string& text) { return std::const_pointer_cast<Expression>(ValueOrRaise(ParseFilter(text))); }, nb::arg("text"));
 }
 

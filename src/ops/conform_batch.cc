@@ -4,13 +4,19 @@
 #include <arrow/compute/cast.h>
 #include <arrow/type.h>
 
+#include "ops/tensor_shapes.h"
+
 namespace millstream {
 namespace {
 
 constexpr const char* kRemedy = "return the same columns and types from every call, for instance with .astype() or pyarrow's cast()";
 
-Status Changed(const std::string& stage, const std::string& column, const std::string& before, const std::string& now) {
-  return MakeError(ErrorKind::kType, stage + ": column '" + column + "' was " + before + " in an earlier batch and is " + now + " in a later one; " + kRemedy);
+constexpr const char* kTensorRemedy = "return arrays of one shape from every call, for instance pad them, or lists, values.tolist(), whose lengths may differ";
+
+Status Changed(const std::string& stage, const std::string& column, const arrow::DataType& before, const arrow::DataType& now) {
+  const char* remedy = IsTensor(before) && IsTensor(now) ? kTensorRemedy : kRemedy;
+  return MakeError(ErrorKind::kType,
+                   stage + ": column '" + column + "' was " + before.ToString() + " in an earlier batch and is " + now.ToString() + " in a later one; " + remedy);
 }
 
 arrow::Field::MergeOptions Widening() {
@@ -27,11 +33,13 @@ Result<std::shared_ptr<arrow::Array>> ConformColumn(const std::string& stage, co
   const auto& column = batch.column(index);
   if (column->type()->Equals(*field.type())) return column;
   if (column->type_id() == arrow::Type::NA) return arrow::MakeArrayOfNull(field.type(), batch.num_rows(), pool);
+  const auto tensors = CommonTensorType(*column->type(), *field.type());
+  if (tensors != nullptr && tensors->Equals(*field.type())) return WithVariableShape(column, tensors, pool);
   arrow::compute::ExecContext context(pool);
   auto cast = arrow::compute::Cast(arrow::Datum(column), field.type(), arrow::compute::CastOptions::Safe(), &context);
   if (cast.ok()) return cast->make_array();
   if (cast.status().IsOutOfMemory()) return cast.status();
-  return Changed(stage, field.name(), field.type()->ToString(), column->type()->ToString());
+  return Changed(stage, field.name(), *field.type(), *column->type());
 }
 
 }  // namespace
@@ -44,8 +52,12 @@ Result<std::shared_ptr<arrow::Schema>> CommonSchema(const std::string& stage, co
       fields.push_back(field);
       continue;
     }
+    if (auto tensors = CommonTensorType(*field->type(), *other->type())) {
+      fields.push_back(field->WithType(std::move(tensors))->WithNullable(field->nullable() || other->nullable()));
+      continue;
+    }
     auto merged = field->MergeWith(*other, Widening());
-    if (!merged.ok()) return Changed(stage, field->name(), field->type()->ToString(), other->type()->ToString());
+    if (!merged.ok()) return Changed(stage, field->name(), *field->type(), *other->type());
     fields.push_back(*merged);
   }
   for (const auto& field : second.fields()) {

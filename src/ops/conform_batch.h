@@ -10,7 +10,8 @@
 
 namespace millstream {
 
-/// The schema that both fit: columns of the null type take the other's, integers and floating-point numbers the wider, a column that one lacks is null there.
+/// The schema that both fit: columns of the null type take the other's, integers and floating-point numbers the wider, tensors of two shapes tensors of
+/// several, a column that one lacks is null there.
 /// kType, naming the column and both types, where there is none.
 Result<std::shared_ptr<arrow::Schema>> CommonSchema(const std::string& stage, const arrow::Schema& first, const arrow::Schema& second);
 

@@ -7,14 +7,18 @@
 
 #include "plan/functions.h"
 #include "plan/near_names.h"
+#include "plan/nested_functions.h"
 #include "plan/resolve_calls.h"
 
 namespace millstream {
 namespace {
 
-/// Registers Arrow's kernels, which since Arrow 21 live in a library of their own.
+/// Registers Arrow's kernels, which since Arrow 21 live in a library of their own, and ours.
 Status InitialiseKernels() {
-  static const Status status = arrow::compute::Initialize();
+  static const Status status = [] {
+    const Status initialised = arrow::compute::Initialize();
+    return initialised.ok() ? RegisterNestedFunctions() : initialised;
+  }();
   return status;
 }
 

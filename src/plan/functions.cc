@@ -114,6 +114,12 @@ const std::vector<OperatorEntry>& Operators() {
       {"pad_right", {"utf8_rpad", 1, 1, &PadForm()}},
       {"center", {"utf8_center", 1, 1, &PadForm()}},
       {"slice", {"utf8_slice_codeunits", 1, 1, &SliceForm()}},
+      {"replace_slice", {"utf8_replace_slice", 1, 1, &ReplaceSliceForm()}},
+      {"split", {"split_pattern", 1, 1, &SplitPatternForm()}},
+      {"split_regex", {"split_pattern_regex", 1, 1, &SplitPatternForm()}},
+      {"split_whitespace", {"utf8_split_whitespace", 1, 1, &SplitForm()}},
+      {"extract", {"extract_regex", 1, 1, &ExtractForm()}},
+      {"repeat", {"binary_repeat", 2, 2, nullptr}},
       // Dates and times.
       {"year", {"year", 1, 1, nullptr}},
       {"quarter", {"quarter", 1, 1, nullptr}},
@@ -132,9 +138,16 @@ const std::vector<OperatorEntry>& Operators() {
       {"ceil_temporal", {"ceil_temporal", 1, 1, &TimeUnitForm()}},
       {"round_temporal", {"round_temporal", 1, 1, &TimeUnitForm()}},
       // Nested values.
-      {"struct_field", {"struct_field", 1, 1, &FieldNameForm()}},
+      {"struct_field", {"struct_field", 1, 1, &FieldForm()}},
       {"list_length", {"list_value_length", 1, 1, nullptr}},
       {"list_element", {"list_element", 2, 2, nullptr}},
+      {"element_from_end", {"element_from_end", 2, 2, nullptr}},  // nested_functions.h has it, and the others that Arrow lacks
+      {"list_slice", {"list_slice", 1, 1, &ListSliceForm()}},
+      {"list_sort", {"sort_each", 1, 1, &SortForm()}},
+      {"list_flatten", {"flatten_each", 1, 1, nullptr}},
+      {"to_list", {"to_list", 1, 1, nullptr}},  // resolve_calls.h makes it a cast
+      {"map_keys", {"map_keys", 1, 1, nullptr}},
+      {"map_values", {"map_values", 1, 1, nullptr}},
   };
   return operators;
 }
@@ -242,6 +255,13 @@ Result<const OptionsForm*> OptionsOfOperator(const std::string& name) {
   return entry->function.options;
 }
 
+Result<std::string> ArrowFunctionOf(const std::string& name) {
+  const auto* entry = FindOperator(name);
+  if (entry != nullptr) return std::string(entry->function.name);
+  if (FindComposition(name) != nullptr) return MakeError(ErrorKind::kInvalidArgument, name + " is made of several functions");
+  return UnknownOperator(name);
+}
+
 Status CheckSize(const Tree& tree) {
   std::vector<std::pair<const Tree*, int>> open = {{&tree, 1}};
   for (int nodes = 0; !open.empty(); ++nodes) {
@@ -260,11 +280,15 @@ Status CheckSize(const Tree& tree) {
 Result<Tree> MakeCall(const FunctionEntry& function, Trees arguments, const std::optional<std::vector<OptionValue>>& options) {
   ARROW_RETURN_NOT_OK(CheckArity(function.name, arguments.size(), function.arguments_min, function.arguments_max));
   if (!options.has_value()) return compute::call(function.name, std::move(arguments));
-  if (function.options == nullptr || options->size() != function.options->fields.size()) {
+  if (function.options == nullptr || options->size() > function.options->fields.size()) {
     return MakeError(ErrorKind::kInvalidArgument, std::string(function.name) + " was given options that it does not have");
   }
-  for (size_t i = 0; i < options->size(); ++i) ARROW_RETURN_NOT_OK(CheckOption(function.name, function.options->fields[i], (*options)[i]));
-  ARROW_ASSIGN_OR_RAISE(auto made, function.options->make(*options));
+  auto values = *options;
+  for (size_t i = 0; i < function.options->fields.size(); ++i) {
+    if (i == values.size()) values.push_back(function.options->fields[i].fallback);  // of a plan from before the option was there
+    ARROW_RETURN_NOT_OK(CheckOption(function.name, function.options->fields[i], values[i]));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto made, function.options->make(values));
   return compute::call(function.name, std::move(arguments), std::move(made));
 }
 

@@ -51,6 +51,9 @@ const FunctionEntry* FindFunction(const std::string& arrow_name);
 /// kInvalidArgument for an operator that is not there.
 Result<const OptionsForm*> OptionsOfOperator(const std::string& name);
 
+/// Arrow's name of the function that the operator is. kInvalidArgument for an unknown one, and for a composition of several.
+Result<std::string> ArrowFunctionOf(const std::string& name);
+
 /// A tree that would be deeper or larger than Arrow's recursive walks bear is a kInvalidArgument error.
 constexpr int kExpressionDepthMax = 500;
 constexpr int kExpressionNodesMax = 50000;

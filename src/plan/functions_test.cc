@@ -37,6 +37,22 @@ TEST(Functions, OptionsAreCheckedByName) {
   EXPECT_EQ(KindOf(CallOperator("floor_divide", {a}).status()), ErrorKind::kInvalidArgument);
 }
 
+TEST(Functions, OptionsThatAPlanIsTooOldToHaveTakeTheirDefaults) {
+  const auto a = ColumnExpression("a");
+  const FunctionEntry* center = FindFunction("utf8_center");
+  const auto old = MakeCall(*center, {a->tree()}, std::vector<OptionValue>{int64_t{3}, std::string("-")});
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_TRUE(old->Equals((*CallOperator("center", {a}, {{"width", int64_t{3}}, {"padding", std::string("-")}}))->tree()));
+  const std::vector<OptionValue> too_many = {int64_t{3}, std::string("-"), true, true};
+  EXPECT_EQ(KindOf(MakeCall(*center, {a->tree()}, too_many).status()), ErrorKind::kInvalidArgument);
+}
+
+TEST(Functions, AnOperatorTellsArrowsNameOfIt) {
+  EXPECT_EQ(*ArrowFunctionOf("upper"), "utf8_upper");
+  EXPECT_EQ(KindOf(ArrowFunctionOf("not_in").status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(ArrowFunctionOf("uper").status()), ErrorKind::kInvalidArgument);
+}
+
 TEST(Functions, ATreeThatSharesItsPartsIsMeasuredInFullButNotWalkedForEver) {
   auto tree = ColumnExpression("a")->tree();
   for (int i = 0; i < 60; ++i) tree = arrow::compute::call("add_checked", {tree, tree});

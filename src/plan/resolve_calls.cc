@@ -25,11 +25,34 @@ bool IsComparison(const std::string& function) {
   return names.contains(function);
 }
 
-/// Texts to join; a null among them is a text too.
-bool AreTexts(const std::vector<TypeHolder>& types) {
-  auto is_text = [](const TypeHolder& type) { return arrow::is_string(type.id()); };
-  auto may_be = [&](const TypeHolder& type) { return is_text(type) || type.id() == arrow::Type::NA; };
-  return std::any_of(types.begin(), types.end(), is_text) && std::all_of(types.begin(), types.end(), may_be);
+/// The type of texts that the type's values are, without dictionary or views; null for values that are none.
+std::shared_ptr<arrow::DataType> TextType(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::STRING:
+    case arrow::Type::STRING_VIEW: return arrow::utf8();
+    case arrow::Type::LARGE_STRING: return arrow::large_utf8();
+    case arrow::Type::DICTIONARY: return TextType(*static_cast<const arrow::DictionaryType&>(type).value_type());
+    default: return nullptr;
+  }
+}
+
+/// The type to join texts as: null where one of the arguments is no text. A null among them is one too.
+std::shared_ptr<arrow::DataType> TypeOfTexts(const std::vector<TypeHolder>& types) {
+  std::shared_ptr<arrow::DataType> joined;
+  for (const auto& type : types) {
+    const auto text = TextType(*type.type);
+    if (text == nullptr && type.id() != arrow::Type::NA) return nullptr;
+    if (text != nullptr && (joined == nullptr || text->id() == arrow::Type::LARGE_STRING)) joined = text;
+  }
+  return joined;
+}
+
+cp::Expression JoinTexts(Arguments arguments, const std::vector<TypeHolder>& types, const std::shared_ptr<arrow::DataType>& text) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (!types[i].type->Equals(*text)) arguments[i] = cp::call("cast", {arguments[i]}, cp::CastOptions::Safe(text));
+  }
+  arguments.push_back(cp::call("cast", {cp::literal("")}, cp::CastOptions::Safe(text)));
+  return cp::call("binary_join_element_wise", std::move(arguments), cp::JoinOptions(cp::JoinOptions::EMIT_NULL));
 }
 
 bool MixesWholeAndFraction(const std::vector<TypeHolder>& types) {
@@ -83,15 +106,60 @@ Result<cp::Expression> ReadTime(const cp::Expression& argument, const TypeHolder
   return Status::TypeError("the text ", argument.ToString(), " cannot be read as ", other.ToString(), "; write it as 2020-01-31 or 2020-01-31 12:00:00");
 }
 
+bool IsFunctionOfLists(const std::string& name) {
+  static const std::set<std::string> names = {"to_list", "sort_each", "flatten_each", "element_from_end"};
+  return names.contains(name);
+}
+
+bool IsList(const arrow::DataType& type) { return type.id() != arrow::Type::MAP && (arrow::is_list_like(type.id()) || arrow::is_list_view(type.id())); }
+
+/// The type with every list of a fixed size, or of another layout, a plain list; `large` where one of them is, so that all are alike.
+std::shared_ptr<arrow::DataType> WithPlainLists(const arrow::DataType& type, bool large, int levels) {
+  const auto& list = static_cast<const arrow::BaseListType&>(type);
+  const bool nested = levels > 1 && IsList(*list.value_type());
+  const auto items = list.value_field()->WithType(nested ? WithPlainLists(*list.value_type(), large, levels - 1) : list.value_type());
+  return large ? arrow::large_list(items) : arrow::list(items);
+}
+
+bool HasLargeList(const arrow::DataType& type, int levels) {
+  if (levels == 0 || !IsList(type)) return false;
+  return type.id() == arrow::Type::LARGE_LIST || type.id() == arrow::Type::LARGE_LIST_VIEW || HasLargeList(*type.field(0)->type(), levels - 1);
+}
+
+/// A list view as a list. Arrow's cast of them is wrong: nested_functions.h.
+cp::Expression WithoutView(cp::Expression argument, const TypeHolder& type) {
+  return arrow::is_list_view(type.id()) ? cp::call("list_of_view", {std::move(argument)}) : argument;
+}
+
+Result<cp::Expression> ResolveCast(const cp::Expression::Call& call, Arguments arguments, const arrow::Schema& schema) {
+  ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
+  arguments[0] = WithoutView(std::move(arguments[0]), types[0]);
+  return cp::call("cast", std::move(arguments), call.options);
+}
+
+/// Functions of lists know one layout of them; a sort gives a list of a fixed size back as one.
+Result<cp::Expression> ResolveLists(const cp::Expression::Call& call, Arguments arguments, const arrow::Schema& schema) {
+  ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
+  const auto given = types[0].GetSharedPtr();
+  if (!IsList(*given)) return Status::TypeError("this is a function of lists, not of ", given->ToString());
+  const int levels = call.function_name == "flatten_each" ? 2 : 1;
+  const auto plain = WithPlainLists(*given, HasLargeList(*given, levels), levels);
+  arguments[0] = WithoutView(std::move(arguments[0]), types[0]);
+  if (!plain->Equals(*given)) arguments[0] = cp::call("cast", {arguments[0]}, cp::CastOptions::Safe(plain));
+  if (call.function_name == "to_list") return arguments[0];
+  auto resolved = cp::call(call.function_name, std::move(arguments), call.options);
+  const bool back = call.function_name == "sort_each" && given->id() == arrow::Type::FIXED_SIZE_LIST;
+  return back ? cp::call("cast", {std::move(resolved)}, cp::CastOptions::Safe(given)) : resolved;
+}
+
 Result<cp::Expression> ResolveCall(const cp::Expression::Call& call, Arguments arguments, const arrow::Schema& schema) {
   const std::string& name = call.function_name;
   if (arguments.size() == 2 && name == "floor_divide") return ResolveFloorDivide(arguments, schema);
+  if (!arguments.empty() && IsFunctionOfLists(name)) return ResolveLists(call, std::move(arguments), schema);
+  if (!arguments.empty() && name == "cast") return ResolveCast(call, std::move(arguments), schema);
   if (!IsArithmetic(name) && !IsComparison(name)) return cp::call(name, std::move(arguments), call.options);
   ARROW_ASSIGN_OR_RAISE(const auto types, TypesOf(arguments, schema));
-  if (name == "add_checked" && AreTexts(types)) {
-    arguments.push_back(cp::literal(""));
-    return cp::call("binary_join_element_wise", std::move(arguments), cp::JoinOptions(cp::JoinOptions::EMIT_NULL));
-  }
+  if (const auto text = name == "add_checked" ? TypeOfTexts(types) : nullptr) return JoinTexts(std::move(arguments), types, text);
   if (IsComparison(name) && arguments.size() == 2) {
     ARROW_ASSIGN_OR_RAISE(arguments[0], ReadTime(arguments[0], types[0], types[1]));
     ARROW_ASSIGN_OR_RAISE(arguments[1], ReadTime(arguments[1], types[1], types[0]));

@@ -4,6 +4,7 @@ import math
 import operator
 import pickle
 import random
+import re
 
 import pyarrow as pa
 import pytest
@@ -73,6 +74,7 @@ def test_powers_negation_and_magnitude():
     assert evaluate(col("a") ** 2, a=[3, -4]) == [9, 16]
     assert evaluate(2 ** col("a"), a=[3, 4]) == [8, 16]
     assert evaluate(-col("a"), a=[3, -4]) == [-3, 4]
+    assert evaluate(col("a").negate(), a=[3, -4]) == [-3, 4]
     assert evaluate(abs(col("a")), a=[3, -4]) == [3, 4]
     assert evaluate(col("a").power(2), a=[3.0]) == [9.0]
     assert evaluate(1 - col("a"), a=[3]) == [-2]
@@ -113,6 +115,14 @@ def test_texts_join_and_have_functions():
     assert evaluate(col("s").str.contains("b"), s=texts) == [True, None, False]
 
 
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())], ids=str)
+def test_texts_join_whatever_they_are_stored_as(kind):
+    texts = pa.array(["ab", None, "c"], kind)
+    assert evaluate(col("s") + "!", s=texts) == ["ab!", None, "c!"]
+    assert evaluate("<" + col("s") + col("t"), s=texts, t=["x", "y", None]) == ["<abx", None, None]
+    assert evaluate(col("s") + col("s"), s=texts) == ["abab", None, "cc"]
+
+
 STRINGS = ["Ab c", None, "  7x7 ", ""]
 
 
@@ -139,12 +149,68 @@ STRINGS = ["Ab c", None, "  7x7 ", ""]
         (lambda s: s.rpad(6), lambda t: t.ljust(6)),
         (lambda s: s.slice(1, 3), lambda t: t[1:3]),
         (lambda s: s.slice(1), lambda t: t[1:]),
+        (lambda s: s.replace_slice(1, 2, "é"), lambda t: t[:1] + "é" + t[2:]),
+        (lambda s: s.split("7"), lambda t: t.split("7")),
+        (lambda s: s.split(" ", max_splits=1, reverse=True), lambda t: t.rsplit(" ", 1)),
+        (lambda s: s.split_regex("[bx]"), lambda t: re.split("[bx]", t)),
+        (lambda s: s.split_whitespace(), lambda t: re.split(r"\s+", t)),
+        (lambda s: s.repeat(3), lambda t: t * 3),
+        (lambda s: s.repeat(col("s").str.len()), lambda t: t * len(t)),
+        (lambda s: s.pad(6, "."), lambda t: t.ljust(6, ".")),
+        (lambda s: s.pad(6, ".", side="left"), lambda t: t.rjust(6, ".")),
+        (lambda s: s.pad(6, side="both"), lambda t: t if len(t) > 5 else f" {t} " if len(t) == 4 else t.center(6)),
     ],
 )
 def test_functions_of_texts_agree_with_python(ours, python):
     expression = ours(col("s").str)
     assert evaluate(expression, s=STRINGS) == by_python(python, STRINGS)
     assert eval(repr(expression), {"col": col}).structurally_equals(expression)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("is_alpha", "is_alnum", "is_digit", "is_decimal", "is_numeric"),
+        *("is_space", "is_lower", "is_upper", "is_title", "is_printable"),
+    ],
+)
+def test_questions_about_texts_are_answered_as_by_python(name):
+    texts = ["abc", "Ab Cd", "AB", "a1", "42", "٣", " \t", "é", "", None, "a\n"]
+    python = getattr(str, name.replace("_", ""))
+    assert evaluate(getattr(col("s").str, name)(), s=texts) == by_python(python, texts)
+
+
+def test_regular_expressions_are_found_and_counted():
+    texts = ["a1b22", "é7", "", None]
+    assert evaluate(col("s").str.find_regex("[0-9]+"), s=texts) == [1, 2, -1, None]
+    assert evaluate(col("s").str.count_regex("[0-9]+"), s=texts) == [2, 1, 0, None]
+
+
+def test_characters_not_bytes_are_replaced():
+    assert evaluate(col("s").str.replace_slice(1, 2, ""), s=["aéb"]) == ["ab"]
+
+
+def test_an_odd_place_of_padding_goes_to_the_side_asked_for():
+    assert evaluate(col("s").str.center(4, "-"), s=["a"]) == ["-a--"]
+    assert evaluate(col("s").str.center(4, "-", lean_left_on_odd_padding=False), s=["a"]) == ["--a-"]
+
+
+def test_named_groups_of_a_regular_expression_become_a_struct():
+    found = evaluate(col("s").str.extract("(?P<word>[a-z]+)-(?P<digits>[0-9]+)"), s=["ab-12", "-", None])
+    assert found == [{"word": "ab", "digits": "12"}, None, None]
+    with pytest.raises(TypeError, match="unnamed groups"):
+        evaluate(col("s").str.extract("([a-z])"), s=["a"])
+
+
+def test_wrong_arguments_of_functions_of_texts_are_told_where_they_are_written():
+    with pytest.raises(ValueError, match="only looked for from the beginning"):
+        col("s").str.split_regex("x", reverse=True)
+    with pytest.raises(ValueError, match="side must be 'left', 'right' or 'both', got 'up'"):
+        col("s").str.pad(3, side="up")
+    with pytest.raises(TypeError, match="split takes a text, not int"):
+        col("s").str.split(3)
+    with pytest.raises(ValueError, match="non-negative"):
+        evaluate(col("s").str.repeat(-1), s=["a"])
 
 
 def test_functions_of_times_agree_with_python():

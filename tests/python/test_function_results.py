@@ -164,9 +164,41 @@ def test_arrow_arrays_stay_as_they_are():
     assert lists.equals(pa.array([[1, 2], None, []], pa.list_(pa.int8())))
 
 
-def test_numbers_of_an_array_are_not_copied():
+def test_arrays_that_may_change_are_copied_and_others_are_not():
     values = np.arange(1000)
+    assert column_of(values).buffers()[1].address != values.ctypes.data
+    view = values[:]
+    view.flags.writeable = False  # but its base is writable
+    assert column_of(view).buffers()[1].address != values.ctypes.data
+    values.flags.writeable = False
     assert column_of(values).buffers()[1].address == values.ctypes.data
+    assert column_of(values[10:]).buffers()[1].address == values[10:].ctypes.data
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "view", "times", "series", "torch"])
+def test_a_function_may_fill_the_same_array_for_each_batch(kind):
+    kept = np.zeros((10, 2), np.int64)
+    if kind == "torch":
+        pytest.importorskip("torch")
+
+    def filled(batch):
+        kept[:] = batch["id"][:, None]
+        if kind == "torch":
+            import torch
+
+            return {"x": torch.from_numpy(kept)[:, 0]}
+        results = {
+            "array": kept.reshape(-1)[::2],
+            "tensor": kept,
+            "view": kept[:, 1],
+            "times": kept[:, 0].view("M8[s]"),
+            "series": pd.Series(kept[:, 0], copy=False),
+        }
+        return {"x": results[kind]}
+
+    found = ms.range(40).map_batches(filled, batch_size=10).take_batch(40)["x"]
+    expected = np.arange(40).astype(found.dtype)
+    np.testing.assert_array_equal(found, np.stack([expected, expected], axis=1) if kind == "tensor" else expected)
 
 
 # ---- tensors ----
@@ -232,6 +264,15 @@ def test_tensors_of_several_shapes_are_shuffled_written_and_read(tmp_path):
     dataset.write_parquet(tmp_path)
     for row in ms.read_parquet(tmp_path).take_all():
         np.testing.assert_array_equal(row["x"], arrays[row["n"]])
+
+
+def test_a_batch_of_one_shape_follows_one_of_several():
+    def grown(batch):
+        return {"x": [np.full(n % 3 if batch["id"][0] == 0 else 2, n) for n in batch["id"].tolist()]}
+
+    found = ms.range(40).map_batches(grown, batch_size=10).take_batch(40)["x"]
+    assert [tensor.shape for tensor in found] == [(n % 3 if n < 10 else 2,) for n in range(40)]
+    assert all((tensor == n).all() for n, tensor in enumerate(found))
 
 
 def test_null_tensors_are_none():
@@ -375,6 +416,7 @@ BATCH_MISTAKES = [
     ({"x": {"a": 1}}, "column 'x' is a dict; a column is a list, a numpy array, .* make a list of it"),
     ({"x": range(3)}, "column 'x' is a range; .* make a list of it"),
     ({"x": [1, "a"]}, r"column 'x' has values of several types: int \(row 0\), str \(row 1\); .* of one"),
+    ({"x": [[1, "a"]]}, "column 'x' has a list whose values do not fit together .*make them of one type"),
     ({"x": [object()]}, "column 'x' has values of type object, which cannot be kept .*pickle.dumps"),
     ({"x": np.array([1j])}, "column 'x' is of dtype complex128 and cannot become an Arrow column .*convert it before"),
     ({"x": np.array([5], "m8[M]")}, "column 'x' is of dtype timedelta64.M., which has no fixed length"),
