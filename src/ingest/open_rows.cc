@@ -8,6 +8,7 @@
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/group_cut_stream.h"
+#include "ingest/join_stream.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
@@ -45,9 +46,10 @@ class RowChangesFunction {
  public:
   explicit RowChangesFunction(std::vector<PlanPtr> nodes) : nodes_(std::move(nodes)) {}
 
-  Result<std::shared_ptr<arrow::RecordBatch>> operator()(const std::shared_ptr<arrow::RecordBatch>& batch) {
+  Result<RecordBatches> operator()(const std::shared_ptr<arrow::RecordBatch>& batch) {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(batch->schema()));
-    return ApplyProgram(*program, *batch, arrow::default_memory_pool());
+    ARROW_ASSIGN_OR_RAISE(auto rows, ApplyProgram(*program, *batch, arrow::default_memory_pool()));
+    return RecordBatches{std::move(rows)};
   }
 
  private:
@@ -79,14 +81,15 @@ std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
   // Below 2^64 where the fraction is 1, so that is told apart.
   const bool all = node.fraction >= 1;
   const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
-  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<std::shared_ptr<arrow::RecordBatch>> {
-    if (all) return call.batch;
+  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<RecordBatches> {
+    if (all) return RecordBatches{call.batch};
     const SourceKey source = MakeSourceKey(epoch, call.source);
     std::vector<uint32_t> kept;
     for (int64_t row = 0; row < call.rows; ++row) {
       if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
     }
-    return GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool());
+    ARROW_ASSIGN_OR_RAISE(auto rows, GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool()));
+    return RecordBatches{std::move(rows)};
   });
 }
 
@@ -208,6 +211,12 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kZip: {
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenZip(*node));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kJoin: {
+      ARROW_ASSIGN_OR_RAISE(auto left, Open(node->input, {}));
+      ARROW_ASSIGN_OR_RAISE(auto right, Open(node->others.front(), {}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenJoinStream(engine_, std::move(left), std::move(right), *node->join));
       return Recut(std::move(stream), cut);
     }
     case Kind::kShuffle:
