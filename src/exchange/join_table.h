@@ -56,6 +56,8 @@ class JoinTable {
   void Mark(uint32_t row) { marks_[row].store(1, std::memory_order_relaxed); }
   bool marked(uint32_t row) const { return marks_[row].load(std::memory_order_relaxed) != 0; }
 
+  /// A column of all rows, in storage form.
+  std::shared_ptr<arrow::ArrayData> column(int index) const { return columns_[index]->Slice(0, rows_); }
   /// Values of a column for these rows, of the declared type; the number of rows there are gives a null.
   Result<std::shared_ptr<arrow::ArrayData>> Gather(int column, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) const;
 

@@ -1,6 +1,10 @@
 #include "ingest/join_stream.h"
 
 #include <arrow/array/util.h>
+#include <arrow/compute/api_aggregate.h>
+#include <arrow/compute/expression.h>
+#include <arrow/scalar.h>
+#include <arrow/type_traits.h>
 
 #include <algorithm>
 #include <mutex>
@@ -223,9 +227,45 @@ class Prober {
   const std::shared_ptr<JoinState> state_;
 };
 
+/// Keeps the rows of the left that the table has a match for.
+class MatchSelector : public RowSelector {
+ public:
+  explicit MatchSelector(std::shared_ptr<JoinTable> table) : table_(std::move(table)) {}
+  Status Select(const arrow::RecordBatch& columns, uint8_t* selected) const override {
+    JoinKeys keys(arrow::default_memory_pool());
+    std::vector<std::shared_ptr<arrow::ArrayData>> stored;
+    for (int column = 0; column < columns.num_columns(); ++column) {
+      ARROW_ASSIGN_OR_RAISE(auto values, ToStorage(columns.column_data(column), arrow::default_memory_pool()));
+      stored.push_back(std::move(values));
+    }
+    ARROW_RETURN_NOT_OK(keys.Fill(stored));
+    for (int64_t row = 0; row < keys.count(); ++row) selected[row] &= table_->First(keys, row) != JoinTable::kNone;
+    return Status::OK();
+  }
+
+ private:
+  const std::shared_ptr<JoinTable> table_;
+};
+
+/// Rows of the left without a match leave no trace.
+bool DropsUnmatchedLeft(JoinType type) { return !KeepsLeft(type) && type != JoinType::kLeftAnti; }
+
+/// Between the least and the greatest value of the first key, where it is a number.
+ExpressionPtr KeyRange(const JoinSpec& spec, const JoinTable& table, int key) {
+  const auto keys = table.column(key);
+  if (table.rows() == 0 || !arrow::is_integer(keys->type->id())) return nullptr;
+  const auto range = arrow::compute::MinMax(arrow::Datum(keys));
+  if (!range.ok()) return nullptr;
+  const auto& bounds = static_cast<const arrow::StructScalar&>(*range->scalar()).value;
+  if (!bounds[0]->is_valid) return nullptr;
+  const auto field = arrow::compute::field_ref(spec.left_keys.front());
+  return std::make_shared<Expression>(
+      arrow::compute::and_(arrow::compute::greater_equal(field, arrow::compute::literal(bounds[0])), arrow::compute::less_equal(field, arrow::compute::literal(bounds[1]))));
+}
+
 class JoinStream : public PolledStream {
  public:
-  JoinStream(std::shared_ptr<JoinState> state, PolledStreamPtr left) : PolledStream(*state->core.engine()), state_(std::move(state)), left_(std::move(left)), left_stream_(left_.get()) {}
+  JoinStream(std::shared_ptr<JoinState> state, OpenLeft open_left) : PolledStream(*state->core.engine()), state_(std::move(state)), open_left_(std::move(open_left)) {}
   ~JoinStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -249,7 +289,6 @@ class JoinStream : public PolledStream {
 
   void Close() override {
     if (std::exchange(closed_, true)) return;
-    if (left_ != nullptr) left_->Close();
     if (probed_ != nullptr) probed_->Close();
     state_->core.Stop();
     state_->right->Close();
@@ -262,9 +301,9 @@ class JoinStream : public PolledStream {
     auto stages = state_->right->stages();
     stages.push_back(&state_->statistics);
     std::lock_guard lock(mutex_);
-    const auto& left = probed_ != nullptr ? probed_ : left_;
-    const auto below = left->stages();
-    stages.insert(stages.end(), below.begin(), below.end());
+    if (probed_ == nullptr) return stages;
+    const auto left = probed_->stages();
+    stages.insert(stages.end(), left.begin(), left.end());
     return stages;
   }
 
@@ -279,8 +318,19 @@ class JoinStream : public PolledStream {
   Status OpenProbe() {
     const auto function = MakeNativeFunction("Join", [prober = std::make_shared<Prober>(state_)](const FunctionCall& call) { return (*prober)(*call.batch); });
     const auto name = [](uint32_t) { return std::string("the left side of Join"); };
+    ARROW_ASSIGN_OR_RAISE(auto left, open_left_(KeyFilter()));
     std::lock_guard lock(mutex_);
-    return OpenMapStream(state_->core.engine(), std::move(left_), *function, name).Value(&probed_);
+    left_ = left.get();
+    return OpenMapStream(state_->core.engine(), std::move(left), *function, name).Value(&probed_);
+  }
+
+  JoinKeyFilter KeyFilter() const {
+    JoinKeyFilter filter;
+    const int key = state_->right_schema->GetFieldIndex(state_->spec.right_keys.front());
+    if (!DropsUnmatchedLeft(state_->spec.type) || key < 0) return filter;
+    filter.selector = std::make_shared<MatchSelector>(state_->table);
+    filter.range = KeyRange(state_->spec, *state_->table, key);
+    return filter;
   }
 
   StreamBatch Number(std::shared_ptr<arrow::RecordBatch> batch) {
@@ -338,14 +388,14 @@ class JoinStream : public PolledStream {
       std::lock_guard lock(state_->mutex);
       if (state_->columns != nullptr) return *state_->columns;
     }
-    return ColumnsOf(*state_, left_stream_->schema().get());
+    return ColumnsOf(*state_, left_->schema().get());
   }
 
   const std::shared_ptr<JoinState> state_;
   mutable std::mutex mutex_;  // between opening and stages()
-  PolledStreamPtr left_;
+  const OpenLeft open_left_;
   PolledStreamPtr probed_;
-  const PolledStream* const left_stream_;  // wherever it is now
+  const PolledStream* left_ = nullptr;  // below probed_
   std::shared_ptr<arrow::Schema> schema_;
   int64_t next_row_ = 0;
   int64_t next_right_ = 0;
@@ -355,10 +405,10 @@ class JoinStream : public PolledStream {
 
 }  // namespace
 
-Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, PolledStreamPtr left, PolledStreamPtr right, JoinSpec spec) {
+Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec) {
   ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("join", 0));
   auto state = std::make_shared<JoinState>(engine, std::move(right), std::move(spec), std::move(pool));
-  auto stream = std::make_unique<JoinStream>(state, std::move(left));
+  auto stream = std::make_unique<JoinStream>(state, std::move(open_left));
   ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<CollectTask>(state), Priority::kNormal));
   return stream;
 }

@@ -14,6 +14,7 @@
 #include "ingest/shuffle_stream.h"
 #include "ingest/sort_stream.h"
 #include "ops/apply_program.h"
+#include "ops/prune_tasks.h"
 #include "plan/blocks.h"
 #include "plan/row_changes.h"
 #include "udf/map_stream.h"
@@ -137,6 +138,7 @@ class Opener {
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
+  Result<PolledStreamPtr> OpenJoin(const PlanNode& node);
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
@@ -214,9 +216,7 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
       return Recut(std::move(stream), cut);
     }
     case Kind::kJoin: {
-      ARROW_ASSIGN_OR_RAISE(auto left, Open(node->input, {}));
-      ARROW_ASSIGN_OR_RAISE(auto right, Open(node->others.front(), {}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenJoinStream(engine_, std::move(left), std::move(right), *node->join));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenJoin(*node));
       return Recut(std::move(stream), cut);
     }
     case Kind::kShuffle:
@@ -334,6 +334,43 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+/// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.
+std::vector<int> InputsBehind(const RowProgram& program, const std::vector<std::string>& names) {
+  std::vector<int> inputs;
+  for (const std::string& name : names) {
+    const int column = program.output->GetFieldIndex(name);
+    if (column < 0 || program.columns[column].passthrough < 0) return {};
+    inputs.push_back(program.columns[column].passthrough);
+  }
+  return inputs;
+}
+
+/// A scan on the left reads its keys first, and of the other columns only what matches.
+Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
+  ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), {}));
+  const bool scans = HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr;
+  if (!scans) {
+    ARROW_ASSIGN_OR_RAISE(auto opened, Open(node.input, {}));
+    auto left = std::make_shared<PolledStreamPtr>(std::move(opened));
+    return OpenJoinStream(engine_, [left](const JoinKeyFilter&) -> Result<PolledStreamPtr> { return std::move(*left); }, std::move(right), *node.join);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
+  const auto open = [opener = *this, input = node.input, keys = node.join->left_keys, folded](const JoinKeyFilter& filter) mutable {
+    const auto inputs = InputsBehind(*folded.program, keys);
+    if (filter.selector != nullptr && !inputs.empty()) {
+      auto program = std::make_shared<RowProgram>(*folded.program);
+      program->selector = filter.selector;
+      program->selector_inputs = inputs;
+      folded.program = std::move(program);
+      folded.source = Blocks(*input, folded);
+      // The range is of the output's column, which passes through under another name, maybe.
+      if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
+    }
+    return opener.OpenScan(*input, std::move(folded), {}, nullptr);
+  };
+  return OpenJoinStream(engine_, open, std::move(right), *node.join);
 }
 
 Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {
