@@ -87,6 +87,15 @@ class Plan:
     def randomize_block_order(self, seed: int) -> Plan: ...
     def sort(self, keys: Sequence[tuple[str, bool, bool]]) -> Plan:
         """keys: column, descending, nulls first."""
+    def join(
+        self,
+        other: Plan,
+        type: str,
+        left_keys: Sequence[str],
+        right_keys: Sequence[str],
+        left_suffix: str,
+        right_suffix: str,
+    ) -> Plan: ...
     def aggregate(self, keys: Sequence[str], aggregates: Sequence[dict[str, Any]]) -> Plan:
         """aggregates: kind, column ("" for none), name, and options by name, as AggregateSpec has them."""
     def map_groups(self, keys: Sequence[str], function: Any) -> Plan:

@@ -1,8 +1,8 @@
 """Aggregations for `groupby(...).aggregate(...)` and `Dataset.aggregate(...)`, named as in ray.data.aggregate.
 
-The built-in ones run in the engine: exact, in any order and with any number of CPUs the same to the last bit. Nulls are
-passed over unless `ignore_nulls` is false; then a group with a null has a null result. NaN counts as a number: sums
-and means with one are NaN, `Min` and `Max` pass over it.
+The built-in ones run in the engine: exact, and with any number of CPUs the same to the last bit. Nulls are passed over
+unless `ignore_nulls` is false; then a group with a null has a null result. NaN counts as a number: sums and means with
+one are NaN, `Min` and `Max` pass over it.
 
 Subclass `AggregateFnV2`, or make an `AggregateFn` of functions, for one of your own; it is given the rows of each group.
 """

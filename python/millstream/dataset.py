@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
@@ -293,6 +293,47 @@ class Dataset:
         ValueError, when it runs, for data sets of unequal length.
         """
         return self._with(self._plan.zip(_plans("zip", other))) if other else self
+
+    def join(
+        self,
+        ds: Dataset,
+        join_type: str,
+        num_partitions: int | None = None,
+        on: Sequence[str] | str = ("id",),
+        right_on: Sequence[str] | str | None = None,
+        left_suffix: str | None = None,
+        right_suffix: str | None = None,
+        **placement: Any,
+    ) -> Dataset:
+        """Rows of this one beside those of `ds` whose keys are equal.
+
+        Args:
+            ds: The right side. It is held in memory, so give the smaller one: MemoryError where it does not fit.
+            join_type: "inner", "left_outer", "right_outer", "full_outer", "left_semi", "right_semi", "left_anti" or
+                "right_anti".
+            num_partitions: Changes nothing: how many there are follows from the memory.
+            on: The keys' columns, here and where `right_on` is None on the right too.
+            right_on: The keys' columns on the right, as many.
+            left_suffix: Put behind the names of columns, keys apart, that both sides have.
+            right_suffix: The same for the right's.
+            placement: `partition_size_hint` and `validate_schemas` change nothing; others place work on a cluster.
+
+        Rows are in the order of the left, those of one left row in that of the right; rows of the right that an outer
+        join keeps come at the end. Null keys match nothing.
+
+        KeyError for an unknown column; TypeError for keys of different types; ValueError for columns of one name.
+        """
+        for name in ("partition_size_hint", "validate_schemas"):
+            placement.pop(name, None)
+        if placement.pop("aggregator_ray_remote_args", None) is not None:
+            raise NotImplementedError("join(aggregator_ray_remote_args=...) places work on a cluster; leave it out")
+        refuse_placement("join", placement)
+        (right,) = _plans("join", [ds])
+        left_keys = [on] if isinstance(on, str) else list(on)
+        right_keys = left_keys if right_on is None else [right_on] if isinstance(right_on, str) else list(right_on)
+        return self._with(
+            self._plan.join(right, join_type, left_keys, right_keys, left_suffix or "", right_suffix or "")
+        )
 
     def random_sample(self, fraction: float, *, seed: int | None = None) -> Dataset:
         """Each row with the probability `fraction`, by the seed and the row's place: the same rows each time."""

@@ -5,48 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 _BATCHES = "process the batches that iter_batches() gives"
-_EXPRESSIONS = "compute it with with_column() and expressions, or " + _BATCHES
 _FRAME = "use to_pandas() or to_arrow() where the result fits in memory"
 _WRITE = "use write_parquet(), or write the batches that iter_batches() gives"
 _SPLIT = "read a part of the files, or of the rows with limit() or filter(), in each process"
 
 _DATASET = {
-    "add_column": "use with_column() and an expression",
-    "aggregate": _FRAME,
     "deserialize_lineage": "unpickle it",
-    "flat_map": _BATCHES,
     "get_dataset_id": "use set_name() and name",
     "get_internal_block_refs": "there are no object references in one process; use iter_batches()",
     "get_stats_summary": "use stats()",
-    "groupby": _FRAME,
     "has_serializable_lineage": "every data set pickles as its plan",
     "head": "use take() or show()",
     "iter_epochs": "loop over iterator().iter_batches() once an epoch",
     "iter_internal_ref_bundles": "use iter_batches()",
     "iter_jax_batches": "use iter_batches(), whose numpy arrays jax takes",
     "iter_tf_batches": "use iter_batches(), whose numpy arrays tensorflow takes",
-    "join": _FRAME,
     "load_state_dict": "its iterator has: dataset.iterator().load_state_dict()",
-    "map": _EXPRESSIONS,
-    "map_batches": _EXPRESSIONS,
-    "max": _FRAME,
-    "mean": _FRAME,
-    "min": _FRAME,
     "mix": "iterate over each and mix the batches",
-    "random_sample": "use random_shuffle() and limit()",
-    "randomize_block_order": "use random_shuffle(), which shuffles all rows",
     "repartition": "use override_num_blocks= when reading; batches do not depend on blocks",
     "repeat": "loop over iterator().iter_batches() once an epoch",
     "serialize_lineage": "pickle it",
-    "sort": _FRAME,
-    "split": _SPLIT,
-    "split_at_indices": _SPLIT,
-    "split_proportionately": _SPLIT,
     "state_dict": "its iterator has: dataset.iterator().state_dict()",
-    "std": _FRAME,
     "streaming_split": _SPLIT,
     "streaming_train_test_split": "use filter() on a column that tells the parts",
-    "sum": _FRAME,
     "summary": _FRAME,
     "to_arrow_refs": "use to_arrow()",
     "to_daft": "use to_arrow()",
@@ -57,11 +38,7 @@ _DATASET = {
     "to_spark": "use write_parquet()",
     "to_tf": "use iter_batches(), whose numpy arrays tensorflow takes",
     "to_torch": "use iter_torch_batches()",
-    "train_test_split": "use filter() on a column that tells the parts",
-    "union": "give read_parquet() the paths of both",
-    "unique": _FRAME,
     "window": "random_shuffle() spills what does not fit in memory; leave the window out",
-    "zip": _FRAME,
 }
 _ITERATOR = {name: _DATASET[name] for name in ("iter_jax_batches", "iter_tf_batches", "to_tf", "to_torch")}
 _READ = {

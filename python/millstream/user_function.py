@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
 from millstream import _core
 from millstream.batch_format import batch_formatter, pyarrow_record_batch
 from millstream.execution import rows_of
@@ -75,6 +73,8 @@ class UserFunction:
         serve_on_threads(self, calls)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        import cloudpickle
+
         return cloudpickle.loads, (cloudpickle.dumps(_Parts(self)),)
 
 

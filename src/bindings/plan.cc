@@ -236,6 +236,11 @@ void RegisterPlan(nb::module_& module) {
              for (const auto& [column, descending, nulls_first] : keys) sort_keys.push_back({column, descending, nulls_first});
              return Mutable(ValueOrRaise(SortPlan(plan, std::move(sort_keys))));
            }, nb::arg("keys"))
+      .def("join", [](const Plan& plan, const Plan& other, const std::string& type, std::vector<std::string> left_keys, std::vector<std::string> right_keys,
+                      std::string left_suffix, std::string right_suffix) {
+             JoinSpec spec{ValueOrRaise(JoinTypeOf(type)), std::move(left_keys), std::move(right_keys), std::move(left_suffix), std::move(right_suffix)};
+             return Mutable(ValueOrRaise(JoinPlan(plan, other, std::move(spec))));
+           }, nb::arg("other"), nb::arg("type"), nb::arg("left_keys"), nb::arg("right_keys"), nb::arg("left_suffix"), nb::arg("right_suffix"))
       .def("map_groups", &MapGroups, nb::arg("keys"), nb::arg("function"))
       .def("aggregate", &Aggregate, nb::arg("keys"), nb::arg("aggregates"))
       .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })

@@ -36,6 +36,7 @@ class PyStream {
   std::optional<PyBatch> Next(const nb::object& waiting) {
     CheckOwned();
     CheckNotLeaving();
+    RaiseIfFailed(CheckEngine());
     std::optional<nb::python_error> raised;
     Result<StreamBatch> batch = StreamBatch{};
     {

@@ -33,10 +33,7 @@ class LimitStream : public OverStream {
     }
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
     if (!batch.has_value() || batch->data == nullptr) return batch;
-    if (batch->data->num_rows() > left_) {
-      batch->position.ties -= batch->data->num_rows() - left_;
-      batch->data = batch->data->Slice(0, left_);
-    }
+    if (batch->data->num_rows() > left_) batch->data = batch->data->Slice(0, left_);
     left_ -= batch->data->num_rows();
     if (batch->data->num_rows() < batch_rows_min_) return StreamBatch{};
     return batch;

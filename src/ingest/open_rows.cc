@@ -8,11 +8,13 @@
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/group_cut_stream.h"
+#include "ingest/join_stream.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
 #include "ingest/sort_stream.h"
 #include "ops/apply_program.h"
+#include "ops/prune_tasks.h"
 #include "plan/blocks.h"
 #include "plan/row_changes.h"
 #include "udf/map_stream.h"
@@ -45,9 +47,10 @@ class RowChangesFunction {
  public:
   explicit RowChangesFunction(std::vector<PlanPtr> nodes) : nodes_(std::move(nodes)) {}
 
-  Result<std::shared_ptr<arrow::RecordBatch>> operator()(const std::shared_ptr<arrow::RecordBatch>& batch) {
+  Result<RecordBatches> operator()(const std::shared_ptr<arrow::RecordBatch>& batch) {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(batch->schema()));
-    return ApplyProgram(*program, *batch, arrow::default_memory_pool());
+    ARROW_ASSIGN_OR_RAISE(auto rows, ApplyProgram(*program, *batch, arrow::default_memory_pool()));
+    return RecordBatches{std::move(rows)};
   }
 
  private:
@@ -79,14 +82,15 @@ std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
   // Below 2^64 where the fraction is 1, so that is told apart.
   const bool all = node.fraction >= 1;
   const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
-  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<std::shared_ptr<arrow::RecordBatch>> {
-    if (all) return call.batch;
+  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<RecordBatches> {
+    if (all) return RecordBatches{call.batch};
     const SourceKey source = MakeSourceKey(epoch, call.source);
     std::vector<uint32_t> kept;
     for (int64_t row = 0; row < call.rows; ++row) {
       if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
     }
-    return GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool());
+    ARROW_ASSIGN_OR_RAISE(auto rows, GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool()));
+    return RecordBatches{std::move(rows)};
   });
 }
 
@@ -134,6 +138,7 @@ class Opener {
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
+  Result<PolledStreamPtr> OpenJoin(const PlanNode& node);
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
@@ -208,6 +213,10 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kZip: {
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenZip(*node));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kJoin: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenJoin(*node));
       return Recut(std::move(stream), cut);
     }
     case Kind::kShuffle:
@@ -325,6 +334,43 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+/// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.
+std::vector<int> InputsBehind(const RowProgram& program, const std::vector<std::string>& names) {
+  std::vector<int> inputs;
+  for (const std::string& name : names) {
+    const int column = program.output->GetFieldIndex(name);
+    if (column < 0 || program.columns[column].passthrough < 0) return {};
+    inputs.push_back(program.columns[column].passthrough);
+  }
+  return inputs;
+}
+
+/// A scan on the left reads its keys first, and of the other columns only what matches.
+Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
+  ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), {}));
+  const bool scans = HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr;
+  if (!scans) {
+    ARROW_ASSIGN_OR_RAISE(auto opened, Open(node.input, {}));
+    auto left = std::make_shared<PolledStreamPtr>(std::move(opened));
+    return OpenJoinStream(engine_, [left](const JoinKeyFilter&) -> Result<PolledStreamPtr> { return std::move(*left); }, std::move(right), *node.join);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
+  const auto open = [opener = *this, input = node.input, keys = node.join->left_keys, folded](const JoinKeyFilter& filter) mutable {
+    const auto inputs = InputsBehind(*folded.program, keys);
+    if (filter.selector != nullptr && !inputs.empty()) {
+      auto program = std::make_shared<RowProgram>(*folded.program);
+      program->selector = filter.selector;
+      program->selector_inputs = inputs;
+      folded.program = std::move(program);
+      folded.source = Blocks(*input, folded);
+      // The range is of the output's column, which passes through under another name, maybe.
+      if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
+    }
+    return opener.OpenScan(*input, std::move(folded), {}, nullptr);
+  };
+  return OpenJoinStream(engine_, open, std::move(right), *node.join);
 }
 
 Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {

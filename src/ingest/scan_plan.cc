@@ -44,7 +44,8 @@ class Sizer {
     batch_rows_ = std::min({sizes.batch_rows, rows_, kBatchRowsMax});
     for (size_t column = 0; column < flat_widths_.size(); ++column) AddColumn(program, column);
     if (program.filter != nullptr) AddStep(program.filter_inputs, 1);
-    filtered_ = program.filter != nullptr;
+    if (program.selector != nullptr) AddStep(program.selector_inputs, 1);
+    filtered_ = program.drops_rows();
   }
 
   int64_t row_bytes() const { return row_bytes_; }

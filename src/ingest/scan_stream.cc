@@ -83,7 +83,7 @@ class ScanStream : public PolledStream {
 Status ScanStream::Start() {
   ScanState& state = *state_;
   const auto& engine = state.core.engine();
-  state.tasks = TasksFor(*state.source, state.options, state.program->filter != nullptr);
+  state.tasks = TasksFor(*state.source, state.options, state.program->drops_rows());
   ScanPlanSizes sizes{state.options.batch_rows, state.options.prefetch_batches, engine->scheduler()->lanes()};
   if (state.options.row_limit >= 0) sizes.window_rows_max = std::max<int64_t>(state.options.row_limit, kLimitedWindowRowsMin);
   sizes.window_bytes_max = state.options.window_bytes_max;

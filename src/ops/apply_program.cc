@@ -4,13 +4,14 @@
 #include "ops/evaluate_rows.h"
 
 namespace millstream {
-namespace {
 
 Result<std::shared_ptr<arrow::ArrayData>> GatherColumn(const arrow::RecordBatch& batch, int index, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(index), pool));
   ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, rows, count, pool));
   return FromStorage(stored, batch.schema()->field(index)->type(), pool);
 }
+
+namespace {
 
 /// The program's inputs, each brought to the kept rows once.
 class KeptColumns {

@@ -13,6 +13,9 @@ namespace millstream {
 /// the program's input schema.
 Result<std::shared_ptr<arrow::RecordBatch>> ApplyProgram(const RowProgram& program, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
 
+/// A column of the rows with these numbers, in that order, of its declared type.
+Result<std::shared_ptr<arrow::ArrayData>> GatherColumn(const arrow::RecordBatch& batch, int column, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool);
+
 /// The rows of the batch with these numbers, in that order.
 Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch& batch, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool);
 

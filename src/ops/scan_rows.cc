@@ -4,6 +4,7 @@
 #include <arrow/util/bit_util.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "column/gather.h"
 
@@ -28,10 +29,10 @@ Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
   window.input_rows = std::min(options_.window_rows, rows_left_);
   const bool close = options_.access != ColumnAccess::kSideBySide || window.input_rows == rows_left_;
   std::shared_ptr<arrow::Buffer> kept;
-  if (program_->filter != nullptr) {
+  if (program_->drops_rows()) {
     ARROW_ASSIGN_OR_RAISE(window.selected, Select(window.input_rows));
     ARROW_ASSIGN_OR_RAISE(kept, KeptRows(window.selected->data(), window.input_rows, pool_));
-    if (close) filter_.reset();
+    if (close) filter_.reset(), selector_.reset();
   }
   const int64_t rows = kept == nullptr ? window.input_rows : kept->size() / 4;
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
@@ -47,11 +48,25 @@ Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
 }
 
 Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
-  if (filter_ == nullptr) {
-    ARROW_ASSIGN_OR_RAISE(filter_, OpenArrays(program_->filter_inputs));
+  std::shared_ptr<arrow::Buffer> selected;
+  if (program_->filter != nullptr) {
+    if (filter_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(filter_, OpenArrays(program_->filter_inputs));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
+    ARROW_ASSIGN_OR_RAISE(selected, EvaluateSelection(*program_->filter, *batch, pool_));
   }
-  ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
-  return EvaluateSelection(*program_->filter, *batch, pool_);
+  if (program_->selector == nullptr) return selected;
+  if (selected == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(selected, arrow::AllocateBuffer(rows, pool_));
+    std::memset(selected->mutable_data(), 1, static_cast<size_t>(rows));
+  }
+  if (selector_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(selector_, OpenArrays(program_->selector_inputs));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto batch, selector_->Next(rows));
+  ARROW_RETURN_NOT_OK(program_->selector->Select(*batch, selected->mutable_data()));
+  return selected;
 }
 
 Result<std::unique_ptr<InputReader>> TaskRows::OpenArrays(const std::vector<int>& inputs) {

@@ -54,6 +54,7 @@ class TaskRows {
   int64_t row_ = 0;  // of the task
   int64_t rows_left_ = 0;
   std::unique_ptr<InputReader> filter_;
+  std::unique_ptr<InputReader> selector_;
   std::vector<OpenColumn> open_;
 };
 

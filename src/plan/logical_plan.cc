@@ -80,6 +80,11 @@ std::string PlanNode::Describe() const {
       for (size_t i = 0; i < aggregates.size(); ++i) text += (i > 0 ? ", " : "") + aggregates[i].spec.name;
       return "Aggregate[" + text + "]";
     }
+    case Kind::kJoin: {
+      std::string text = NameOf(join->type);
+      for (size_t key = 0; key < join->left_keys.size(); ++key) text += (key == 0 ? " on " : ", ") + join->left_keys[key] + " = " + join->right_keys[key];
+      return "Join[" + text + "]";
+    }
     case Kind::kBlockOrder:
       return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
     case Kind::kZip:
@@ -298,6 +303,22 @@ Result<PlanPtr> AggregatePlan(PlanPtr input, std::vector<std::string> keys, std:
   return node;
 }
 
+Result<PlanPtr> JoinPlan(PlanPtr left, PlanPtr right, JoinSpec spec) {
+  if (spec.left_keys.empty() || spec.left_keys.size() != spec.right_keys.size()) {
+    return MakeError(ErrorKind::kInvalidArgument, "join needs as many keys on the right as on the left, and at least one; got " + std::to_string(spec.left_keys.size()) +
+                                                      " and " + std::to_string(spec.right_keys.size()));
+  }
+  std::shared_ptr<arrow::Schema> schema;
+  if (left->schema != nullptr && right->schema != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto columns, JoinColumnsOf(spec, *left->schema, *right->schema));
+    schema = std::move(columns.schema);
+  }
+  auto node = NodeOnAll(PlanNode::Kind::kJoin, {std::move(left), std::move(right)});
+  node->schema = std::move(schema);
+  node->join = std::make_shared<const JoinSpec>(std::move(spec));
+  return node;
+}
+
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
   std::vector<std::string> zipped;
   for (const auto& side : names) {
@@ -404,6 +425,7 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
     case PlanNode::Kind::kFilter:
     case PlanNode::Kind::kMap:
     case PlanNode::Kind::kSample:
+    case PlanNode::Kind::kJoin:
       return std::nullopt;
     case PlanNode::Kind::kAggregate:
       return plan.group_keys.empty() ? std::optional<int64_t>(1) : std::nullopt;

@@ -14,6 +14,7 @@
 #include "plan/batch_function.h"
 #include "plan/column_change.h"
 #include "plan/expression.h"
+#include "plan/join_type.h"
 
 namespace millstream {
 
@@ -39,11 +40,11 @@ struct ColumnAggregate {
 struct PlanNode {
   static constexpr int64_t kWholeGroups = -1;
 
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
-  std::vector<std::shared_ptr<const PlanNode>> others;     // inputs after the first: kUnion, kZip
+  std::vector<std::shared_ptr<const PlanNode>> others;     // inputs after the first: kUnion, kZip, kJoin
   std::shared_ptr<arrow::Schema> schema;                   // null above a function, whose results tell it
   std::shared_ptr<const ScanSource> source;                // kSource
   std::string source_name;                                 // kSource: "ReadParquet", "FromArrow", "Range"
@@ -62,6 +63,7 @@ struct PlanNode {
   std::vector<SortKey> sort_keys;                          // kSort
   std::vector<std::string> group_keys;                     // kAggregate: none: all rows are one group; kMap: a call gets whole groups of these
   std::vector<ColumnAggregate> aggregates;                 // kAggregate
+  std::shared_ptr<const JoinSpec> join;                    // kJoin
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -98,6 +100,8 @@ Result<std::vector<int>> SortColumnsOf(const std::vector<SortKey>& keys, const a
 /// One row a group of equal keys, in their order, nulls last: the keys, and a column an aggregate. kUnknownColumn, kType for a column that cannot be a key or be
 /// aggregated so, kInvalidArgument for two columns of one name.
 Result<PlanPtr> AggregatePlan(PlanPtr input, std::vector<std::string> keys, std::vector<ColumnAggregate> aggregates);
+/// Errors as JoinColumnsOf, and kInvalidArgument for keys that are not as many on both sides.
+Result<PlanPtr> JoinPlan(PlanPtr left, PlanPtr right, JoinSpec spec);
 /// What GroupTable needs, over the columns that it reads: those to select, and keys and specs by their numbers among them.
 struct GroupColumns {
   std::vector<int> selected;  // of the schema

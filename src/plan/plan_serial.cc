@@ -214,6 +214,20 @@ Result<PlanPtr> ReadAggregate(PlanPtr input, ByteReader* in) {
   return AggregatePlan(std::move(input), std::move(keys), std::move(aggregates));
 }
 
+Result<PlanPtr> ReadJoin(PlanPtr left, PlanPtr right, ByteReader* in) {
+  JoinSpec spec;
+  ARROW_ASSIGN_OR_RAISE(const auto type, in->Number<uint8_t>());
+  if (type > static_cast<uint8_t>(JoinType::kRightAnti)) return in->Damaged();
+  spec.type = static_cast<JoinType>(type);
+  ARROW_ASSIGN_OR_RAISE(spec.left_keys, ReadNames(in));
+  ARROW_ASSIGN_OR_RAISE(spec.right_keys, ReadNames(in));
+  ARROW_ASSIGN_OR_RAISE(const auto left_suffix, in->String());
+  ARROW_ASSIGN_OR_RAISE(const auto right_suffix, in->String());
+  spec.left_suffix = left_suffix;
+  spec.right_suffix = right_suffix;
+  return JoinPlan(std::move(left), std::move(right), std::move(spec));
+}
+
 /// Puts nodes on their inputs.
 class NodeReader {
  public:
@@ -222,7 +236,7 @@ class NodeReader {
   Result<PlanPtr> Read(uint8_t kind, std::vector<PlanPtr> inputs, ByteReader* in) {
     using Kind = PlanNode::Kind;
     const auto node_kind = static_cast<Kind>(kind);
-    const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip;
+    const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip || (node_kind == Kind::kJoin && inputs.size() == 2);
     if (inputs.size() != (node_kind == Kind::kSource ? 0 : 1) && !(many && !inputs.empty())) return in->Damaged();
     switch (node_kind) {
       case Kind::kSource:
@@ -261,6 +275,9 @@ class NodeReader {
       }
       case Kind::kAggregate:
         return ReadAggregate(std::move(inputs[0]), in);
+      case Kind::kJoin:
+        if (inputs.size() != 2) return in->Damaged();
+        return ReadJoin(std::move(inputs[0]), std::move(inputs[1]), in);
       case Kind::kBlockOrder: {
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
         return BlockOrderPlan(inputs[0], seed);
@@ -338,6 +355,13 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       WriteNames(node.group_keys, &out);
       out.Number<uint64_t>(node.aggregates.size());
       for (const ColumnAggregate& aggregate : node.aggregates) WriteAggregate(aggregate, &out);
+      break;
+    case PlanNode::Kind::kJoin:
+      out.Number<uint8_t>(static_cast<uint8_t>(node.join->type));
+      WriteNames(node.join->left_keys, &out);
+      WriteNames(node.join->right_keys, &out);
+      out.String(node.join->left_suffix);
+      out.String(node.join->right_suffix);
       break;
     case PlanNode::Kind::kBlockOrder:
       out.Number<uint64_t>(node.seed);

@@ -14,11 +14,10 @@ class ServeTask : public Task {
     auto call = calls_->TryTake(waker, &closed);
     if (!call.has_value()) return closed ? Step::kDone : Step::kBlocked;
     CpuTimer timer(&calls_->statistics().cpu_nanoseconds);
-    auto batch = function_(*call);
+    auto batches = function_(*call);
     const int64_t number = call->number;
     call.reset();
-    if (batch.ok()) calls_->Give(number, RecordBatches{std::move(*batch)});
-    else calls_->Give(number, batch.status());
+    calls_->Give(number, std::move(batches));
     return Step::kAgain;
   }
 

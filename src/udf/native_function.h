@@ -10,8 +10,8 @@
 
 namespace millstream {
 
-/// May be called on several lanes at once. What it allocates beside its result should be small.
-using NativeBatchFunction = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(const FunctionCall& call)>;
+/// Gives batches of one schema, one at least where the call has rows. May be called on several lanes at once; what it allocates beside its result should be small.
+using NativeBatchFunction = std::function<Result<RecordBatches>(const FunctionCall& call)>;
 
 std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function);
 

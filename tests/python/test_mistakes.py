@@ -112,8 +112,6 @@ def test_a_filter_is_an_expression_or_its_text(rows):
         rows.filter()
     with pytest.raises(ValueError, match="filter takes expr="):
         rows.filter(lambda row: True, expr="key > 1")
-    with pytest.raises(NotImplementedError, match="as an expression"):
-        rows.filter(lambda row: row["key"] > 1)
     with pytest.raises(TypeError, match="not bool"):
         rows.filter(expr=True)
 
@@ -205,8 +203,7 @@ def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, t
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("map_batches", r"with_column\(\)"),
-        ("groupby", r"to_pandas\(\)"),
+        ("to_dask", r"to_pandas\(\)"),
         ("streaming_split", "in each process"),
         ("to_torch", r"iter_torch_batches\(\)"),
         ("repeat", "once an epoch"),

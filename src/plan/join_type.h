@@ -1,0 +1,44 @@
+#pragma once
+/// How two sides are joined, and what columns come of it.
+
+#include <arrow/type.h>
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace millstream {
+
+enum class JoinType : uint8_t { kInner = 0, kLeftOuter = 1, kRightOuter = 2, kFullOuter = 3, kLeftSemi = 4, kRightSemi = 5, kLeftAnti = 6, kRightAnti = 7 };
+
+/// The name that users know: "left_outer". kInvalidArgument for another, with all of them.
+const char* NameOf(JoinType type);
+Result<JoinType> JoinTypeOf(const std::string& name);
+
+struct JoinSpec {
+  JoinType type = JoinType::kInner;
+  std::vector<std::string> left_keys;
+  std::vector<std::string> right_keys;  // as many
+  std::string left_suffix;              // of columns that both sides have
+  std::string right_suffix;
+};
+
+/// Where the columns of the result come from.
+struct JoinColumns {
+  struct Column {
+    bool right = false;
+    int column = 0;        // of that side
+    int right_column = -1;  // of a key: where the left has no row
+  };
+  std::shared_ptr<arrow::Schema> schema;
+  std::vector<Column> columns;
+  std::vector<int> left_keys;
+  std::vector<int> right_keys;
+};
+
+/// Semi and anti joins give the columns of one side; others those of the left, then those of the right but its keys, which are the left's. kUnknownColumn;
+/// kType where keys are of different types, or have no order; kInvalidArgument for two columns of one name.
+Result<JoinColumns> JoinColumnsOf(const JoinSpec& spec, const arrow::Schema& left, const arrow::Schema& right);
+
+}  // namespace millstream
