@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.expressions import Expr, col, lit
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.user_code_error import UserCodeError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActorPoolStrategy",
     "DataContext",
     "DataIterator",
     "Dataset",
@@ -38,6 +41,8 @@ __all__ = [
     "RandomSeedConfig",
     "SaveMode",
     "Schema",
+    "TaskPoolStrategy",
+    "UserCodeError",
     "col",
     "from_arrow",
     "from_items",
@@ -51,6 +56,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ActorPoolStrategy": "compute_strategy",
     "DataContext": "context",
     "DataIterator": "iterator",
     "Dataset": "dataset",
@@ -61,6 +67,8 @@ _MODULES = {
     "RandomSeedConfig": "seeds",
     "SaveMode": "save_mode",
     "Schema": "schema",
+    "TaskPoolStrategy": "compute_strategy",
+    "UserCodeError": "user_code_error",
     "col": "expressions",
     "from_arrow": "read_api",
     "from_items": "read_api",
