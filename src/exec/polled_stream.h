@@ -17,6 +17,10 @@ class PolledStream : public BatchStream {
   /// thread, maybe before this returns. A batch may be one without rows. One caller at a time, and no other in Next.
   virtual Result<std::optional<StreamBatch>> TryNext(const Waker& waker) = 0;
 
+  /// Ends the work for batches that nobody will take, as far as that goes without waiting for it: lanes may call it, which must not wait in Close. To be called by
+  /// who calls TryNext, and does not any more.
+  virtual void StopSoon() {}
+
   Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
 
  protected:

@@ -14,6 +14,7 @@ class OverStream : public PolledStream {
   OverStream(const Engine& engine, PolledStreamPtr input) : PolledStream(engine), input_(std::move(input)) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
   void Close() override { input_->Close(); }
+  void StopSoon() override { input_->StopSoon(); }
   std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
 
  protected:
@@ -28,7 +29,7 @@ class LimitStream : public OverStream {
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     // Without a schema there is one batch to be had, for that.
     if (left_ == 0 && input_->schema() != nullptr) {
-      input_->Close();
+      input_->StopSoon();
       return StreamBatch{};
     }
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
@@ -149,6 +150,9 @@ class OverStreams : public PolledStream {
   void Close() override {
     for (const auto& input : inputs_) input->Close();
   }
+  void StopSoon() override {
+    for (const auto& input : inputs_) input->StopSoon();
+  }
   std::vector<const StageStatistics*> stages() const override {
     std::vector<const StageStatistics*> stages;
     for (const auto& input : inputs_) {
@@ -167,29 +171,47 @@ class UnionStream : public OverStreams {
  public:
   UnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) : OverStreams(engine, std::move(inputs)) {
     schema_ = std::move(schema);
+    first_.resize(inputs_.size());
   }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (schema_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(waker));
+      if (!found) return std::nullopt;
+    }
     while (next_ < inputs_.size()) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, inputs_[next_]->TryNext(waker));
+      auto batch = std::exchange(first_[next_], std::nullopt);
+      if (!batch.has_value()) ARROW_RETURN_NOT_OK(inputs_[next_]->TryNext(waker).Value(&batch));
       if (!batch.has_value()) return batch;
       if (batch->data == nullptr) {
-        inputs_[next_++]->Close();
+        inputs_[next_++]->StopSoon();
         sources_before_ = sources_;
         continue;
       }
-      if (schema_ == nullptr) schema_ = batch->data->schema();
-      ARROW_ASSIGN_OR_RAISE(batch->data, ConformBatch("Union", batch->data, schema_, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(batch->data, ConformBatch(kUnionStage, batch->data, schema_, arrow::default_memory_pool()));
       batch->source += sources_before_;
       batch->position.key += sources_before_;
       sources_ = std::max(sources_, batch->source + 1);
       return batch;
     }
-    if (schema_ == nullptr) schema_ = arrow::schema({});
     return StreamBatch{};
   }
 
  private:
+  /// Of the first batch of each input whose function decides it. False where the waker was kept.
+  Result<bool> FindSchema(const Waker& waker) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (inputs_[i]->schema() != nullptr || first_[i].has_value()) continue;
+      ARROW_ASSIGN_OR_RAISE(first_[i], inputs_[i]->TryNext(waker));
+      if (!first_[i].has_value()) return false;
+    }
+    auto common = arrow::schema({});
+    for (const auto& input : inputs_) ARROW_RETURN_NOT_OK(CommonSchema(kUnionStage, *common, *input->schema()).Value(&common));
+    schema_ = std::move(common);
+    return true;
+  }
+
+  std::vector<std::optional<StreamBatch>> first_;  // taken for their schemas
   size_t next_ = 0;
   uint32_t sources_before_ = 0;
   uint32_t sources_ = 0;

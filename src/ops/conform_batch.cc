@@ -13,7 +13,12 @@ constexpr const char* kRemedy = "return the same columns and types from every ca
 
 constexpr const char* kTensorRemedy = "return arrays of one shape from every call, for instance pad them, or lists, values.tolist(), whose lengths may differ";
 
+constexpr const char* kUnionRemedy = "bring them to one type before, for instance with_column('x', col('x').cast(...))";
+
 Status Changed(const std::string& stage, const std::string& column, const arrow::DataType& before, const arrow::DataType& now) {
+  if (stage == kUnionStage) {
+    return MakeError(ErrorKind::kType, "union: column '" + column + "' is " + before.ToString() + " in one data set and " + now.ToString() + " in another; " + kUnionRemedy);
+  }
   const char* remedy = IsTensor(before) && IsTensor(now) ? kTensorRemedy : kRemedy;
   return MakeError(ErrorKind::kType,
                    stage + ": column '" + column + "' was " + before.ToString() + " in an earlier batch and is " + now.ToString() + " in a later one; " + remedy);
