@@ -17,6 +17,9 @@ class PolledStream : public BatchStream {
   /// thread, maybe before this returns. A batch may be one without rows. One caller at a time, and no other in Next.
   virtual Result<std::optional<StreamBatch>> TryNext(const Waker& waker) = 0;
 
+  /// All rows that the stream gives, once that is known: where they are brought together before the first is given.
+  virtual std::optional<int64_t> total_rows() const { return std::nullopt; }
+
   Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
 
  protected:

@@ -1,10 +1,16 @@
 #include "ingest/open_rows.h"
 
+#include <arrow/array/builder_primitive.h>
+
 #include <algorithm>
 #include <cmath>
 #include <mutex>
 
+#include "base/random.h"
+#include "column/gather.h"
+#include "exchange/join_table.h"
 #include "exec/row_streams.h"
+#include "ingest/block_cut_stream.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/group_cut_stream.h"
@@ -16,6 +22,7 @@
 #include "ops/apply_program.h"
 #include "ops/prune_tasks.h"
 #include "plan/blocks.h"
+#include "plan/near_names.h"
 #include "plan/row_changes.h"
 #include "udf/map_stream.h"
 #include "udf/native_function.h"
@@ -133,8 +140,9 @@ class Opener {
   Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
   Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
   Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
-  Result<PolledStreamPtr> OpenUnion(const PlanNode& node);
-  Result<PolledStreamPtr> OpenZip(const PlanNode& node);
+  Result<std::vector<PolledStreamPtr>> OpenAll(const PlanNode& node);
+  Result<PolledStreamPtr> OpenRepartition(const PlanNode& node);
+  Result<PolledStreamPtr> OpenBlocksByKey(const PlanNode& node);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
@@ -208,11 +216,20 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
       return OpenLimitStream(*engine_, std::move(input), node->limit, 0);
     }
     case Kind::kUnion: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenUnion(*node));
-      return Recut(std::move(stream), cut);
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      return Recut(OpenUnionStream(*engine_, std::move(inputs), node->schema), cut);
     }
     case Kind::kZip: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenZip(*node));
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      return Recut(OpenZipStream(*engine_, std::move(inputs), ZippedNames), cut);
+    }
+    case Kind::kMix: {
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      auto stream = OpenMixStream(*engine_, std::move(inputs), node->weights, node->stop_on_shortest, node->schema);
+      return Recut(std::move(stream), {cut.batch_rows > 0 ? cut.batch_rows : kBlockRowsMax, false});
+    }
+    case Kind::kRepartition: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenRepartition(*node));
       return Recut(std::move(stream), cut);
     }
     case Kind::kJoin: {
@@ -256,22 +273,13 @@ Result<PolledStreamPtr> Opener::OpenOffset(const PlanNode& node, const Cut& cut)
   return Recut(std::move(stream), cut);
 }
 
-Result<PolledStreamPtr> Opener::OpenUnion(const PlanNode& node) {
+Result<std::vector<PolledStreamPtr>> Opener::OpenAll(const PlanNode& node) {
   std::vector<PolledStreamPtr> inputs;
   for (const PlanPtr& input : InputsOf(node)) {
     ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
     inputs.push_back(std::move(stream));
   }
-  return OpenUnionStream(*engine_, std::move(inputs), node.schema);
-}
-
-Result<PolledStreamPtr> Opener::OpenZip(const PlanNode& node) {
-  std::vector<PolledStreamPtr> inputs;
-  for (const PlanPtr& input : InputsOf(node)) {
-    ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
-    inputs.push_back(std::move(stream));
-  }
-  return OpenZipStream(*engine_, std::move(inputs), ZippedNames);
+  return inputs;
 }
 
 /// Row-wise nodes that go into the exchange of `node` through one program, from the lowest up, and what is below them. Shuffles among them change nothing where
@@ -334,6 +342,69 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+/// The rows with one more column, the number of each one's block.
+std::shared_ptr<const BatchFunction> BlockFunction(const RepartitionSpec& spec) {
+  return MakeNativeFunction("Repartition", [spec](const FunctionCall& call) -> Result<RecordBatches> {
+    std::vector<std::shared_ptr<arrow::ArrayData>> keys;
+    for (const std::string& key : spec.keys) {
+      const int column = call.batch->schema()->GetFieldIndex(key);
+      if (column < 0) return UnknownColumn(key, *call.batch->schema());
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(call.batch->column_data(column), arrow::default_memory_pool()));
+      keys.push_back(std::move(stored));
+    }
+    JoinKeys hashed(arrow::default_memory_pool());
+    ARROW_RETURN_NOT_OK(hashed.Fill(keys));
+    arrow::Int32Builder numbers;
+    ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
+    for (int64_t row = 0; row < call.rows; ++row) {
+      numbers.UnsafeAppend(static_cast<int32_t>(PartitionOfKey(Mix64(hashed.hash(row)), static_cast<uint32_t>(spec.blocks))));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto column, numbers.Finish());
+    ARROW_ASSIGN_OR_RAISE(auto with, call.batch->AddColumn(call.batch->num_columns(), arrow::field("block", arrow::int32(), false), std::move(column)));
+    return RecordBatches{std::move(with)};
+  });
+}
+
+/// By block, and by the keys where the blocks are to be sorted.
+SortOrder::By BlockOrder(const RepartitionSpec& spec, const arrow::Schema& schema) {
+  SortOrder::By by;
+  by.columns.push_back(schema.num_fields() - 1);
+  if (spec.sort) {
+    for (const std::string& key : spec.keys) by.columns.push_back(schema.GetFieldIndex(key));
+  }
+  by.directions.resize(by.columns.size());
+  return by;
+}
+
+Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
+  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMapStream(engine_, std::move(input), *BlockFunction(*node.repartition), NamesOf(*node.input)));
+  const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input)](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    SortStreamOptions options;
+    options.by = BlockOrder(*spec, *over->schema());
+    options.batch_rows = kBlockRowsMax;
+    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
+    return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
+  };
+  return OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open));
+}
+
+/// Where the number of rows is not known, they are brought together in the exchange, in their order, to be counted.
+Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
+  const RepartitionSpec& spec = *node.repartition;
+  if (!spec.keys.empty()) return OpenBlocksByKey(node);
+  if (spec.block_rows > 0) return Open(node.input, {spec.block_rows, false});
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
+  if (const auto rows = KnownRowCount(*node.input)) return OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows);
+  const auto open = [engine = engine_, rows = GuessRows(*node.input)](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    SortStreamOptions options;
+    options.batch_rows = kBlockRowsMax;
+    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
+    return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
+  };
+  return OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt);
 }
 
 /// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.

@@ -26,7 +26,9 @@ constexpr auto kProgressEvery = std::chrono::milliseconds(250);
 
 int64_t SourceRows(const PlanNode& plan) {
   int64_t rows = 0;
-  for (const ScanTask& task : SourceOf(plan).source->tasks()) rows += task.rows;
+  for (const PlanNode* source : SourcesOf(plan)) {
+    for (const ScanTask& task : source->source->tasks()) rows += task.rows;
+  }
   return rows;
 }
 
@@ -201,7 +203,7 @@ Result<int64_t> FileRows(const PlanNode& plan, const WriteParquetOptions& option
     return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.file_rows_min) + ") is above max_rows_per_file (" +
                                                       std::to_string(options.file_rows_max) + ")");
   }
-  const int64_t blocks = std::max<int64_t>(static_cast<int64_t>(BlockStarts(SourceOf(plan)).size()) - 1, 1);
+  const int64_t blocks = std::max<int64_t>(NumBlocks(plan), 1);
   const int64_t rows = std::max<int64_t>((SourceRows(plan) + blocks - 1) / blocks, 1);
   const int64_t at_least = std::max(rows, options.file_rows_min);
   return options.file_rows_max > 0 ? std::min(at_least, options.file_rows_max) : at_least;
