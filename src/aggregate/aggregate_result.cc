@@ -40,6 +40,9 @@ class States {
   SumState* Squares() {
     return states_->Get<SumState>(column_, "sum of squares", [&] { return SumState::MakeOfSquares(*type_, pool_); });
   }
+  NumberLogState* Numbers() {
+    return states_->Get<NumberLogState>(column_, "numbers", [&] { return std::make_unique<NumberLogState>(pool_); });
+  }
   ValueCountsState* Values(const std::string& name, ValueForm form) {
     return states_->Get<ValueCountsState>(column_, name, [&] { return std::make_unique<ValueCountsState>(form, type_, pool_); });
   }
@@ -103,7 +106,7 @@ ResultMaker MakeResult(const AggregateSpec& spec, const arrow::Schema& input, co
     case AggregateKind::kMissingPercentage: return PercentageResult(states.Count("missing", CountedRows::kMissing), states.Rows());
     case AggregateKind::kZeroPercentage: return PercentageResult(states.Count("zeros", CountedRows::kZero), CountedRowsOf(spec, states));
     case AggregateKind::kQuantile:
-      return QuantileResult(states.Values("doubles", {ValueForm::Kind::kDoubles}), spec.quantile, states.NullBecauseOfNull(spec.ignore_nulls));
+      return QuantileResult(states.Numbers(), spec.quantile, states.NullBecauseOfNull(spec.ignore_nulls));
     case AggregateKind::kApproximateQuantile: return ApproximateQuantiles(spec, states);
     case AggregateKind::kApproximateTopK: return TopResult(states.Values(), field->type(), spec.k);
     case AggregateKind::kUnique: return UniqueResult(states.Values(), field->type(), spec.ignore_nulls);

@@ -46,7 +46,10 @@ Status ByteTable::ReserveFor(int64_t keys, int64_t key_bytes) {
 
 uint32_t ByteTable::NumberOne(uint64_t hash, std::string_view key) {
   const auto next = static_cast<uint32_t>(size());
-  const uint32_t number = slots_.FindOrAdd(hash, next, [&](uint32_t other) { return KeyOf(other) == key; });
+  const uint32_t number = slots_.FindOrAdd(hash, next, [&](uint32_t other) {
+    const auto held = KeyOf(other);
+    return held.size() == key.size() && EqualBytes(reinterpret_cast<const uint8_t*>(held.data()), reinterpret_cast<const uint8_t*>(key.data()), static_cast<int64_t>(key.size()));
+  });
   if (number != next) return number;
   const int64_t begin = bytes_.size();
   (void)bytes_.Resize(begin + static_cast<int64_t>(key.size()));  // reserved

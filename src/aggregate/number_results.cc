@@ -93,6 +93,13 @@ double DeviationOf(const SumState& sums, const SumState& squares, uint32_t group
   return variance.SquareRoot();
 }
 
+double QuantileOf(const NumberLogState& numbers, uint32_t group, double quantile) {
+  const double place = quantile * static_cast<double>(numbers.CountOf(group) - 1);
+  const double share = place - std::floor(place);
+  const double lower = numbers.At(group, static_cast<int64_t>(std::floor(place))), upper = numbers.At(group, static_cast<int64_t>(std::ceil(place)));
+  return share == 0 || lower == upper ? lower : (1 - share) * lower + share * upper;
+}
+
 Status DoesNotFit(const std::string& what, const std::string& column, const TypePtr& type) {
   return MakeError(ErrorKind::kInvalidArgument, what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
 }
@@ -225,6 +232,15 @@ ResultMaker AbsoluteResult(const ExtremeState* least, const ExtremeState* greate
       FillValid(*low, row, 1, &valid);
       if (!WriteAbsolute(*low, *high, row++, width, out)) return DoesNotFit("the greatest absolute value", column, low->type);
       return valid != 0 && !is_null(group);
+    });
+  };
+}
+
+ResultMaker QuantileResult(const NumberLogState* numbers, double quantile, GroupTest is_null) {
+  return [=](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) {
+    return DoubleColumn(groups, count, pool, [&](uint32_t group) -> std::optional<double> {
+      if (numbers->CountOf(group) == 0 || is_null(group)) return std::nullopt;
+      return QuantileOf(*numbers, group, quantile);
     });
   };
 }
