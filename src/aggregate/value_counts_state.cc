@@ -44,7 +44,7 @@ ValueCountsState::ValueCountsState(ValueForm form, std::shared_ptr<arrow::DataTy
     : form_(form),
       value_type_(IsRounded(form.kind) ? arrow::float64() : std::move(type)),
       pool_(pool),
-      entries_(GroupKeys::Make(EntryColumns(form, value_type_), pool)),
+      entries_(GroupKeys::Make(EntryColumns(form, value_type_), numbered() ? KeyRepeats::kAreNumbered : KeyRepeats::kAreOne, pool)),
       counts_(pool),
       groups_(pool),
       marks_(pool),

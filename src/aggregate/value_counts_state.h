@@ -12,7 +12,7 @@ namespace millstream {
 struct ValueForm {
   enum class Kind : uint8_t {
     kAsIs,     // values of a storage type that has an order
-    kNumbered, // those, each with its row number (0 where none is known): so no two rows are one, unless they have the same number and value
+    kNumbered, // those, each with its row number (0 where none is known), and no two rows are one
     kRounded,  // numbers as doubles, rounded to `bits` significant bits
   };
   Kind kind = Kind::kAsIs;
