@@ -3,6 +3,11 @@
 #include <array>
 
 namespace millstream {
+namespace {
+
+const uint8_t* BytesOf(std::string_view key) { return reinterpret_cast<const uint8_t*>(key.data()); }
+
+}  // namespace
 
 Status ByteTable::Number(const uint8_t* keys, const int64_t* ends, int64_t count, uint32_t* numbers) {
   ARROW_RETURN_NOT_OK(ReserveFor(count, count == 0 ? 0 : ends[count - 1] - ends[-1]));
@@ -55,7 +60,7 @@ uint32_t ByteTable::NumberOne(uint64_t hash, std::string_view key) {
   const auto next = static_cast<uint32_t>(size());
   const uint32_t number = slots_.FindOrAdd(hash, next, [&](uint32_t other) {
     const auto held = KeyOf(other);
-    return held.size() == key.size() && EqualBytes(reinterpret_cast<const uint8_t*>(held.data()), reinterpret_cast<const uint8_t*>(key.data()), static_cast<int64_t>(key.size()));
+    return held.size() == key.size() && EqualBytes(BytesOf(held), BytesOf(key), static_cast<int64_t>(key.size()));
   });
   if (number != next) return number;
   Append(key);

@@ -101,7 +101,8 @@ double QuantileOf(const NumberLogState& numbers, uint32_t group, double quantile
 }
 
 Status DoesNotFit(const std::string& what, const std::string& column, const TypePtr& type) {
-  return MakeError(ErrorKind::kInvalidArgument, what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
+  return MakeError(ErrorKind::kInvalidArgument,
+                   what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
 }
 
 /// Writes the sum where it fits.
@@ -162,7 +163,9 @@ void AbsoluteDecimals(const arrow::ArrayData& least, const arrow::ArrayData& gre
   std::array<uint64_t, 4> low, high;
   LoadDecimals(least, row, 1, low.data());
   LoadDecimals(greatest, row, 1, high.data());
-  const auto magnitude = [](const std::array<uint64_t, 4>& limbs) { return arrow::Decimal256(arrow::Decimal256::Abs(arrow::BasicDecimal256(arrow::BasicDecimal256::LittleEndianArray, limbs))); };
+  const auto magnitude = [](const std::array<uint64_t, 4>& limbs) {
+    return arrow::Decimal256(arrow::Decimal256::Abs(arrow::BasicDecimal256(arrow::BasicDecimal256::LittleEndianArray, limbs)));
+  };
   std::memcpy(out, std::max(magnitude(low), magnitude(high)).native_endian_bytes(), static_cast<size_t>(width));
 }
 

@@ -17,7 +17,8 @@ namespace millstream {
 template <int kColumns, bool kPacked>
 class WordKeys final : public GroupKeys {
  public:
-  WordKeys(std::vector<std::shared_ptr<arrow::DataType>> types, KeyRepeats repeats, arrow::MemoryPool* pool) : pool_(pool), types_(std::move(types)), table_(repeats, pool) {}
+  WordKeys(std::vector<std::shared_ptr<arrow::DataType>> types, KeyRepeats repeats, arrow::MemoryPool* pool)
+      : pool_(pool), types_(std::move(types)), table_(repeats, pool) {}
 
   void Truncate(int64_t count) override { table_.Truncate(count); }
   void Release() override { table_.Release(); }

@@ -34,7 +34,10 @@ class WordTable {
 
   /// Forgets the numbers from `count` on.
   void Truncate(int64_t count) {
-    for (int64_t number = size() - 1; number >= count && repeats_ == KeyRepeats::kAreOne; --number) slots_.RemoveLast(HashOf(static_cast<uint32_t>(number)), static_cast<uint32_t>(number));
+    for (int64_t last = size() - 1; last >= count && repeats_ == KeyRepeats::kAreOne; --last) {
+      const auto number = static_cast<uint32_t>(last);
+      slots_.RemoveLast(HashOf(number), number);
+    }
     keys_.Truncate(count * kWords);
   }
   void Release() {
