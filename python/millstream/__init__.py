@@ -19,25 +19,34 @@ if TYPE_CHECKING:
     from millstream.expressions import Expr, col, lit
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
+    from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.materialized_dataset import MaterializedDataset
+    from millstream.mixing import MixStoppingCondition
     from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.summary import DatasetSummary
+    from millstream.user_code_error import UserCodeError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActorPoolStrategy",
     "DataContext",
     "DataIterator",
     "Dataset",
+    "DatasetSummary",
     "ExecutionOptions",
     "ExecutionResources",
     "Expr",
     "MaterializedDataset",
+    "MixStoppingCondition",
     "RandomSeedConfig",
     "SaveMode",
     "Schema",
+    "TaskPoolStrategy",
+    "UserCodeError",
     "col",
     "from_arrow",
     "from_items",
@@ -51,6 +60,11 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ActorPoolStrategy": "compute_strategy",
+    "DatasetSummary": "summary",
+    "MixStoppingCondition": "mixing",
+    "TaskPoolStrategy": "compute_strategy",
+    "UserCodeError": "user_code_error",
     "DataContext": "context",
     "DataIterator": "iterator",
     "Dataset": "dataset",

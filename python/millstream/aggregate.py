@@ -337,7 +337,7 @@ class ValueCounter(_EngineAggregate):
     _KIND = "value_counter"
 
     def __init__(self, on: str, alias_name: str | None = None) -> None:
-        super().__init__(on, True, alias_name)
+        super().__init__(on, False, alias_name)
 
 
 class AsList(_EngineAggregate):

@@ -228,8 +228,9 @@ void RegisterPlan(nb::module_& module) {
       .def("zip", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(ZipPlan(WithOthers(plan, others)))); })
       .def("limit", [](const Plan& plan, int64_t rows, int64_t offset) { return Mutable(ValueOrRaise(LimitPlan(plan, rows, offset))); }, nb::arg("rows"),
            nb::arg("offset") = 0)
-      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed) { return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed))); },
-           nb::arg("fraction"), nb::arg("seed"))
+      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed, std::string column, bool rest) {
+             return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed, std::move(column), rest)));
+           }, nb::arg("fraction"), nb::arg("seed"), nb::arg("column") = "", nb::arg("rest") = false)
       .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
       .def("sort", [](const Plan& plan, const std::vector<std::tuple<std::string, bool, bool>>& keys) {
              std::vector<SortKey> sort_keys;

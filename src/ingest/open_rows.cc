@@ -84,22 +84,49 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
   return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
 }
 
-std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
-  const EpochKey epoch = MakeEpochKey(node.seed, 0);
-  // Below 2^64 where the fraction is 1, so that is told apart.
-  const bool all = node.fraction >= 1;
-  const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
-  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<RecordBatches> {
-    if (all) return RecordBatches{call.batch};
-    const SourceKey source = MakeSourceKey(epoch, call.source);
+/// A hash of the keys of each row.
+Result<std::unique_ptr<JoinKeys>> HashKeys(const arrow::RecordBatch& batch, const std::vector<std::string>& names) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> keys;
+  for (const std::string& name : names) {
+    const int column = batch.schema()->GetFieldIndex(name);
+    if (column < 0) return UnknownColumn(name, *batch.schema());
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), arrow::default_memory_pool()));
+    keys.push_back(std::move(stored));
+  }
+  auto hashed = std::make_unique<JoinKeys>(arrow::default_memory_pool());
+  ARROW_RETURN_NOT_OK(hashed->Fill(keys));
+  return hashed;
+}
+
+/// By each row's place, or by the hash of a column.
+class Sampler {
+ public:
+  explicit Sampler(const PlanNode& node)
+      : epoch_(MakeEpochKey(node.seed, 0)), column_(node.sample_column), rest_(node.sample_rest), all_(node.fraction >= 1),
+        threshold_(all_ ? 0 : static_cast<uint64_t>(std::ldexp(node.fraction, 64))) {}
+
+  Result<RecordBatches> operator()(const FunctionCall& call) const {
     std::vector<uint32_t> kept;
+    std::unique_ptr<JoinKeys> keys;
+    if (!column_.empty()) {
+      ARROW_ASSIGN_OR_RAISE(keys, HashKeys(*call.batch, {column_}));
+    }
+    const SourceKey source = MakeSourceKey(epoch_, call.source);
     for (int64_t row = 0; row < call.rows; ++row) {
-      if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
+      const uint64_t key = keys != nullptr ? Mix64(keys->hash(row)) : source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row));
+      if ((all_ || key < threshold_) != rest_) kept.push_back(static_cast<uint32_t>(row));
     }
     ARROW_ASSIGN_OR_RAISE(auto rows, GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool()));
     return RecordBatches{std::move(rows)};
-  });
-}
+  }
+
+ private:
+  const EpochKey epoch_;
+  const std::string column_;
+  const bool rest_;
+  const bool all_;  // below 2^64 where the fraction is 1
+  const uint64_t threshold_;
+};
 
 /// What the sources of a node's rows are called.
 NameSource NamesOf(const PlanNode& node) {
@@ -207,7 +234,7 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kSample: {
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *SampleFunction(*node), NamesOf(*node->input)));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *MakeNativeFunction("RandomSample", Sampler(*node)), NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {
@@ -347,19 +374,11 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
 /// The rows with one more column, the number of each one's block.
 std::shared_ptr<const BatchFunction> BlockFunction(const RepartitionSpec& spec) {
   return MakeNativeFunction("Repartition", [spec](const FunctionCall& call) -> Result<RecordBatches> {
-    std::vector<std::shared_ptr<arrow::ArrayData>> keys;
-    for (const std::string& key : spec.keys) {
-      const int column = call.batch->schema()->GetFieldIndex(key);
-      if (column < 0) return UnknownColumn(key, *call.batch->schema());
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(call.batch->column_data(column), arrow::default_memory_pool()));
-      keys.push_back(std::move(stored));
-    }
-    JoinKeys hashed(arrow::default_memory_pool());
-    ARROW_RETURN_NOT_OK(hashed.Fill(keys));
+    ARROW_ASSIGN_OR_RAISE(const auto hashed, HashKeys(*call.batch, spec.keys));
     arrow::Int32Builder numbers;
     ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
     for (int64_t row = 0; row < call.rows; ++row) {
-      numbers.UnsafeAppend(static_cast<int32_t>(PartitionOfKey(Mix64(hashed.hash(row)), static_cast<uint32_t>(spec.blocks))));
+      numbers.UnsafeAppend(static_cast<int32_t>(PartitionOfKey(Mix64(hashed->hash(row)), static_cast<uint32_t>(spec.blocks))));
     }
     ARROW_ASSIGN_OR_RAISE(auto column, numbers.Finish());
     ARROW_ASSIGN_OR_RAISE(auto with, call.batch->AddColumn(call.batch->num_columns(), arrow::field("block", arrow::int32(), false), std::move(column)));

@@ -65,7 +65,8 @@ std::string PlanNode::Describe() const {
     case Kind::kUnion:
       return "Union[" + std::to_string(others.size() + 1) + " inputs]";
     case Kind::kSample:
-      return "RandomSample[" + std::to_string(fraction) + ", seed=" + std::to_string(seed) + "]";
+      return "RandomSample[" + std::string(sample_rest ? "all but " : "") + std::to_string(fraction) +
+             (sample_column.empty() ? ", seed=" + std::to_string(seed) : " by " + sample_column) + "]";
     case Kind::kSort: {
       std::string text;
       for (const SortKey& key : sort_keys) {
@@ -193,9 +194,12 @@ Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
   return node;
 }
 
-Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed) {
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column, bool rest) {
   if (!(fraction >= 0 && fraction <= 1)) return MakeError(ErrorKind::kInvalidArgument, "a fraction must be from 0 to 1, got " + std::to_string(fraction));
+  if (!column.empty() && input->schema != nullptr) ARROW_RETURN_NOT_OK(SortColumnsOf({{column}}, *input->schema).status());
   auto node = NodeOn(PlanNode::Kind::kSample, std::move(input));
+  node->sample_column = std::move(column);
+  node->sample_rest = rest;
   node->fraction = fraction;
   node->seed = seed;
   return node;

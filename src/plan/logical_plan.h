@@ -65,6 +65,8 @@ struct PlanNode {
   SeedKind seed_kind = SeedKind::kUnset;                   // kShuffle
   uint64_t seed = 0;                                       // kShuffle, kSample, kBlockOrder
   double fraction = 1;                                     // kSample
+  std::string sample_column;                               // kSample: by its hash, not by the row's place; empty: none
+  bool sample_rest = false;                                // kSample: the other rows instead
   std::shared_ptr<const BatchFunction> function;           // kMap
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks; kWholeGroups
   std::shared_ptr<const ColumnChange> change;              // kColumns
@@ -102,8 +104,9 @@ Result<PlanPtr> MixPlan(std::vector<PlanPtr> inputs, std::vector<double> weights
 Result<PlanPtr> RepartitionPlan(PlanPtr input, RepartitionSpec spec);
 /// Row i of each side by side. A name that comes again gets _1, _2 and so on behind it.
 Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs);
-/// Each row with the probability `fraction`, decided by the seed and the row's place in its source.
-Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed);
+/// Each row with the probability `fraction`, decided by the seed and the row's place in its source, or by the hash of a column; or with `rest` the other rows.
+/// kUnknownColumn, kInvalidArgument.
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column = "", bool rest = false);
 /// The blocks of the source in a random order. kInvalidArgument where the rows come from several sources or out of a shuffle.
 Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
 /// The same plan with each shuffle in the order of its first epoch, always.

@@ -277,7 +277,9 @@ class NodeReader {
       case Kind::kSample: {
         ARROW_ASSIGN_OR_RAISE(const auto fraction, in->Number<double>());
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
-        return SamplePlan(std::move(inputs[0]), fraction, seed);
+        ARROW_ASSIGN_OR_RAISE(const auto column, in->String());
+        ARROW_ASSIGN_OR_RAISE(const auto rest, in->Number<uint8_t>());
+        return SamplePlan(std::move(inputs[0]), fraction, seed, std::string(column), rest != 0);
       }
       case Kind::kSort: {
         ARROW_ASSIGN_OR_RAISE(auto keys, ReadSortKeys(in));
@@ -366,6 +368,8 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
     case PlanNode::Kind::kSample:
       out.Number<double>(node.fraction);
       out.Number<uint64_t>(node.seed);
+      out.String(node.sample_column);
+      out.Number<uint8_t>(node.sample_rest);
       break;
     case PlanNode::Kind::kSort:
       out.Number<uint64_t>(node.sort_keys.size());
