@@ -14,12 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.expressions import Expr, col, lit
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
-    from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
     from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet

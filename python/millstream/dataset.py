@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from millstream.summary import DatasetSummary
 
 
+_ANALYZED_BATCH_ROWS = 1 << 14
+
+
 class Dataset:
     """Rows of named columns, described by a plan that runs when rows are asked for.
 
@@ -624,9 +627,17 @@ class Dataset:
         """What the stages of the last epoch did: rows, bytes, seconds, waits. See `DataIterator.stats`."""
         return self._epoch_iterator().stats()
 
-    def explain(self) -> None:
-        """Prints the plan, and how a shuffle in it will run: in memory or spilling, with the bytes to be moved."""
+    def explain(self, analyze: bool = False) -> None:
+        """Prints the plan, and how it will run: what is read, held and spilled, with estimates where only a run tells.
+
+        With `analyze` it is run, and what each stage did is printed too: rows, seconds, waits, bytes spilled.
+        """
         print(self._plan.explain(self._engine()))
+        if check_flag(analyze, "analyze"):
+            iterator = self.iterator()
+            for _ in iterator.iter_batches(batch_size=_ANALYZED_BATCH_ROWS, batch_format="pyarrow"):
+                pass
+            print(iterator.stats())
 
     @property
     def name(self) -> str | None:

@@ -60,7 +60,8 @@ class DatasetSummary:
         if column not in self._statistics:
             raise KeyError(f"column {column!r} is not in this summary of {self.columns}")
         values = self._statistics[column]
-        return pandas.DataFrame({self.STATISTIC_COLUMN: sorted(values), "value": [values[name] for name in sorted(values)]})
+        names = sorted(values)
+        return pandas.DataFrame({self.STATISTIC_COLUMN: names, "value": [values[name] for name in names]})
 
     def __repr__(self) -> str:
         return f"DatasetSummary(columns={self.columns})"

@@ -11,6 +11,7 @@
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
 #include "ingest/block_cut_stream.h"
+#include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/group_cut_stream.h"
@@ -138,17 +139,6 @@ NameSource NamesOf(const PlanNode& node) {
   std::string name = below->Describe();
   name = (below->kind == Kind::kSource ? "" : "the output of ") + name.substr(0, name.find('['));
   return [name](uint32_t) { return name; };
-}
-
-/// How many rows the node may give: for sizes only.
-int64_t GuessRows(const PlanNode& node) {
-  if (node.kind == Kind::kSource || node.others.empty()) {
-    const auto known = KnownRowCount(node);
-    return known.has_value() ? *known : GuessRows(*node.input);
-  }
-  int64_t rows = 0;
-  for (const PlanPtr& input : InputsOf(node)) rows += GuessRows(*input);
-  return rows;
 }
 
 class Opener {

@@ -20,6 +20,9 @@ constexpr int64_t kBatchRowsMax = 64 << 10;
 constexpr int64_t kQueueBytesMax = 8 << 20;
 /// Batches that wait may be slices of a window or slab, which cannot be freed before they are taken: as much of the limit is set aside.
 constexpr int64_t kPinnedShare = 16;
+/// Where a function decides the columns: rows of a batch, and the share of the limit that the writer keeps from the stages, whose first batch comes before it is planned.
+constexpr int64_t kUnknownBatchRows = 8 << 10;
+constexpr int64_t kUnknownShare = 4;
 constexpr int64_t kFilesMax = 1'000'000;  // beyond, names of six digits would not sort
 constexpr auto kTickEvery = std::chrono::milliseconds(50);
 constexpr auto kProgressEvery = std::chrono::milliseconds(250);
@@ -50,6 +53,8 @@ class ParquetJob {
  private:
   /// With `least`, as little memory as the job can do with.
   Status OpenTasks(bool least);
+  /// By the first batch.
+  Status FindSchema();
   Status OpenLedgers(int64_t encoding_floor, int64_t queue_floor, FileTasks::Options* tasks);
   Status OpenStream();
   Status WriteRows(OutputCommit* commit);
@@ -62,6 +67,8 @@ class ParquetJob {
   const PlanPtr plan_;
   const WriteParquetOptions& options_;
   const std::string job_name_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::RecordBatch> first_;  // where it was needed to find the schema
   int64_t file_rows_ = 0;
   int64_t rows_left_ = 0;  // of the file begun last
   int64_t memory_kept_bytes_ = 0;  // the floors of the encoders and of batches that wait
@@ -76,18 +83,33 @@ class ParquetJob {
 
 Status ParquetJob::Prepare() {
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
-  ARROW_RETURN_NOT_OK(ParquetSchema(*plan_->schema).status());
+  schema_ = plan_->schema;
+  if (schema_ == nullptr) ARROW_RETURN_NOT_OK(FindSchema());
+  ARROW_RETURN_NOT_OK(ParquetSchema(*schema_).status());
   ARROW_ASSIGN_OR_RAISE(file_rows_, FileRows(*plan_, options_));
   const Status opened = OpenTasks(/*least=*/false);
   return KindOf(opened) == ErrorKind::kBudget ? OpenTasks(/*least=*/true) : opened;
 }
 
+Status ParquetJob::FindSchema() {
+  ExecuteOptions execute;
+  execute.seed = options_.seed;
+  execute.epoch = options_.epoch;
+  execute.batch_rows = kUnknownBatchRows;
+  execute.memory_kept_bytes = engine_->options().memory_limit_bytes / kUnknownShare;
+  ARROW_RETURN_NOT_OK(Execute(engine_, plan_, execute).Value(&stream_));
+  ARROW_ASSIGN_OR_RAISE(auto first, stream_->Next([this] { return Tick(); }));
+  first_ = std::move(first.data);
+  schema_ = stream_->schema();
+  return Status::OK();
+}
+
 Status ParquetJob::OpenTasks(bool least) {
   FileTasks::Options tasks;
-  tasks.schema = plan_->schema;
+  tasks.schema = schema_;
   tasks.parquet = options_.parquet;
   const int64_t limit = engine_->options().memory_limit_bytes;
-  const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)), BatchRows(*plan_->schema));
+  const int64_t file_bytes = EncodeBytes(*schema_, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)), BatchRows(*schema_));
   tasks.open_files_max = least ? 1 : static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
   tasks.queue_bytes_max = least ? 0 : std::min(kQueueBytesMax, limit / 32);
   // Kept aside before the stream takes what is free.
@@ -113,10 +135,11 @@ Status ParquetJob::OpenLedgers(int64_t encoding_floor, int64_t queue_floor, File
 }
 
 Status ParquetJob::OpenStream() {
+  if (stream_ != nullptr) return Status::OK();
   ExecuteOptions execute;
   execute.seed = options_.seed;
   execute.epoch = options_.epoch;
-  execute.batch_rows = BatchRows(*plan_->schema);
+  execute.batch_rows = BatchRows(*schema_);
   execute.memory_kept_bytes = memory_kept_bytes_;
   execute.window_bytes_max = pinned_bytes_;
   return Execute(engine_, plan_, execute).Value(&stream_);
@@ -165,9 +188,13 @@ Status ParquetJob::WriteRows(OutputCommit* commit) {
   const auto interrupted = [this] { return Tick(); };
   for (;;) {
     if (interrupted()) return MakeError(ErrorKind::kCancelled, "interrupted");
-    ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
-    if (batch.data == nullptr) break;
-    ARROW_RETURN_NOT_OK(AddRows(commit, batch.data));
+    auto data = std::move(first_);
+    if (data == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
+      data = std::move(batch.data);
+    }
+    if (data == nullptr) break;
+    ARROW_RETURN_NOT_OK(AddRows(commit, data));
   }
   if (paths_.empty()) ARROW_RETURN_NOT_OK(BeginFile(commit));
   if (rows_left_ > 0) tasks_->End();
