@@ -141,9 +141,43 @@ NameSource NamesOf(const PlanNode& node) {
   return [name](uint32_t) { return name; };
 }
 
+/// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
+struct Shares {
+  int64_t scan_bytes = 0;      // of one that nothing else reads for
+  int64_t exchange_bytes = 0;  // of one, with what reads for it
+
+  Shares(const PlanNode& plan, int64_t limit, int64_t kept) {
+    Count(plan, /*read_by_exchange=*/false);
+    const int64_t whole = std::max<int64_t>(limit - kept, 1);
+    // A function's stage reserves a sixteenth at most; a quarter is for all scans, or all where there is nothing else.
+    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16 - whole / 16, whole / 4);
+    scan_bytes = scans_ == 0 ? 0 : (exchanges_ == 0 ? free : free / 4) / scans_;
+    exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * scan_bytes) / exchanges_;
+  }
+
+ private:
+  void Count(const PlanNode& node, bool read_by_exchange) {
+    if (IsFoldable(node)) {
+      const bool shuffles = ShuffleOf(node) != nullptr;
+      if (shuffles) ++exchanges_;
+      else if (!read_by_exchange) ++scans_;
+      return;
+    }
+    const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
+    exchanges_ += exchanges || node.kind == Kind::kJoin;
+    functions_ += node.kind == Kind::kMap || node.kind == Kind::kJoin || node.kind == Kind::kRepartition || node.kind == Kind::kSample || RowChanges::Takes(node);
+    for (const PlanPtr& input : InputsOf(node)) Count(*input, exchanges && node.kind != Kind::kRepartition);
+  }
+
+  int64_t scans_ = 0;
+  int64_t exchanges_ = 0;
+  int64_t functions_ = 0;
+};
+
 class Opener {
  public:
-  Opener(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
+  Opener(std::shared_ptr<Engine> engine, const PlanNode& plan, const ExecuteOptions& options)
+      : engine_(std::move(engine)), options_(options), limit_(engine_->options().memory_limit_bytes), shares_(plan, limit_, options.memory_kept_bytes) {}
 
   Result<PolledStreamPtr> Open(const PlanPtr& node, const Cut& cut) {
     return IsFoldable(*node) ? OpenFolded(node, cut) : OpenSegment(node, cut);
@@ -178,6 +212,8 @@ class Opener {
 
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
+  const int64_t limit_;
+  const Shares shares_;
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
@@ -186,7 +222,7 @@ ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_
   shuffle.seed = fixed || node.seed_kind == SeedKind::kPerExecution ? node.seed : options_.seed;
   shuffle.epoch = fixed ? 0 : options_.epoch;
   shuffle.batch_rows = batch_rows;
-  shuffle.memory_kept_bytes = options_.memory_kept_bytes;
+  shuffle.memory_kept_bytes = limit_ - shares_.exchange_bytes;
   return shuffle;
 }
 
@@ -210,7 +246,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
-  options.memory_kept_bytes = options_.memory_kept_bytes;
+  options.memory_kept_bytes = limit_ - shares_.scan_bytes;
   return OpenScanStream(engine_, folded.source, folded.program, options);
 }
 
@@ -343,14 +379,14 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(node.sort_keys, *folded.program->output, batch_rows));
     options.source_name = folded.source_name;
-    options.memory_kept_bytes = options_.memory_kept_bytes;
+    options.memory_kept_bytes = limit_ - shares_.exchange_bytes;
     ARROW_ASSIGN_OR_RAISE(stream, OpenSortStream(engine_, folded.source, folded.program, options));
   } else {
     Below below = RowsBelow(node);
     ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
     const int64_t rows = GuessRows(*below.input);
     const auto open = [engine = engine_, nodes = std::move(below.nodes), keys = node.sort_keys, rows, batch_rows,
-                       kept = options_.memory_kept_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+                       kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
       ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, over->schema()));
       ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(keys, *program->output, batch_rows));
       options.memory_kept_bytes = kept;
@@ -390,8 +426,9 @@ SortOrder::By BlockOrder(const RepartitionSpec& spec, const arrow::Schema& schem
 Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
   ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
   ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMapStream(engine_, std::move(input), *BlockFunction(*node.repartition), NamesOf(*node.input)));
-  const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input)](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
+    options.memory_kept_bytes = kept;
     options.by = BlockOrder(*spec, *over->schema());
     options.batch_rows = kBlockRowsMax;
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
@@ -407,8 +444,9 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   if (spec.block_rows > 0) return Open(node.input, {spec.block_rows, false});
   ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
   if (const auto rows = KnownRowCount(*node.input)) return OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows);
-  const auto open = [engine = engine_, rows = GuessRows(*node.input)](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
+    options.memory_kept_bytes = kept;
     options.batch_rows = kBlockRowsMax;
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
@@ -481,15 +519,17 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
   if (HasPositions(*node->input) && ShuffleOf(*node->input) == nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node->input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine_, *node, *folded.program));
+    inputs.memory_bytes = shares_.exchange_bytes;
     inputs.source = folded.source;
     inputs.source_name = folded.source_name;
     return OpenAggregateStream(std::move(inputs));
   }
   Below below = RowsBelow(*node);
   ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
-  const auto open = [engine = engine_, nodes = std::move(below.nodes), node](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), node, memory = shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramOf(nodes, over->schema()));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine, *node, *program));
+    inputs.memory_bytes = memory;
     inputs.stream = std::make_shared<SharedInput>(std::move(over));
     return OpenAggregateStream(std::move(inputs));
   };
@@ -499,7 +539,7 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
 }  // namespace
 
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  Opener opener(engine, options);
+  Opener opener(engine, *plan, options);
   const bool skips = options.rows_delivered > 0;
   ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, {}));
   if (skips) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);

@@ -55,6 +55,8 @@ class ParquetJob {
   Status OpenTasks(bool least);
   /// By the first batch.
   Status FindSchema();
+  /// Neither rows nor columns: the function that decides these was never called.
+  bool HasNothing() const { return plan_->schema == nullptr && schema_->num_fields() == 0 && first_ == nullptr; }
   Status OpenLedgers(int64_t encoding_floor, int64_t queue_floor, FileTasks::Options* tasks);
   Status OpenStream();
   Status WriteRows(OutputCommit* commit);
@@ -85,6 +87,7 @@ Status ParquetJob::Prepare() {
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   schema_ = plan_->schema;
   if (schema_ == nullptr) ARROW_RETURN_NOT_OK(FindSchema());
+  if (HasNothing()) return Status::OK();
   ARROW_RETURN_NOT_OK(ParquetSchema(*schema_).status());
   ARROW_ASSIGN_OR_RAISE(file_rows_, FileRows(*plan_, options_));
   const Status opened = OpenTasks(/*least=*/false);
@@ -202,6 +205,10 @@ Status ParquetJob::WriteRows(OutputCommit* commit) {
 }
 
 Result<std::vector<WrittenFile>> ParquetJob::Run(OutputCommit* commit) {
+  if (HasNothing()) {
+    ARROW_RETURN_NOT_OK(commit->Publish());
+    return std::vector<WrittenFile>{};
+  }
   Status opened = OpenStream();
   if (KindOf(opened) == ErrorKind::kBudget) {
     tasks_.reset();
