@@ -28,8 +28,8 @@ enum Column { kInteger, kOtherInteger, kText, kDouble, kWhole };
 
 template <typename T>
 ArrayPtr Numbers(const std::shared_ptr<arrow::DataType>& type, const std::vector<T>& values) {
-  return arrow::MakeArray(arrow::ArrayData::Make(type, static_cast<int64_t>(values.size()),
-                                                 {nullptr, arrow::Buffer::FromString(std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)))}));
+  auto buffer = arrow::Buffer::FromString(std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)));
+  return arrow::MakeArray(arrow::ArrayData::Make(type, static_cast<int64_t>(values.size()), {nullptr, std::move(buffer)}));
 }
 
 std::shared_ptr<arrow::Schema> Schema() {
@@ -49,7 +49,9 @@ std::shared_ptr<arrow::RecordBatch> MakeBatch(std::mt19937_64& random) {
     doubles[i] = std::normal_distribution<double>(100, 20)(random);
     (void)texts.Append("user " + std::to_string(group));
   }
-  return arrow::RecordBatch::Make(Schema(), kBatchRows, {Numbers(arrow::int64(), keys), Numbers(arrow::int64(), others), *texts.Finish(), Numbers(arrow::float64(), doubles), Numbers(arrow::int64(), whole)});
+  return arrow::RecordBatch::Make(Schema(), kBatchRows,
+                                  {Numbers(arrow::int64(), keys), Numbers(arrow::int64(), others), *texts.Finish(), Numbers(arrow::float64(), doubles),
+                                   Numbers(arrow::int64(), whole)});
 }
 
 const Batches& Data() {

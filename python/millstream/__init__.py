@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
+    from millstream.mixing import MixStoppingCondition
     from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
 
 __version__ = "0.1.0"
@@ -34,10 +36,12 @@ __all__ = [
     "DataContext",
     "DataIterator",
     "Dataset",
+    "DatasetSummary",
     "ExecutionOptions",
     "ExecutionResources",
     "Expr",
     "MaterializedDataset",
+    "MixStoppingCondition",
     "RandomSeedConfig",
     "SaveMode",
     "Schema",
@@ -57,6 +61,10 @@ __all__ = [
 
 _MODULES = {
     "ActorPoolStrategy": "compute_strategy",
+    "DatasetSummary": "summary",
+    "MixStoppingCondition": "mixing",
+    "TaskPoolStrategy": "compute_strategy",
+    "UserCodeError": "user_code_error",
     "DataContext": "context",
     "DataIterator": "iterator",
     "Dataset": "dataset",
@@ -67,8 +75,6 @@ _MODULES = {
     "RandomSeedConfig": "seeds",
     "SaveMode": "save_mode",
     "Schema": "schema",
-    "TaskPoolStrategy": "compute_strategy",
-    "UserCodeError": "user_code_error",
     "col": "expressions",
     "from_arrow": "read_api",
     "from_items": "read_api",

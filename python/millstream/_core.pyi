@@ -83,7 +83,8 @@ class Plan:
         """function: has name, workers and serve(Calls), as UserFunction. batch_size 0: whole blocks."""
     def union(self, others: Sequence[Plan]) -> Plan: ...
     def zip(self, others: Sequence[Plan]) -> Plan: ...
-    def random_sample(self, fraction: float, seed: int) -> Plan: ...
+    def random_sample(self, fraction: float, seed: int, column: str = "", rest: bool = False) -> Plan:
+        """column: by its hash, "" by the row's place. rest: the other rows instead."""
     def randomize_block_order(self, seed: int) -> Plan: ...
     def sort(self, keys: Sequence[tuple[str, bool, bool]]) -> Plan:
         """keys: column, descending, nulls first."""
@@ -96,6 +97,9 @@ class Plan:
         left_suffix: str,
         right_suffix: str,
     ) -> Plan: ...
+    def mix(self, others: Sequence[Plan], weights: Sequence[float], stop_on_shortest: bool) -> Plan: ...
+    def repartition(self, blocks: int, block_rows: int, keys: Sequence[str], sort: bool) -> Plan:
+        """One of blocks and block_rows is 0."""
     def aggregate(self, keys: Sequence[str], aggregates: Sequence[dict[str, Any]]) -> Plan:
         """aggregates: kind, column ("" for none), name, and options by name, as AggregateSpec has them."""
     def map_groups(self, keys: Sequence[str], function: Any) -> Plan:

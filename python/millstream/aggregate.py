@@ -4,7 +4,7 @@ The built-in ones run in the engine: exact, and with any number of CPUs the same
 unless `ignore_nulls` is false; then a group with a null has a null result. NaN counts as a number: sums and means with
 one are NaN, `Min` and `Max` pass over it.
 
-Subclass `AggregateFnV2`, or make an `AggregateFn` of functions, for one of your own; it is given the rows of each group.
+Subclass `AggregateFnV2`, or make an `AggregateFn` of functions, for one of your own; it is given each group's rows.
 """
 
 from __future__ import annotations
@@ -337,7 +337,7 @@ class ValueCounter(_EngineAggregate):
     _KIND = "value_counter"
 
     def __init__(self, on: str, alias_name: str | None = None) -> None:
-        super().__init__(on, True, alias_name)
+        super().__init__(on, False, alias_name)
 
 
 class AsList(_EngineAggregate):

@@ -24,6 +24,8 @@ from millstream.splitting import (
     split,
     split_at_indices,
     split_proportionately,
+    stratified_split,
+    streaming_train_test_split,
     train_test_split,
 )
 
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
     from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
+    from millstream.mixing import MixStoppingCondition
     from millstream.save_mode import SaveMode
+    from millstream.summary import DatasetSummary
+
+
+_ANALYZED_BATCH_ROWS = 1 << 14
 
 
 class Dataset:
@@ -223,6 +230,18 @@ class Dataset:
         values = [row[column] for row in self._with(self._plan.aggregate([column], [])).iter_rows()]
         return [value for value in values if value is not None] if ignore_nulls else values
 
+    def summary(
+        self, columns: list[str] | None = None, override_dtype_agg_mapping: Mapping[Any, Any] | None = None
+    ) -> DatasetSummary:
+        """Statistics of the columns, all or those named, by type: see `millstream.summary`.
+
+        `override_dtype_agg_mapping` gives for a type (of millstream.datatype, or pyarrow's) a function that makes a
+        list of aggregations of a column's name.
+        """
+        from millstream.summary import summarise
+
+        return summarise(self, columns, override_dtype_agg_mapping)
+
     # ---- functions ----
     def map(self, fn: Callable[[dict[str, Any]], dict[str, Any]], **arguments: Any) -> Dataset:
         """Each row, a dict of Python values, as the dict that `fn` returns for it.
@@ -335,6 +354,58 @@ class Dataset:
             self._plan.join(right, join_type, left_keys, right_keys, left_suffix or "", right_suffix or "")
         )
 
+    def mix(
+        self,
+        *other: Dataset,
+        weights: list[float] | None = None,
+        stopping_condition: MixStoppingCondition | None = None,
+    ) -> Dataset:
+        """Rows of this one and the others in turns, in runs of 32, so that their numbers stay as `weights` to one
+        another; equal weights where none are given.
+
+        Ends when all have ended, or the shortest with MixStoppingCondition.STOP_ON_SHORTEST. The order depends on the
+        rows and the weights alone.
+        """
+        from millstream.mixing import MixStoppingCondition, mix_weights
+
+        condition = stopping_condition or MixStoppingCondition.STOP_ON_LONGEST_DROP
+        shortest = MixStoppingCondition(condition) is MixStoppingCondition.STOP_ON_SHORTEST
+        return self._with(self._plan.mix(_plans("mix", other), mix_weights(weights, len(other) + 1), shortest))
+
+    def repartition(
+        self,
+        num_blocks: int | None = None,
+        target_num_rows_per_block: int | None = None,
+        *,
+        strict: bool = False,
+        shuffle: bool = False,
+        keys: list[str] | None = None,
+        sort: bool = False,
+    ) -> Dataset:
+        """The same rows in other blocks: what functions with `batch_size=None` are given, and files are cut by.
+
+        Args:
+            num_blocks: So many, whose sizes differ by at most one row. With `keys` rows of equal keys are in one block.
+            target_num_rows_per_block: Blocks of so many rows instead; the last has what is left.
+            strict: Taken as in ray.data; blocks of `target_num_rows_per_block` are always exact.
+            shuffle: Shuffles the rows first, in an order drawn now.
+            keys: Columns by whose values rows are put together.
+            sort: Whether blocks are sorted by the keys.
+
+        Blocks of more than 65,536 rows come to a function in several calls. Rows keep their order but with `shuffle`
+        or `keys`.
+        """
+        rows = self.random_shuffle(seed=_core.random_seed()) if check_flag(shuffle, "shuffle") else self
+        if sort and not keys:
+            raise ValueError("repartition(sort=True) sorts by the keys; give keys=[...], or use sort()")
+        blocks = 0 if num_blocks is None else check_count(num_blocks, "num_blocks", least=1)
+        block_rows = (
+            0
+            if target_num_rows_per_block is None
+            else check_count(target_num_rows_per_block, "target_num_rows_per_block", least=1)
+        )
+        return self._with(rows._plan.repartition(blocks, block_rows, list(keys or []), check_flag(sort, "sort")))
+
     def random_sample(self, fraction: float, *, seed: int | None = None) -> Dataset:
         """Each row with the probability `fraction`, by the seed and the row's place: the same rows each time."""
         return self._with(self._plan.random_sample(checked_fraction(fraction), drawn_or(seed)))
@@ -369,11 +440,27 @@ class Dataset:
     ) -> tuple[Dataset, Dataset]:
         """The first rows, and the last `test_size` of them: a share of all, or a number. `shuffle` them before.
 
-        Counts the rows; else as `split_at_indices`.
+        `stratify` names a column: then each of its values has that share in the second part, in the order of the
+        values. Counts the rows; else as `split_at_indices`.
         """
         if stratify is not None:
-            raise NotImplementedError("train_test_split(stratify=...) is not in this version; leave it out")
+            return stratified_split(self, test_size, stratify, shuffle=check_flag(shuffle, "shuffle"))
         return train_test_split(self, test_size, shuffle=check_flag(shuffle, "shuffle"), seed=seed)
+
+    def streaming_train_test_split(
+        self,
+        test_size: float,
+        *,
+        split_type: str = "random",
+        hash_column: str | None = None,
+        seed: int | None = None,
+        **ray_remote_kwargs: Any,
+    ) -> tuple[Dataset, Dataset]:
+        """Each row to one of two parts by chance, or with `split_type="hash"` by the hash of a column: no row is
+        counted, and equal values of that column are in one part. About `test_size` of the rows are in the second.
+        """
+        refuse_placement("streaming_train_test_split", ray_remote_kwargs)
+        return streaming_train_test_split(self, test_size, split_type, hash_column, seed)
 
     def random_shuffle(
         self, *, seed: int | RandomSeedConfig | None = None, num_blocks: None = None, **ray_remote_args: Any
@@ -540,9 +627,17 @@ class Dataset:
         """What the stages of the last epoch did: rows, bytes, seconds, waits. See `DataIterator.stats`."""
         return self._epoch_iterator().stats()
 
-    def explain(self) -> None:
-        """Prints the plan, and how a shuffle in it will run: in memory or spilling, with the bytes to be moved."""
+    def explain(self, analyze: bool = False) -> None:
+        """Prints the plan, and how it will run: what is read, held and spilled, with estimates where only a run tells.
+
+        With `analyze` it is run, and what each stage did is printed too: rows, seconds, waits, bytes spilled.
+        """
         print(self._plan.explain(self._engine()))
+        if check_flag(analyze, "analyze"):
+            iterator = self.iterator()
+            for _ in iterator.iter_batches(batch_size=_ANALYZED_BATCH_ROWS, batch_format="pyarrow"):
+                pass
+            print(iterator.stats())
 
     @property
     def name(self) -> str | None:

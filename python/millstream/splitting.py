@@ -73,6 +73,57 @@ def train_test_split(
     return train, test
 
 
+def stratified_split(
+    dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool
+) -> tuple[Dataset, Dataset]:
+    """The first and the last rows of each value of the column `stratify`, `test_size` being the share of the last."""
+    if shuffle:
+        raise ValueError("train_test_split takes shuffle=True or stratify=..., not both; shuffle the rows before")
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
+        raise TypeError(f"test_size must be a share of the rows, not {type(test_size).__name__}")
+    share = float(test_size) if isinstance(test_size, float) else test_size / max(dataset.count(), 1)
+    if not 0 < share < 1:
+        raise ValueError(f"test_size must be above 0 and below all rows, got {test_size}")
+    groups = dataset.groupby(stratify)
+    first, last = (
+        groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True)
+    )
+    return first, last
+
+
+class _PartOfGroup:
+    """The first rows of a group, or its last."""
+
+    def __init__(self, share: float, *, last: bool) -> None:
+        self._share = share
+        self._last = last
+        self.__name__ = "train_test_split"
+
+    def __call__(self, group: Any) -> Any:
+        first = group.num_rows - round(group.num_rows * self._share)
+        return group.slice(first) if self._last else group.slice(0, first)
+
+
+def streaming_train_test_split(
+    dataset: Dataset, test_size: float, split_type: str, hash_column: str | None, seed: int | None
+) -> tuple[Dataset, Dataset]:
+    """Each row to one of two parts, by its place and a seed, or by the hash of a column."""
+    share = checked_fraction(test_size)
+    if not 0 < share < 1:
+        raise ValueError(f"test_size must be above 0 and below 1, got {test_size}")
+    if split_type not in ("random", "hash"):
+        raise ValueError(f"split_type must be 'random' or 'hash', got {split_type!r}")
+    if (split_type == "hash") != (hash_column is not None):
+        raise ValueError("streaming_train_test_split takes hash_column with split_type='hash', and only then")
+    if split_type == "hash" and seed is not None:
+        raise ValueError("split_type='hash' goes by the values alone; leave the seed out")
+    drawn = 0 if split_type == "hash" else drawn_or(seed)
+    train, test = (
+        dataset._plan.random_sample(share, drawn, column=hash_column or "", rest=rest) for rest in (True, False)
+    )
+    return dataset._with(train), dataset._with(test)
+
+
 def checked_fraction(fraction: Any) -> float:
     """A share of rows. TypeError, ValueError."""
     if isinstance(fraction, bool) or not isinstance(fraction, int | float):

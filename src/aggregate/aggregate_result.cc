@@ -40,6 +40,9 @@ class States {
   SumState* Squares() {
     return states_->Get<SumState>(column_, "sum of squares", [&] { return SumState::MakeOfSquares(*type_, pool_); });
   }
+  NumberLogState* Numbers() {
+    return states_->Get<NumberLogState>(column_, "numbers", [&] { return std::make_unique<NumberLogState>(pool_); });
+  }
   ValueCountsState* Values(const std::string& name, ValueForm form) {
     return states_->Get<ValueCountsState>(column_, name, [&] { return std::make_unique<ValueCountsState>(form, type_, pool_); });
   }
@@ -48,7 +51,9 @@ class States {
   /// Whether the result of a group is null because one of its values is.
   GroupTest NullBecauseOfNull(bool ignore_nulls) {
     if (ignore_nulls) return [](uint32_t) { return false; };
-    return [rows = Rows(), valid = Count("valid", CountedRows::kValid)](uint32_t group) { return rows->CountOf(group) != valid->CountOf(group); };
+    const auto* rows = Rows();
+    const auto* valid = Count("valid", CountedRows::kValid);
+    return [=](uint32_t group) { return rows->CountOf(group) != valid->CountOf(group); };
   }
 
  private:
@@ -66,9 +71,8 @@ CountState* CountedRowsOf(const AggregateSpec& spec, States& states) {
   return spec.column < 0 || !spec.ignore_nulls ? states.Rows() : states.Count("valid", CountedRows::kValid);
 }
 
-ResultMaker ExtremeResult(const AggregateSpec& spec, States& states) {
-  const auto* extremes = states.Extremes(spec.kind == AggregateKind::kMin ? Extreme::kLeast : Extreme::kGreatest);
-  return [extremes, is_null = states.NullBecauseOfNull(spec.ignore_nulls)](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) -> Result<ArrayDataPtr> {
+ResultMaker ExtremeResult(const ExtremeState* extremes, GroupTest is_null) {
+  return [=](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) -> Result<ArrayDataPtr> {
     ARROW_ASSIGN_OR_RAISE(auto values, extremes->Values(groups, count, pool));
     return WithNulls(std::move(values), groups, is_null, pool);
   };
@@ -81,6 +85,34 @@ ResultMaker ApproximateQuantiles(const AggregateSpec& spec, States& states) {
   return ApproximateQuantileResult(states.Values("rounded to " + std::to_string(bits) + " bits", {ValueForm::Kind::kRounded, bits}), spec.quantiles);
 }
 
+/// States are made in the order of statements: it is that of the columns of partials, which must not depend on the compiler.
+ResultMaker NumberResult(const AggregateSpec& spec, const std::string& column, const std::shared_ptr<arrow::Field>& field, States& states) {
+  const GroupTest is_null = states.NullBecauseOfNull(spec.ignore_nulls);
+  switch (spec.kind) {
+    case AggregateKind::kSum: return SumResult(states.Sum(), states.type(), field->type(), column, is_null);
+    case AggregateKind::kMean: return MeanResult(states.Sum(), states.type(), is_null);
+    case AggregateKind::kStd: {
+      const auto* sums = states.SumForSquares();
+      return DeviationResult(sums, states.Squares(), spec.ddof, is_null);
+    }
+    case AggregateKind::kAbsMax: {
+      const auto* least = states.Extremes(Extreme::kLeast);
+      return AbsoluteResult(least, states.Extremes(Extreme::kGreatest), column, is_null);
+    }
+    case AggregateKind::kQuantile: return QuantileResult(states.Numbers(), spec.quantile, is_null);
+    default: return ExtremeResult(spec.kind == AggregateKind::kMin ? states.Extremes(Extreme::kLeast) : states.Extremes(Extreme::kGreatest), is_null);
+  }
+}
+
+ResultMaker PercentageOf(const AggregateSpec& spec, States& states) {
+  if (spec.kind == AggregateKind::kMissingPercentage) {
+    const auto* missing = states.Count("missing", CountedRows::kMissing);
+    return PercentageResult(missing, states.Rows());
+  }
+  const auto* zeros = states.Count("zeros", CountedRows::kZero);
+  return PercentageResult(zeros, CountedRowsOf(spec, states));
+}
+
 }  // namespace
 
 AggregateState* StateSet::Find(int column, const std::string& name) const {
@@ -90,20 +122,17 @@ AggregateState* StateSet::Find(int column, const std::string& name) const {
 
 ResultMaker MakeResult(const AggregateSpec& spec, const arrow::Schema& input, const std::shared_ptr<arrow::Field>& field, StateSet* set, arrow::MemoryPool* pool) {
   States states(spec, input, set, pool);
-  const std::string column_name = spec.column < 0 ? "" : input.field(spec.column)->name();
   switch (spec.kind) {
     case AggregateKind::kCount: return CountResult(CountedRowsOf(spec, states));
-    case AggregateKind::kSum: return SumResult(states.Sum(), states.type(), field->type(), column_name, states.NullBecauseOfNull(spec.ignore_nulls));
+    case AggregateKind::kSum:
     case AggregateKind::kMin:
-    case AggregateKind::kMax: return ExtremeResult(spec, states);
-    case AggregateKind::kMean: return MeanResult(states.Sum(), states.type(), states.NullBecauseOfNull(spec.ignore_nulls));
-    case AggregateKind::kStd: return DeviationResult(states.SumForSquares(), states.Squares(), spec.ddof, states.NullBecauseOfNull(spec.ignore_nulls));
+    case AggregateKind::kMax:
+    case AggregateKind::kMean:
+    case AggregateKind::kStd:
     case AggregateKind::kAbsMax:
-      return AbsoluteResult(states.Extremes(Extreme::kLeast), states.Extremes(Extreme::kGreatest), column_name, states.NullBecauseOfNull(spec.ignore_nulls));
-    case AggregateKind::kMissingPercentage: return PercentageResult(states.Count("missing", CountedRows::kMissing), states.Rows());
-    case AggregateKind::kZeroPercentage: return PercentageResult(states.Count("zeros", CountedRows::kZero), CountedRowsOf(spec, states));
-    case AggregateKind::kQuantile:
-      return QuantileResult(states.Values("doubles", {ValueForm::Kind::kDoubles}), spec.quantile, states.NullBecauseOfNull(spec.ignore_nulls));
+    case AggregateKind::kQuantile: return NumberResult(spec, input.field(spec.column)->name(), field, states);
+    case AggregateKind::kMissingPercentage:
+    case AggregateKind::kZeroPercentage: return PercentageOf(spec, states);
     case AggregateKind::kApproximateQuantile: return ApproximateQuantiles(spec, states);
     case AggregateKind::kApproximateTopK: return TopResult(states.Values(), field->type(), spec.k);
     case AggregateKind::kUnique: return UniqueResult(states.Values(), field->type(), spec.ignore_nulls);

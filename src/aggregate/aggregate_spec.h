@@ -1,6 +1,6 @@
 #pragma once
 /// What is to be computed of each group: one AggregateSpec an output column. Meanings and types are those of ray.data.aggregate, where they do not depend on the
-/// order of rows there.
+/// order of rows there. What `ignore_nulls` is by default there differs by kind: false for count, unique and as_list.
 ///
 /// Nulls: `ignore_nulls` passes over them; without it a group with a null has a null result, except where said otherwise. Groups without values (all null)
 /// have a null result, except counts (0) and lists (empty). NaN: sums, means and deviations with a NaN are NaN; least and greatest values and quantiles

@@ -9,7 +9,8 @@ namespace millstream {
 
 class ByteKeys final : public GroupKeys {
  public:
-  ByteKeys(std::vector<std::shared_ptr<arrow::DataType>> types, arrow::MemoryPool* pool) : pool_(pool), types_(std::move(types)), table_(pool), rows_(pool) {}
+  ByteKeys(std::vector<std::shared_ptr<arrow::DataType>> types, KeyRepeats repeats, arrow::MemoryPool* pool)
+      : pool_(pool), types_(std::move(types)), table_(repeats, pool), rows_(pool) {}
 
   void Truncate(int64_t count) override { table_.Truncate(count); }
   void Release() override { table_.Release(); }

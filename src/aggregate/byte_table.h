@@ -10,7 +10,7 @@ namespace millstream {
 
 class ByteTable {
  public:
-  explicit ByteTable(arrow::MemoryPool* pool) : slots_(pool), hashes_(pool), ends_(pool), bytes_(pool) {}
+  ByteTable(KeyRepeats repeats, arrow::MemoryPool* pool) : repeats_(repeats), slots_(pool), hashes_(pool), ends_(pool), bytes_(pool) {}
 
   static constexpr int64_t kBlockRows = 256;
 
@@ -32,9 +32,11 @@ class ByteTable {
  private:
   Status ReserveFor(int64_t keys, int64_t key_bytes);
   uint32_t NumberOne(uint64_t hash, std::string_view key);
+  void Append(std::string_view key);
 
+  const KeyRepeats repeats_;
   SlotTable slots_;
-  PoolVector<uint64_t> hashes_;
+  PoolVector<uint64_t> hashes_;  // none where repeats are numbered
   PoolVector<int64_t> ends_;
   PoolVector<uint8_t> bytes_;
 };

@@ -19,6 +19,7 @@ using arrow::ArrayData;
 using arrow::Type;
 
 bool IsValid(const ArrayData& column, int64_t row) {
+  if (column.type->id() == Type::NA) return false;
   return !column.MayHaveNulls() || arrow::bit_util::GetBit(column.buffers[0]->data(), column.offset + row);
 }
 
@@ -35,6 +36,21 @@ std::string_view TextOf(const ArrayData& column, int64_t row) {
     if (offsets[0] == offsets[1]) return {};
     return {reinterpret_cast<const char*>(column.buffers[2]->data()) + offsets[0], static_cast<size_t>(offsets[1] - offsets[0])};
   }
+}
+
+bool HasZero(std::string_view text) { return !text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr; }
+
+uint8_t* WriteText(std::string_view text, uint8_t* out) {
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
+uint8_t* WriteWithZeros(std::string_view text, uint8_t* out) {
+  for (const char byte : text) {
+    *out++ = static_cast<uint8_t>(byte);
+    if (byte == 0) *out++ = kZeroInText;
+  }
+  return out;
 }
 
 /// Elements of the list in a row: where in the child they begin, and how many.
@@ -76,13 +92,11 @@ template <Type::type id>
 struct TextCell {
   static int64_t Bytes(const ArrayData& column, int64_t row) {
     const auto text = TextOf<id>(column, row);
-    return static_cast<int64_t>(text.size()) + std::count(text.begin(), text.end(), '\0') + 2;
+    return static_cast<int64_t>(text.size()) + (HasZero(text) ? std::count(text.begin(), text.end(), '\0') : 0) + 2;
   }
   static uint8_t* Write(const ArrayData& column, int64_t row, uint8_t* out) {
-    for (const char byte : TextOf<id>(column, row)) {
-      *out++ = static_cast<uint8_t>(byte);
-      if (byte == 0) *out++ = kZeroInText;
-    }
+    const auto text = TextOf<id>(column, row);
+    out = HasZero(text) ? WriteWithZeros(text, out) : WriteText(text, out);
     *out++ = 0;
     *out++ = 0;
     return out;
@@ -93,9 +107,7 @@ template <Type::type id>
 struct LastTextCell {
   static int64_t Bytes(const ArrayData& column, int64_t row) { return static_cast<int64_t>(TextOf<id>(column, row).size()); }
   static uint8_t* Write(const ArrayData& column, int64_t row, uint8_t* out) {
-    const auto text = TextOf<id>(column, row);
-    if (!text.empty()) std::memcpy(out, text.data(), text.size());
-    return out + text.size();
+    return WriteText(TextOf<id>(column, row), out);
   }
 };
 
@@ -122,11 +134,11 @@ struct DecimalCell {
 struct StructCell {
   static int64_t Bytes(const ArrayData& column, int64_t row) {
     int64_t bytes = 0;
-    for (const auto& child : column.child_data) bytes += CellBytesOf(*child->type, false)(*child, column.offset + row);
+    for (const auto& child : column.child_data) bytes += CellFormOf(*child->type, false).bytes(*child, column.offset + row);
     return bytes;
   }
   static uint8_t* Write(const ArrayData& column, int64_t row, uint8_t* out) {
-    for (const auto& child : column.child_data) out = CellWriterOf(*child->type, false)(*child, column.offset + row, out);
+    for (const auto& child : column.child_data) out = CellFormOf(*child->type, false).write(*child, column.offset + row, out);
     return out;
   }
 };
@@ -136,7 +148,7 @@ struct ListCell {
   static int64_t Bytes(const ArrayData& column, int64_t row) {
     const auto [begin, count] = ElementsOf<id>(column, row);
     const ArrayData& child = *column.child_data[0];
-    const auto bytes_of = CellBytesOf(*child.type, false);
+    const auto bytes_of = CellFormOf(*child.type, false).bytes;
     int64_t bytes = count + 1;
     for (int64_t i = 0; i < count; ++i) bytes += bytes_of(child, begin + i);
     return bytes;
@@ -144,7 +156,7 @@ struct ListCell {
   static uint8_t* Write(const ArrayData& column, int64_t row, uint8_t* out) {
     const auto [begin, count] = ElementsOf<id>(column, row);
     const ArrayData& child = *column.child_data[0];
-    const auto write = CellWriterOf(*child.type, false);
+    const auto write = CellFormOf(*child.type, false).write;
     for (int64_t i = 0; i < count; ++i) {
       *out++ = kElementMark;
       out = write(child, begin + i, out);
@@ -166,47 +178,59 @@ uint8_t* WriteMarked(const ArrayData& column, int64_t row, uint8_t* out) {
   return valid ? Cell::Write(column, row, out) : out;
 }
 
-int64_t NullBytes(const ArrayData&, int64_t) { return 1; }
-uint8_t* WriteNull(const ArrayData&, int64_t, uint8_t* out) { return *out = kNullMark, out + 1; }
-
-struct CellFunctions {
-  CellBytesFunction bytes;
-  CellWriter write;
+/// Of the null type, whose cells are never valid.
+struct NullCell {
+  static int64_t Bytes(const ArrayData&, int64_t) { return 0; }
+  static uint8_t* Write(const ArrayData&, int64_t, uint8_t* out) { return out; }
 };
 
 template <typename Cell>
-constexpr CellFunctions FunctionsOf() {
-  return {&MarkedBytes<Cell>, &WriteMarked<Cell>};
+void AddMarkedBytes(const ArrayData& column, int64_t begin, int64_t count, int64_t* sums) {
+  for (int64_t i = 0; i < count; ++i) sums[i] += MarkedBytes<Cell>(column, begin + i);
+}
+
+template <typename Cell>
+void WriteAllMarked(const ArrayData& column, int64_t begin, int64_t count, uint8_t** cursors) {
+  for (int64_t i = 0; i < count; ++i) cursors[i] = WriteMarked<Cell>(column, begin + i, cursors[i]);
+}
+
+template <typename Cell>
+constexpr CellForm FormOf() {
+  return {&MarkedBytes<Cell>, &WriteMarked<Cell>, &AddMarkedBytes<Cell>, &WriteAllMarked<Cell>};
 }
 
 template <Type::type id>
-CellFunctions TextFunctions(bool last) {
-  return last ? FunctionsOf<LastTextCell<id>>() : FunctionsOf<TextCell<id>>();
+CellForm TextForm(bool last) {
+  return last ? FormOf<LastTextCell<id>>() : FormOf<TextCell<id>>();
 }
 
-CellFunctions FunctionsFor(const arrow::DataType& type, bool last) {
+}  // namespace
+
+CellForm CellFormOf(const arrow::DataType& type, bool last) {
   switch (type.id()) {
     case Type::STRING:
-    case Type::BINARY: return TextFunctions<Type::STRING>(last);
+    case Type::BINARY: return TextForm<Type::STRING>(last);
     case Type::LARGE_STRING:
-    case Type::LARGE_BINARY: return TextFunctions<Type::LARGE_STRING>(last);
+    case Type::LARGE_BINARY: return TextForm<Type::LARGE_STRING>(last);
     case Type::STRING_VIEW:
-    case Type::BINARY_VIEW: return TextFunctions<Type::STRING_VIEW>(last);
-    case Type::FIXED_SIZE_BINARY: return FunctionsOf<FixedBinaryCell>();
-    case Type::DECIMAL128: return FunctionsOf<DecimalCell<16>>();
-    case Type::DECIMAL256: return FunctionsOf<DecimalCell<32>>();
-    case Type::STRUCT: return FunctionsOf<StructCell>();
-    case Type::LIST: return FunctionsOf<ListCell<Type::LIST>>();
-    case Type::LARGE_LIST: return FunctionsOf<ListCell<Type::LARGE_LIST>>();
-    case Type::LIST_VIEW: return FunctionsOf<ListCell<Type::LIST_VIEW>>();
-    case Type::LARGE_LIST_VIEW: return FunctionsOf<ListCell<Type::LARGE_LIST_VIEW>>();
-    case Type::FIXED_SIZE_LIST: return FunctionsOf<ListCell<Type::FIXED_SIZE_LIST>>();
+    case Type::BINARY_VIEW: return TextForm<Type::STRING_VIEW>(last);
+    case Type::FIXED_SIZE_BINARY: return FormOf<FixedBinaryCell>();
+    case Type::DECIMAL128: return FormOf<DecimalCell<16>>();
+    case Type::DECIMAL256: return FormOf<DecimalCell<32>>();
+    case Type::STRUCT: return FormOf<StructCell>();
+    case Type::LIST: return FormOf<ListCell<Type::LIST>>();
+    case Type::LARGE_LIST: return FormOf<ListCell<Type::LARGE_LIST>>();
+    case Type::LIST_VIEW: return FormOf<ListCell<Type::LIST_VIEW>>();
+    case Type::LARGE_LIST_VIEW: return FormOf<ListCell<Type::LARGE_LIST_VIEW>>();
+    case Type::FIXED_SIZE_LIST: return FormOf<ListCell<Type::FIXED_SIZE_LIST>>();
     default: break;
   }
-  CellFunctions functions = {&NullBytes, &WriteNull};
-  VisitWordType(type.id(), [&](auto tag) { functions = FunctionsOf<WordCell<typename decltype(tag)::Type>>(); });
-  return functions;
+  CellForm form = FormOf<NullCell>();
+  VisitWordType(type.id(), [&](auto tag) { form = FormOf<WordCell<typename decltype(tag)::Type>>(); });
+  return form;
 }
+
+namespace {
 
 const uint8_t* EndOfText(const uint8_t* at) {
   for (;; ++at) {
@@ -226,9 +250,6 @@ const uint8_t* EndOfStruct(const arrow::DataType& type, const uint8_t* at) {
 }
 
 }  // namespace
-
-CellBytesFunction CellBytesOf(const arrow::DataType& type, bool last) { return FunctionsFor(type, last).bytes; }
-CellWriter CellWriterOf(const arrow::DataType& type, bool last) { return FunctionsFor(type, last).write; }
 
 const uint8_t* EndOfCell(const arrow::DataType& type, const uint8_t* cell) {
   if (*cell++ == kNullMark) return cell;

@@ -17,13 +17,19 @@ inline constexpr uint8_t kEndMark = 0;      // of a list
 inline constexpr uint8_t kElementMark = 1;
 inline constexpr uint8_t kZeroInText = 1;  // after a 0
 
-using CellBytesFunction = int64_t (*)(const arrow::ArrayData& column, int64_t row);
-using CellWriter = uint8_t* (*)(const arrow::ArrayData& column, int64_t row, uint8_t* out);
+/// How the cells of a column are written. Rows count from the array's offset.
+struct CellForm {
+  int64_t (*bytes)(const arrow::ArrayData& column, int64_t row);
+  /// Writes as many bytes, and returns where they end.
+  uint8_t* (*write)(const arrow::ArrayData& column, int64_t row, uint8_t* out);
+  /// sums[i] += bytes of row begin + i.
+  void (*add_bytes)(const arrow::ArrayData& column, int64_t begin, int64_t count, int64_t* sums);
+  /// Writes row begin + i to cursors[i], and moves it on.
+  void (*write_all)(const arrow::ArrayData& column, int64_t begin, int64_t count, uint8_t** cursors);
+};
 
-/// `last`: whether the cell is the last of its row.
-CellBytesFunction CellBytesOf(const arrow::DataType& type, bool last);
-/// Writes what CellBytesOf counted, and returns where it ends.
-CellWriter CellWriterOf(const arrow::DataType& type, bool last);
+/// `last`: whether the cells are the last of their rows.
+CellForm CellFormOf(const arrow::DataType& type, bool last);
 
 /// Where the cell ends that begins at `cell`, of a column that is not the last.
 const uint8_t* EndOfCell(const arrow::DataType& type, const uint8_t* cell);

@@ -8,12 +8,24 @@
 
 namespace millstream {
 
-std::unique_ptr<GroupKeys> GroupKeys::Make(const std::vector<std::shared_ptr<arrow::DataType>>& types, arrow::MemoryPool* pool) {
+namespace {
+
+using Types = std::vector<std::shared_ptr<arrow::DataType>>;
+
+template <int kColumns>
+std::unique_ptr<GroupKeys> MakeWordKeys(const Types& types, KeyRepeats repeats, arrow::MemoryPool* pool) {
+  if (WordBytes(*types[0]) <= 4) return std::make_unique<WordKeys<kColumns, true>>(types, repeats, pool);
+  return std::make_unique<WordKeys<kColumns, false>>(types, repeats, pool);
+}
+
+}  // namespace
+
+std::unique_ptr<GroupKeys> GroupKeys::Make(const Types& types, KeyRepeats repeats, arrow::MemoryPool* pool) {
   const bool words = std::all_of(types.begin(), types.end(), [](const auto& type) { return HasWords(*type); });
   if (words && types.size() == 1) return std::make_unique<OneWordKeys>(types[0], pool);
-  if (words && types.size() == 2) return std::make_unique<WordKeys<2>>(types, pool);
-  if (words && types.size() == 3) return std::make_unique<WordKeys<3>>(types, pool);
-  return std::make_unique<ByteKeys>(types, pool);
+  if (words && types.size() == 2) return MakeWordKeys<2>(types, repeats, pool);
+  if (words && types.size() == 3) return MakeWordKeys<3>(types, repeats, pool);
+  return std::make_unique<ByteKeys>(types, repeats, pool);
 }
 
 Status GroupKeys::Number(const ColumnPointers& columns, int64_t rows, uint32_t* numbers) {

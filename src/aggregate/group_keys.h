@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "aggregate/pool_vector.h"
+#include "aggregate/slot_table.h"
 
 namespace millstream {
 
@@ -22,8 +23,8 @@ class GroupKeys {
  public:
   virtual ~GroupKeys() = default;
 
-  /// For one or more columns of these storage types, all of which have an order.
-  static std::unique_ptr<GroupKeys> Make(const std::vector<std::shared_ptr<arrow::DataType>>& types, arrow::MemoryPool* pool);
+  /// For one or more columns of these storage types, all of which have an order; two or more where keys are numbered each.
+  static std::unique_ptr<GroupKeys> Make(const std::vector<std::shared_ptr<arrow::DataType>>& types, KeyRepeats repeats, arrow::MemoryPool* pool);
 
   /// numbers[i] = the number of row i of the columns, which are in storage form. After an error no key was added.
   Status Number(const ColumnPointers& columns, int64_t rows, uint32_t* numbers);
@@ -35,7 +36,7 @@ class GroupKeys {
 
   virtual int64_t size() const = 0;
   virtual int64_t bytes() const = 0;
-  /// Depends on the key and the types alone.
+  /// Depends on the key and the types alone. Where repeats are one.
   virtual uint64_t HashOf(uint32_t number) const = 0;
 
   /// Sorts numbers by their keys.

@@ -1,5 +1,7 @@
 #include "aggregate/group_table.h"
 
+#include <arrow/extension_type.h>
+
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -59,7 +61,7 @@ Status GroupTable::Plan(const std::vector<AggregateSpec>& specs) {
     stored.push_back(StorageType(field->type()));
     key_fields_.push_back(arrow::field(field->name(), KeyType(field->type()), field->nullable()));
   }
-  if (!keys_.empty()) group_keys_ = GroupKeys::Make(stored, pool_);
+  if (!keys_.empty()) group_keys_ = GroupKeys::Make(stored, KeyRepeats::kAreOne, pool_);
   arrow::FieldVector results = key_fields_, partials = key_fields_;
   for (const AggregateSpec& spec : specs) {
     ARROW_ASSIGN_OR_RAISE(auto field, ResultField(spec, *input_));

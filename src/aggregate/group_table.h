@@ -6,8 +6,8 @@
 ///   … on another lane, or later:  other->ConsumePartials(*partials) for each of table->TakePartials(partitions)
 ///   ARROW_ASSIGN_OR_RAISE(auto results, table->Finish());
 ///
-/// Results do not depend on the order in which rows and partials are consumed, nor on how they are cut: integers and decimals are summed as they are, floating
-/// point without rounding (exact_sum.h), and what is a list has a defined order (aggregate_spec.h).
+/// Results do not depend on the order in which rows and partials are consumed, nor on how they are cut, bit for bit: integers and decimals are summed as they
+/// are, floating point without any rounding but the last (exact_sum.h; up to 2^40 rows a group), and what is a list has a defined order (aggregate_spec.h).
 ///
 /// Keys are equal as in ordered_bytes.h: all NaN are one group, -0.0 is 0.0, nulls are one group. Dictionaries and run ends count as their values, and
 /// come out as such; extension types are kept. With no key columns all rows are one group, which is there even if there are no rows.

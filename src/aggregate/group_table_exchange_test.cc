@@ -140,5 +140,31 @@ TEST(GroupTableExchange, GivesTheSameForDoublesOfAllMagnitudes) {
   }
 }
 
+/// The partials of one sum of doubles with other bytes for the sum.
+Status ConsumeForged(const std::string& sum) {
+  const auto schema = arrow::schema({field("x", arrow::float64())});
+  auto table = GroupTable::Make(schema, {}, {{AggregateKind::kStd, 0, "std"}}, arrow::default_memory_pool()).ValueOrDie();
+  auto columns = table->PartialsOf(0, 1).ValueOrDie()->columns();
+  arrow::BinaryBuilder builder;
+  EXPECT_TRUE(builder.Append(sum).ok());
+  columns[2] = builder.Finish().ValueOrDie();
+  const Status status = table->ConsumePartials(*arrow::RecordBatch::Make(table->partial_schema(), 1, columns));
+  EXPECT_TRUE(table->Finish().ok());
+  return status;
+}
+
+std::string SumBytes(int32_t base, std::vector<uint64_t> limbs) {
+  return std::string(reinterpret_cast<const char*>(&base), 4) + std::string(reinterpret_cast<const char*>(limbs.data()), limbs.size() * 8);
+}
+
+TEST(GroupTableExchange, RefusesPartialSumsThatNoTableWrites) {
+  EXPECT_TRUE(ConsumeForged(SumBytes(960, {1, 2, 3})).ok());
+  EXPECT_TRUE(ConsumeForged(SumBytes(0, std::vector<uint64_t>(35, UINT64_MAX))).ok());
+  for (const auto& forged : {std::string(), std::string("abc"), std::string(13, 'x'), SumBytes(-64, {1}), SumBytes(7, {1}), SumBytes(0, {}), SumBytes(INT32_MAX / 64 * 64, {1}),
+                             SumBytes(0, std::vector<uint64_t>(40, 1)), SumBytes(2304, {1})}) {
+    EXPECT_EQ(KindOf(ConsumeForged(forged)), ErrorKind::kCorruptData) << forged.size();
+  }
+}
+
 }  // namespace
 }  // namespace millstream

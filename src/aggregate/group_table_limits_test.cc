@@ -116,7 +116,7 @@ TEST(GroupTableLimits, RefusedResultsAndPartialsLeaveTheTable) {
     Memory memory;
     {
       auto table = GroupTable::Make(Schema(), keys, EverySpec(), memory.pool.get()).ValueOrDie();
-      const auto batch = Batch(300, 3), more = Batch(10, 4);
+      const auto batch = Batch(60, 3), more = Batch(10, 4);
       ASSERT_TRUE(table->Consume(*batch).ok());
       const auto result = ResultOf(keys, {batch}), result_with_more = ResultOf(keys, {batch, more});
       ExpectRefusalsToLeaveTheTable(&memory, table.get(), *result, *result, [&] { return table->PartialsOf(1, 3).status(); });

@@ -42,17 +42,6 @@ uint32_t EntryAt(const ValueCountsState& values, const Entries& entries, int64_t
   return entries[i];
 }
 
-/// What to do between two values.
-struct Between {
-  bool any = false;
-  double share = 0;  // of the upper
-};
-
-double Interpolated(double lower, double upper, double share) {
-  if (share == 0 || lower == upper) return lower;
-  return (1 - share) * lower + share * upper;
-}
-
 /// Adds a list of the entries for each group by add(group, lists).
 template <typename Add>
 Status AddLists(const uint32_t* groups, int64_t count, ListColumn* lists, Add add) {
@@ -103,34 +92,6 @@ Status AddAll(const ValueCountsState& values, bool ignore_nulls, uint32_t group,
 }
 
 }  // namespace
-
-ResultMaker QuantileResult(const ValueCountsState* values, double quantile, GroupTest is_null) {
-  return [=](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) -> ArrayResult {
-    ListColumn bounds(pool);  // two values a group
-    PoolVector<Between> between(pool);
-    ARROW_RETURN_NOT_OK(between.Grow(count, {}));
-    for (int64_t i = 0; i < count; ++i) {
-      const Entries entries = NumbersOf(*values, groups[i]);
-      if (entries.count == 0 || is_null(groups[i])) continue;
-      const double place = quantile * static_cast<double>(TotalOf(*values, entries) - 1);
-      between[i] = {true, place - std::floor(place)};
-      ARROW_RETURN_NOT_OK(bounds.AddItem(EntryAt(*values, entries, static_cast<int64_t>(std::floor(place)))));
-      ARROW_RETURN_NOT_OK(bounds.AddItem(EntryAt(*values, entries, static_cast<int64_t>(std::ceil(place)))));
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto found, values->Values(bounds.items(), bounds.item_count(), pool));
-    const auto* bound = found->GetValues<double>(1);
-    PoolVector<uint8_t> valid(pool);
-    ARROW_RETURN_NOT_OK(valid.Resize(count));
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer, arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(double)), pool));
-    for (int64_t i = 0; i < count; ++i) {
-      valid[i] = between[i].any;
-      buffer->mutable_data_as<double>()[i] = between[i].any ? Interpolated(bound[0], bound[1], between[i].share) : 0;
-      bound += between[i].any ? 2 : 0;
-    }
-    ARROW_ASSIGN_OR_RAISE(auto bitmap, BitmapOf(valid.data(), count, pool));
-    return arrow::ArrayData::Make(arrow::float64(), count, {std::move(bitmap), std::move(buffer)});
-  };
-}
 
 ResultMaker ApproximateQuantileResult(const ValueCountsState* values, std::vector<double> quantiles) {
   return [values, quantiles = std::move(quantiles)](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) -> ArrayResult {

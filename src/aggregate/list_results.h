@@ -6,8 +6,6 @@
 
 namespace millstream {
 
-/// `values` counts doubles.
-ResultMaker QuantileResult(const ValueCountsState* values, double quantile, GroupTest is_null);
 /// `values` counts rounded doubles.
 ResultMaker ApproximateQuantileResult(const ValueCountsState* values, std::vector<double> quantiles);
 

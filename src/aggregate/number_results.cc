@@ -93,8 +93,16 @@ double DeviationOf(const SumState& sums, const SumState& squares, uint32_t group
   return variance.SquareRoot();
 }
 
+double QuantileOf(const NumberLogState& numbers, uint32_t group, double quantile) {
+  const double place = quantile * static_cast<double>(numbers.CountOf(group) - 1);
+  const double share = place - std::floor(place);
+  const double lower = numbers.At(group, static_cast<int64_t>(std::floor(place))), upper = numbers.At(group, static_cast<int64_t>(std::ceil(place)));
+  return share == 0 || lower == upper ? lower : (1 - share) * lower + share * upper;
+}
+
 Status DoesNotFit(const std::string& what, const std::string& column, const TypePtr& type) {
-  return MakeError(ErrorKind::kInvalidArgument, what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
+  return MakeError(ErrorKind::kInvalidArgument,
+                   what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
 }
 
 /// Writes the sum where it fits.
@@ -155,7 +163,9 @@ void AbsoluteDecimals(const arrow::ArrayData& least, const arrow::ArrayData& gre
   std::array<uint64_t, 4> low, high;
   LoadDecimals(least, row, 1, low.data());
   LoadDecimals(greatest, row, 1, high.data());
-  const auto magnitude = [](const std::array<uint64_t, 4>& limbs) { return arrow::Decimal256(arrow::Decimal256::Abs(arrow::BasicDecimal256(arrow::BasicDecimal256::LittleEndianArray, limbs))); };
+  const auto magnitude = [](const std::array<uint64_t, 4>& limbs) {
+    return arrow::Decimal256(arrow::Decimal256::Abs(arrow::BasicDecimal256(arrow::BasicDecimal256::LittleEndianArray, limbs)));
+  };
   std::memcpy(out, std::max(magnitude(low), magnitude(high)).native_endian_bytes(), static_cast<size_t>(width));
 }
 
@@ -225,6 +235,15 @@ ResultMaker AbsoluteResult(const ExtremeState* least, const ExtremeState* greate
       FillValid(*low, row, 1, &valid);
       if (!WriteAbsolute(*low, *high, row++, width, out)) return DoesNotFit("the greatest absolute value", column, low->type);
       return valid != 0 && !is_null(group);
+    });
+  };
+}
+
+ResultMaker QuantileResult(const NumberLogState* numbers, double quantile, GroupTest is_null) {
+  return [=](const uint32_t* groups, int64_t count, arrow::MemoryPool* pool) {
+    return DoubleColumn(groups, count, pool, [&](uint32_t group) -> std::optional<double> {
+      if (numbers->CountOf(group) == 0 || is_null(group)) return std::nullopt;
+      return QuantileOf(*numbers, group, quantile);
     });
   };
 }

@@ -7,6 +7,7 @@
 #include "aggregate/aggregate_result.h"
 #include "aggregate/count_state.h"
 #include "aggregate/extreme_state.h"
+#include "aggregate/number_log_state.h"
 #include "aggregate/sum_state.h"
 
 namespace millstream {
@@ -20,6 +21,7 @@ ResultMaker SumResult(const SumState* sums, const std::shared_ptr<arrow::DataTyp
 ResultMaker MeanResult(const SumState* sums, const std::shared_ptr<arrow::DataType>& type, GroupTest is_null);
 ResultMaker DeviationResult(const SumState* sums, const SumState* squares, int ddof, GroupTest is_null);
 ResultMaker AbsoluteResult(const ExtremeState* least, const ExtremeState* greatest, const std::string& column, GroupTest is_null);
+ResultMaker QuantileResult(const NumberLogState* numbers, double quantile, GroupTest is_null);
 /// Of `all`, those in `part`; null where there are none.
 ResultMaker PercentageResult(const CountState* part, const CountState* all);
 

@@ -20,13 +20,7 @@ void AddBytes(const arrow::ArrayData& column, bool last, int64_t begin, int64_t 
     for (int64_t i = 0; i < count; ++i) ends[i] += width;
     return;
   }
-  const auto bytes_of = CellBytesOf(*column.type, last);
-  for (int64_t i = 0; i < count; ++i) ends[i] += bytes_of(column, begin + i);
-}
-
-void WriteCells(const arrow::ArrayData& column, bool last, int64_t begin, int64_t count, uint8_t** cursors) {
-  const auto write = CellWriterOf(*column.type, last);
-  for (int64_t i = 0; i < count; ++i) cursors[i] = write(column, begin + i, cursors[i]);
+  CellFormOf(*column.type, last).add_bytes(column, begin, count, ends);
 }
 
 }  // namespace
@@ -64,7 +58,9 @@ Status EncodedRows::Encode(const std::vector<const arrow::ArrayData*>& columns, 
   ARROW_RETURN_NOT_OK(bytes_.Resize(ends[count - 1]));
   ARROW_RETURN_NOT_OK(cursors_.Resize(count));
   for (int64_t i = 0; i < count; ++i) cursors_[i] = bytes_.data() + ends[i - 1];
-  for (size_t i = 0; i < columns.size(); ++i) WriteCells(*columns[i], i + 1 == columns.size(), begin, count, cursors_.data());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    CellFormOf(*columns[i]->type, i + 1 == columns.size()).write_all(*columns[i], begin, count, cursors_.data());
+  }
   return Status::OK();
 }
 

@@ -9,17 +9,25 @@
 
 namespace millstream {
 
+/// Whether a key that comes again has the number that it has, or one more.
+enum class KeyRepeats : uint8_t { kAreOne, kAreNumbered };
+
 class SlotTable {
  public:
   static constexpr int64_t kNumbersMax = UINT32_MAX - 1;
 
   explicit SlotTable(arrow::MemoryPool* pool) : slots_(pool) {}
 
+  static Status CheckCount(int64_t count) {
+    if (count <= kNumbersMax) return Status::OK();
+    return MakeError(ErrorKind::kInvalidArgument, "more than 4294967294 groups or values in one table; aggregate in more partitions");
+  }
+
   /// Room for numbers up to `count`, at most seven in ten slots taken. `hash_of(number)` gives the hashes of the `held` that are there. On a refusal nothing has changed.
   template <typename HashOf>
   Status Reserve(int64_t count, int64_t held, HashOf hash_of) {
     if (count * 10 <= slots_.size() * 7) return Status::OK();
-    if (count > kNumbersMax) return MakeError(ErrorKind::kInvalidArgument, "more than 4294967294 groups in one table; aggregate in more partitions");
+    ARROW_RETURN_NOT_OK(CheckCount(count));
     SlotTable larger(pool());
     ARROW_RETURN_NOT_OK(larger.slots_.Grow(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(count * 10 / 7 + 1, 64)))), 0));
     for (int64_t number = 0; number < held; ++number) larger.Add(hash_of(static_cast<uint32_t>(number)), static_cast<uint32_t>(number));

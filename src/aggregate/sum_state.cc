@@ -107,7 +107,7 @@ class IntegerSquares final : public SumState {
         uint64_t* record = records_.Record(rows.groups[begin + i]);
         const uint64_t magnitude = is_signed_ && numbers[i] >> 63 != 0 ? 0 - numbers[i] : numbers[i];
         record[0] += valid[i];
-        AddShifted(record + 1, 3, static_cast<unsigned __int128>(magnitude) * magnitude, 0, false);
+        AddSquare(record + 1, static_cast<unsigned __int128>(magnitude) * magnitude, 0);
       }
     });
   }
@@ -203,14 +203,16 @@ class DoubleSum final : public SumState {
 
   template <int kLimbs>
   void AddOne(uint32_t group, double number, uint8_t valid) {
-    const int limbs = kLimbs == 0 ? records_.limbs() : kLimbs;
+    [[maybe_unused]] const int limbs = kLimbs == 0 ? records_.limbs() : kLimbs;
     uint64_t* record = records_.Record<kLimbs>(group);
     const DoubleParts parts(number);
     record[0] += valid;
     if (parts.zero()) return;
     const uint64_t mantissa = parts.mantissa();
     if constexpr (kSquares) {
-      AddShifted(record + 1, limbs, static_cast<unsigned __int128>(mantissa) * mantissa, 2 * parts.position() - records_.base(), false);
+      AddSquare(record + 1, static_cast<unsigned __int128>(mantissa) * mantissa, 2 * parts.position() - records_.base());
+    } else if constexpr (kLimbs == 3) {
+      AddToThree(record + 1, mantissa, parts.position() - records_.base(), parts.negative());
     } else {
       AddShifted(record + 1, limbs, mantissa, parts.position() - records_.base(), parts.negative());
     }

@@ -18,7 +18,7 @@ namespace {
 
 using Kind = ValueForm::Kind;
 
-bool IsDoubles(Kind kind) { return kind == Kind::kDoubles || kind == Kind::kRounded; }
+bool IsRounded(Kind kind) { return kind == Kind::kRounded; }
 
 std::vector<std::shared_ptr<arrow::DataType>> EntryColumns(ValueForm form, const std::shared_ptr<arrow::DataType>& value_type) {
   if (form.kind == Kind::kNumbered) return {arrow::uint32(), arrow::uint64(), value_type};
@@ -42,9 +42,9 @@ arrow::ArrayData Wrapped(const std::shared_ptr<arrow::DataType>& type, const T* 
 
 ValueCountsState::ValueCountsState(ValueForm form, std::shared_ptr<arrow::DataType> type, arrow::MemoryPool* pool)
     : form_(form),
-      value_type_(IsDoubles(form.kind) ? arrow::float64() : std::move(type)),
+      value_type_(IsRounded(form.kind) ? arrow::float64() : std::move(type)),
       pool_(pool),
-      entries_(GroupKeys::Make(EntryColumns(form, value_type_), pool)),
+      entries_(GroupKeys::Make(EntryColumns(form, value_type_), numbered() ? KeyRepeats::kAreNumbered : KeyRepeats::kAreOne, pool)),
       counts_(pool),
       groups_(pool),
       marks_(pool),
@@ -141,11 +141,11 @@ Result<ArrayDataPtr> ValueCountsState::Values(const uint32_t* entries, int64_t c
 }
 
 Result<ArrayDataPtr> ValueCountsState::InForm(const arrow::ArrayData& values, int64_t rows) const {
-  if (!IsDoubles(form_.kind)) return std::make_shared<arrow::ArrayData>(values);
+  if (!IsRounded(form_.kind)) return std::make_shared<arrow::ArrayData>(values);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer, arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(double)), pool_));
   auto* numbers = buffer->mutable_data_as<double>();
   LoadDoubles(values, 0, rows, numbers);
-  if (form_.kind == Kind::kRounded) std::transform(numbers, numbers + rows, numbers, [&](double number) { return Rounded(number, form_.bits); });
+  std::transform(numbers, numbers + rows, numbers, [&](double number) { return Rounded(number, form_.bits); });
   PoolVector<uint8_t> valid(pool_);
   ARROW_RETURN_NOT_OK(valid.Resize(rows));
   FillValid(values, 0, rows, valid.data());
@@ -176,7 +176,7 @@ Status ValueCountsState::NumberRows(const uint32_t* groups, const uint64_t* row_
 
 uint8_t ValueCountsState::MarkOf(const arrow::ArrayData& values, int64_t row, uint8_t valid) const {
   if (valid == 0) return kNull;
-  return IsDoubles(form_.kind) && std::isnan(values.GetValues<double>(1)[row]) ? kNan : 0;
+  return IsRounded(form_.kind) && std::isnan(values.GetValues<double>(1)[row]) ? kNan : 0;
 }
 
 void ValueCountsState::CountRows(const uint32_t* groups, const arrow::ArrayData& values, const int64_t* counts, int64_t rows) {

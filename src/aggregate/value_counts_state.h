@@ -1,5 +1,5 @@
 #pragma once
-/// The distinct values of each group, and how often each comes: what sets, lists, quantiles and most frequent values are made of. Holds every distinct value.
+/// The distinct values of each group, and how often each comes: what sets, lists, approximate quantiles and most frequent values are made of. Holds every distinct value.
 ///
 /// The null counts as a value here. Values stand in their order (ordered_bytes.h), nulls last; where row numbers are kept, they come before the values.
 
@@ -12,9 +12,8 @@ namespace millstream {
 struct ValueForm {
   enum class Kind : uint8_t {
     kAsIs,     // values of a storage type that has an order
-    kNumbered, // those, each with its row number (0 where none is known): so no two rows are one, unless they have the same number and value
-    kDoubles,  // numbers as the nearest doubles
-    kRounded,  // doubles rounded to `bits` significant bits
+    kNumbered, // those, each with its row number (0 where none is known), and no two rows are one
+    kRounded,  // numbers as doubles, rounded to `bits` significant bits
   };
   Kind kind = Kind::kAsIs;
   int bits = 53;

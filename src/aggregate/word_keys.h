@@ -1,8 +1,8 @@
 #pragma once
-/// GroupKeys of a few columns that have words.
+/// GroupKeys of two columns or three that have words.
 ///
-/// One column: its words; the null, if there is one, has no word and stands beside the table. Several: a word of null bits before theirs, so that nulls are
-/// keys like others. Words of nulls are 0.
+/// A key is a word with a bit for each column that is null, then the columns' words, 0 for nulls. `kPacked`: the first column's words have 32 bits at most, and
+/// stand in the upper half of the word of null bits.
 
 #include <algorithm>
 #include <array>
@@ -14,10 +14,11 @@
 
 namespace millstream {
 
-template <int kColumns>
+template <int kColumns, bool kPacked>
 class WordKeys final : public GroupKeys {
  public:
-  WordKeys(std::vector<std::shared_ptr<arrow::DataType>> types, arrow::MemoryPool* pool) : pool_(pool), types_(std::move(types)), table_(pool) {}
+  WordKeys(std::vector<std::shared_ptr<arrow::DataType>> types, KeyRepeats repeats, arrow::MemoryPool* pool)
+      : pool_(pool), types_(std::move(types)), table_(repeats, pool) {}
 
   void Truncate(int64_t count) override { table_.Truncate(count); }
   void Release() override { table_.Release(); }
@@ -37,8 +38,8 @@ class WordKeys final : public GroupKeys {
     ARROW_RETURN_NOT_OK(valid.Resize(count));
     for (int64_t i = 0; i < count; ++i) {
       const uint64_t* key = table_.KeyOf(numbers[i]);
-      words[i] = key[1 + column];
-      valid[i] = (key[0] >> column & 1) == 0;
+      words[i] = WordOf(key, column);
+      valid[i] = !IsNull(key, column);
     }
     return DecodeWords(types_[column], words.data(), 1, valid.data(), count, pool);
   }
@@ -46,16 +47,25 @@ class WordKeys final : public GroupKeys {
  protected:
   Status NumberBlock(const ColumnPointers& columns, int64_t begin, int64_t count, uint32_t* numbers) override {
     std::array<uint64_t, kBlockRows * kWords> keys;
-    for (int64_t i = 0; i < count; ++i) keys[i * kWords] = 0;
+    if (kPacked) {
+      EncodeWords(*columns[0], begin, count, kWords, keys.data());
+      for (int64_t i = 0; i < count; ++i) keys[i * kWords] <<= 32;
+    } else {
+      for (int64_t i = 0; i < count; ++i) keys[i * kWords] = 0;
+    }
     for (int column = 0; column < kColumns; ++column) {
-      EncodeWords(*columns[column], begin, count, kWords, keys.data() + 1 + column);
+      if (!kPacked || column > 0) EncodeWords(*columns[column], begin, count, kWords, keys.data() + Place(column));
       MarkNulls(*columns[column], begin, count, column, keys.data());
     }
     return table_.Number(keys.data(), count, numbers);
   }
 
  private:
-  static constexpr int kWords = 1 + kColumns;
+  static constexpr int kWords = kPacked ? kColumns : 1 + kColumns;
+
+  static constexpr int Place(int column) { return kPacked ? column : 1 + column; }
+  static uint64_t WordOf(const uint64_t* key, int column) { return kPacked && column == 0 ? key[0] >> 32 : key[Place(column)]; }
+  static bool IsNull(const uint64_t* key, int column) { return (key[0] >> column & 1) != 0; }
 
   static void MarkNulls(const arrow::ArrayData& values, int64_t begin, int64_t count, int column, uint64_t* keys) {
     if (!MayBeNull(values)) return;
@@ -66,7 +76,7 @@ class WordKeys final : public GroupKeys {
 
   static bool Before(const uint64_t* left, const uint64_t* right) {
     for (int column = 0; column < kColumns; ++column) {
-      const auto of = [&](const uint64_t* key) { return std::pair(key[0] >> column & 1, key[1 + column]); };
+      const auto of = [&](const uint64_t* key) { return std::pair(IsNull(key, column), WordOf(key, column)); };
       if (of(left) != of(right)) return of(left) < of(right);
     }
     return false;

@@ -11,13 +11,15 @@ namespace millstream {
 template <int kWords>
 class WordTable {
  public:
-  explicit WordTable(arrow::MemoryPool* pool) : slots_(pool), keys_(pool) {}
+  explicit WordTable(arrow::MemoryPool* pool) : WordTable(KeyRepeats::kAreOne, pool) {}
+  WordTable(KeyRepeats repeats, arrow::MemoryPool* pool) : repeats_(repeats), slots_(pool), keys_(pool) {}
 
   static constexpr int64_t kBlockRows = 256;
 
   /// numbers[i] = the number of the key keys[i * kWords], for i < count <= kBlockRows. On a refusal nothing has changed.
   Status Number(const uint64_t* keys, int64_t count, uint32_t* numbers) {
     ARROW_RETURN_NOT_OK(ReserveFor(count));
+    if (repeats_ == KeyRepeats::kAreNumbered) return NumberEach(keys, count, numbers), Status::OK();
     std::array<uint64_t, kBlockRows> hashes;
     for (int64_t i = 0; i < count; ++i) {
       hashes[i] = HashWords<kWords>(keys + i * kWords);
@@ -32,7 +34,10 @@ class WordTable {
 
   /// Forgets the numbers from `count` on.
   void Truncate(int64_t count) {
-    for (int64_t number = size() - 1; number >= count; --number) slots_.RemoveLast(HashOf(static_cast<uint32_t>(number)), static_cast<uint32_t>(number));
+    for (int64_t last = size() - 1; last >= count && repeats_ == KeyRepeats::kAreOne; --last) {
+      const auto number = static_cast<uint32_t>(last);
+      slots_.RemoveLast(HashOf(number), number);
+    }
     keys_.Truncate(count * kWords);
   }
   void Release() {
@@ -48,7 +53,15 @@ class WordTable {
  private:
   Status ReserveFor(int64_t more) {
     ARROW_RETURN_NOT_OK(keys_.Reserve((size() + more) * kWords));
+    if (repeats_ == KeyRepeats::kAreNumbered) return SlotTable::CheckCount(size() + more);
     return slots_.Reserve(size() + more, size(), [&](uint32_t number) { return HashOf(number); });
+  }
+
+  void NumberEach(const uint64_t* keys, int64_t count, uint32_t* numbers) {
+    for (int64_t i = 0; i < count; ++i) {
+      numbers[i] = static_cast<uint32_t>(size());
+      for (int word = 0; word < kWords; ++word) keys_.Append(keys[i * kWords + word]);
+    }
   }
 
   uint32_t NumberOne(uint64_t hash, const uint64_t* key) {
@@ -67,6 +80,7 @@ class WordTable {
     return true;
   }
 
+  const KeyRepeats repeats_;
   SlotTable slots_;
   PoolVector<uint64_t> keys_;
 };

@@ -228,8 +228,9 @@ void RegisterPlan(nb::module_& module) {
       .def("zip", [](const Plan& plan, const std::vector<Plan>& others) { return Mutable(ValueOrRaise(ZipPlan(WithOthers(plan, others)))); })
       .def("limit", [](const Plan& plan, int64_t rows, int64_t offset) { return Mutable(ValueOrRaise(LimitPlan(plan, rows, offset))); }, nb::arg("rows"),
            nb::arg("offset") = 0)
-      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed) { return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed))); },
-           nb::arg("fraction"), nb::arg("seed"))
+      .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed, std::string column, bool rest) {
+             return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed, std::move(column), rest)));
+           }, nb::arg("fraction"), nb::arg("seed"), nb::arg("column") = "", nb::arg("rest") = false)
       .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
       .def("sort", [](const Plan& plan, const std::vector<std::tuple<std::string, bool, bool>>& keys) {
              std::vector<SortKey> sort_keys;
@@ -241,6 +242,12 @@ void RegisterPlan(nb::module_& module) {
              JoinSpec spec{ValueOrRaise(JoinTypeOf(type)), std::move(left_keys), std::move(right_keys), std::move(left_suffix), std::move(right_suffix)};
              return Mutable(ValueOrRaise(JoinPlan(plan, other, std::move(spec))));
            }, nb::arg("other"), nb::arg("type"), nb::arg("left_keys"), nb::arg("right_keys"), nb::arg("left_suffix"), nb::arg("right_suffix"))
+      .def("mix", [](const Plan& plan, const std::vector<Plan>& others, std::vector<double> weights, bool stop_on_shortest) {
+             return Mutable(ValueOrRaise(MixPlan(WithOthers(plan, others), std::move(weights), stop_on_shortest)));
+           }, nb::arg("others"), nb::arg("weights"), nb::arg("stop_on_shortest"))
+      .def("repartition", [](const Plan& plan, int64_t blocks, int64_t block_rows, std::vector<std::string> keys, bool sort) {
+             return Mutable(ValueOrRaise(RepartitionPlan(plan, {blocks, block_rows, std::move(keys), sort})));
+           }, nb::arg("blocks"), nb::arg("block_rows"), nb::arg("keys"), nb::arg("sort"))
       .def("map_groups", &MapGroups, nb::arg("keys"), nb::arg("function"))
       .def("aggregate", &Aggregate, nb::arg("keys"), nb::arg("aggregates"))
       .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
@@ -259,7 +266,7 @@ void RegisterPlan(nb::module_& module) {
       .def("explain", &Explain, nb::arg("engine").none() = nb::none(), nb::arg("batch_size") = 1024)
       .def("known_row_count", [](const Plan& plan) { return KnownRowCount(*plan); })
       .def("size_bytes", &SizeBytes)
-      .def("num_blocks", [](const Plan& plan) { return BlockStarts(SourceOf(*plan)).size() - 1; })
+      .def("num_blocks", [](const Plan& plan) { return NumBlocks(*plan); })
       .def("input_files", &InputFiles)
       .def("has_shuffle", [](const Plan& plan) { return ShuffleOf(*plan) != nullptr; })
       .def("shuffle_seed_kind", [](const Plan& plan) -> std::optional<std::string> {

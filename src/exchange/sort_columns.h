@@ -45,15 +45,15 @@ class SortColumn {
   EncodedRows rows_;
 };
 
-/// All of them.
+/// All of them. Without columns all rows are equal.
 class SortKeyRows {
  public:
   SortKeyRows(const std::vector<SortDirection>& directions, arrow::MemoryPool* pool);
   Status Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& columns);
 
-  uint64_t Prefix(int64_t row) const { return columns_.front().Prefix(row); }
+  uint64_t Prefix(int64_t row) const { return columns_.empty() ? 0 : columns_.front().Prefix(row); }
   /// Whether rows whose prefixes are equal are equal in all columns.
-  bool prefixes_tell() const { return columns_.size() == 1 && columns_.front().prefixes_tell(); }
+  bool prefixes_tell() const { return columns_.empty() || (columns_.size() == 1 && columns_.front().prefixes_tell()); }
   int Compare(int64_t i, const SortKeyRows& other, int64_t j) const;
   int64_t count() const { return count_; }
 

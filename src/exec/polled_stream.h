@@ -21,6 +21,9 @@ class PolledStream : public BatchStream {
   /// who calls TryNext, and does not any more.
   virtual void StopSoon() {}
 
+  /// All rows that the stream gives, once that is known: where they are brought together before the first is given.
+  virtual std::optional<int64_t> total_rows() const { return std::nullopt; }
+
   Result<StreamBatch> Next(const std::function<bool()>& interrupted) override;
 
  protected:

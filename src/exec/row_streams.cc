@@ -48,6 +48,7 @@ class LimitStream : public OverStream {
 class NumberedStream : public OverStream {
  public:
   using OverStream::OverStream;
+  std::optional<int64_t> total_rows() const override { return input_->total_rows(); }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
     if (!batch.has_value() || batch->data == nullptr) return batch;
@@ -103,6 +104,7 @@ class DeferredStream : public PolledStream {
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return opened_ == nullptr ? schema_ : opened_->schema(); }
 
+  std::optional<int64_t> total_rows() const override { return opened_ == nullptr ? std::nullopt : opened_->total_rows(); }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (closed_) return StreamBatch{};
     if (opened_ != nullptr) return opened_->TryNext(waker);
@@ -145,7 +147,7 @@ class DeferredStream : public PolledStream {
 /// What streams over several inputs have in common.
 class OverStreams : public PolledStream {
  public:
-  OverStreams(const Engine& engine, std::vector<PolledStreamPtr> inputs) : PolledStream(engine), inputs_(std::move(inputs)) {}
+  OverStreams(const Engine& engine, std::vector<PolledStreamPtr> inputs) : PolledStream(engine), inputs_(std::move(inputs)), first_(inputs_.size()) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   void Close() override {
     for (const auto& input : inputs_) input->Close();
@@ -163,25 +165,43 @@ class OverStreams : public PolledStream {
   }
 
  protected:
+  /// The types of all inputs brought together, of the first batches of those whose functions decide them. False where the waker was kept.
+  Result<bool> FindSchema(const std::string& stage, const Waker& waker) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (inputs_[i]->schema() != nullptr || first_[i].has_value()) continue;
+      ARROW_ASSIGN_OR_RAISE(first_[i], inputs_[i]->TryNext(waker));
+      if (!first_[i].has_value()) return false;
+    }
+    auto common = arrow::schema({});
+    for (const auto& input : inputs_) ARROW_RETURN_NOT_OK(CommonSchema(stage, *common, *input->schema()).Value(&common));
+    schema_ = std::move(common);
+    return true;
+  }
+  Result<std::optional<StreamBatch>> TakeFrom(size_t input, const Waker& waker) {
+    if (first_[input].has_value()) return std::exchange(first_[input], std::nullopt);
+    return inputs_[input]->TryNext(waker);
+  }
+
   std::vector<PolledStreamPtr> inputs_;
   std::shared_ptr<arrow::Schema> schema_;
+
+ private:
+  std::vector<std::optional<StreamBatch>> first_;  // taken for their schemas
 };
 
 class UnionStream : public OverStreams {
  public:
   UnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) : OverStreams(engine, std::move(inputs)) {
     schema_ = std::move(schema);
-    first_.resize(inputs_.size());
   }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (schema_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(waker));
+      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(kUnionStage, waker));
       if (!found) return std::nullopt;
     }
     while (next_ < inputs_.size()) {
-      auto batch = std::exchange(first_[next_], std::nullopt);
-      if (!batch.has_value()) ARROW_RETURN_NOT_OK(inputs_[next_]->TryNext(waker).Value(&batch));
+      ARROW_ASSIGN_OR_RAISE(auto batch, TakeFrom(next_, waker));
       if (!batch.has_value()) return batch;
       if (batch->data == nullptr) {
         inputs_[next_++]->StopSoon();
@@ -198,23 +218,83 @@ class UnionStream : public OverStreams {
   }
 
  private:
-  /// Of the first batch of each input whose function decides it. False where the waker was kept.
-  Result<bool> FindSchema(const Waker& waker) {
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (inputs_[i]->schema() != nullptr || first_[i].has_value()) continue;
-      ARROW_ASSIGN_OR_RAISE(first_[i], inputs_[i]->TryNext(waker));
-      if (!first_[i].has_value()) return false;
-    }
-    auto common = arrow::schema({});
-    for (const auto& input : inputs_) ARROW_RETURN_NOT_OK(CommonSchema(kUnionStage, *common, *input->schema()).Value(&common));
-    schema_ = std::move(common);
-    return true;
-  }
-
-  std::vector<std::optional<StreamBatch>> first_;  // taken for their schemas
   size_t next_ = 0;
   uint32_t sources_before_ = 0;
   uint32_t sources_ = 0;
+};
+
+/// Rows of one input at a time, of the one that is furthest behind its share.
+class MixStream : public OverStreams {
+ public:
+  MixStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::vector<double> weights, bool stop_on_shortest, std::shared_ptr<arrow::Schema> schema)
+      : OverStreams(engine, std::move(inputs)), weights_(std::move(weights)), stop_on_shortest_(stop_on_shortest), sides_(inputs_.size()) {
+    schema_ = std::move(schema);
+  }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (schema_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(kMixStage, waker));
+      if (!found) return std::nullopt;
+    }
+    for (;;) {
+      const size_t side = FurthestBehind();
+      if (side == sides_.size()) return StreamBatch{};
+      ARROW_ASSIGN_OR_RAISE(const bool there, Fill(side, waker));
+      if (!there) return std::nullopt;
+      if (sides_[side].batch != nullptr) return Run(&sides_[side]);
+      if (!stop_on_shortest_) continue;
+      for (Side& other : sides_) other.ended = true;
+      StopSoon();
+      return StreamBatch{};
+    }
+  }
+
+ private:
+  /// So many rows of one input come together.
+  static constexpr int64_t kRunRows = 32;
+  struct Side {
+    std::shared_ptr<arrow::RecordBatch> batch;  // rows that are left of it
+    double rows = 0;                            // given
+    bool ended = false;
+  };
+
+  size_t FurthestBehind() const {
+    size_t furthest = sides_.size();
+    for (size_t side = 0; side < sides_.size(); ++side) {
+      if (sides_[side].ended) continue;
+      if (furthest == sides_.size() || sides_[side].rows / weights_[side] < sides_[furthest].rows / weights_[furthest]) furthest = side;
+    }
+    return furthest;
+  }
+
+  Result<bool> Fill(size_t index, const Waker& waker) {
+    Side& side = sides_[index];
+    while (side.batch == nullptr && !side.ended) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, TakeFrom(index, waker));
+      if (!batch.has_value()) return false;
+      side.ended = batch->data == nullptr;
+      if (side.ended || batch->data->num_rows() == 0) continue;
+      ARROW_ASSIGN_OR_RAISE(side.batch, ConformBatch(kMixStage, batch->data, schema_, arrow::default_memory_pool()));
+    }
+    return true;
+  }
+
+  StreamBatch Run(Side* side) {
+    StreamBatch out;
+    const int64_t rows = std::min(kRunRows, side->batch->num_rows());
+    out.data = side->batch->Slice(0, rows);
+    side->batch = rows < side->batch->num_rows() ? side->batch->Slice(rows) : nullptr;
+    side->rows += static_cast<double>(rows);
+    out.first_row = next_row_;
+    next_row_ += rows;
+    out.position = {0, next_row_};
+    return out;
+  }
+
+  const std::vector<double> weights_;
+  const bool stop_on_shortest_;
+  std::vector<Side> sides_;
+  int64_t next_row_ = 0;
 };
 
 class ZipStream : public OverStreams {
@@ -316,6 +396,11 @@ PolledStreamPtr OpenDeferredStream(const Engine& engine, PolledStreamPtr input, 
 
 PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) {
   return std::make_unique<UnionStream>(engine, std::move(inputs), std::move(schema));
+}
+
+PolledStreamPtr OpenMixStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::vector<double> weights, bool stop_on_shortest,
+                              std::shared_ptr<arrow::Schema> schema) {
+  return std::make_unique<MixStream>(engine, std::move(inputs), std::move(weights), stop_on_shortest, std::move(schema));
 }
 
 PolledStreamPtr OpenZipStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, NameColumns names) {

@@ -25,6 +25,10 @@ PolledStreamPtr OpenNumberedStream(const Engine& engine, PolledStreamPtr input);
 /// One input after the other, brought to one schema: `schema`, or where that is null the first input's. Sources are numbered through.
 PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema);
 
+/// Rows of the inputs in turns, so that of each so many have come as its weight says: until the first one ends, or else until all have. `schema` as for a union.
+PolledStreamPtr OpenMixStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::vector<double> weights, bool stop_on_shortest,
+                              std::shared_ptr<arrow::Schema> schema);
+
 /// Row i of each side by side; `names` gives the columns their names. kInvalidArgument, with the numbers of rows, where inputs end at different rows. A batch has as many
 /// rows as the shortest of those that come.
 using NameColumns = std::function<std::vector<std::string>(const std::vector<std::vector<std::string>>& names)>;

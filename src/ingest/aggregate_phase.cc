@@ -18,6 +18,11 @@ constexpr int64_t kWindowRowsMax = 64 << 10;
 constexpr int64_t kResultRows = 64 << 10;
 constexpr size_t kResultsWaitingMax = 8;
 constexpr int64_t kScanFloorMax = 32 << 20;
+// Of a lane's share of the memory: its table and, where that moves into the exchange, its partial states beside it; what reads; rows on their way into the exchange.
+constexpr int64_t kGroupsShare = 2;
+constexpr int64_t kTableShare = 6;
+constexpr int64_t kScanShare = 8;
+constexpr int64_t kExchangeShare = 16;
 
 bool RefusedMemory(const Status& status) { return !status.ok() && KindOf(status) == ErrorKind::kBudget; }
 
@@ -197,7 +202,7 @@ Result<std::shared_ptr<AggregatePhase>> AggregatePhase::Make(Inputs inputs) {
   Engine& engine = *phase->inputs_.engine;
   ARROW_RETURN_NOT_OK(engine.CheckAlive());
   const int lanes = engine.scheduler()->lanes();
-  phase->table_bytes_max_ = engine.options().always_spill ? 0 : engine.budget()->limit_bytes() / (3 * lanes);
+  phase->table_bytes_max_ = engine.options().always_spill ? 0 : phase->inputs_.memory_bytes / (kTableShare * lanes);
   phase->lanes_.resize(static_cast<size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) ARROW_RETURN_NOT_OK(phase->OpenLane(lane));
   phase->result_schema_ = phase->lanes_.front().table->result_schema();
@@ -213,11 +218,11 @@ Result<std::shared_ptr<AggregatePhase>> AggregatePhase::Make(Inputs inputs) {
 Status AggregatePhase::OpenLane(int lane) {
   const std::string number = std::to_string(lane);
   Engine& engine = *inputs_.engine;
-  const int64_t share = engine.budget()->limit_bytes() / engine.scheduler()->lanes();
+  const int64_t share = inputs_.memory_bytes / engine.scheduler()->lanes();
   Lane& opened = lanes_[static_cast<size_t>(lane)];
-  ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / 8)));
-  ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, share / 8));
-  ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / 16));
+  ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / kScanShare)));
+  ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, share / kGroupsShare));
+  ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / kExchangeShare));
   ARROW_ASSIGN_OR_RAISE(opened.spill, engine.OpenPool("spill lane " + number, ShuffleWriter::FixedBytes(StagingBytes(engine.options().memory_limit_bytes))));
   return MakeTable(opened.groups).Value(&opened.table);
 }
@@ -337,6 +342,16 @@ Status AggregatePhase::MergeTables() {
 
 void AggregatePhase::LaneParted() {
   if (--lanes_running_ > 0) return;
+  // Rows in memory stay where they are; tables are of one partition from now on.
+  int64_t kept = 0;
+  for (const Lane& lane : lanes_) {
+    lane.scan->ledger()->TrySetFloor(0);
+    lane.exchange->ledger()->TrySetFloor(0);
+    lane.spill->ledger()->TrySetFloor(0);
+    lane.groups->ledger()->TrySetFloor(lane.groups->ledger()->floor_bytes() / 2);
+    kept += lane.groups->ledger()->floor_bytes() + lane.exchange->ledger()->used_bytes();
+  }
+  memory_left_ = std::max<int64_t>(inputs_.memory_bytes - kept, 0);
   {
     std::lock_guard lock(mutex_);
     progress_ = Progress::kPartitions;

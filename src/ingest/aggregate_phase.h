@@ -29,6 +29,7 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
     std::vector<AggregateSpec> specs;
     std::string source_name;
     std::string stage_name;
+    int64_t memory_bytes = 0;  // of the limit, that it may reserve and count on
   };
 
   /// Reserves the lanes' floors. kType, kInvalidArgument for what cannot be aggregated so.
@@ -46,6 +47,8 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   /// kPartitions: results of one partition after the other, in no order; null at the end, nothing where they are to come.
   Result<std::optional<std::shared_ptr<arrow::RecordBatch>>> TryTakeResults(const Waker& waker);
   int64_t groups_at_most() const { return groups_at_most_; }
+  /// Of its share, what it does not need once it gives results of partitions.
+  int64_t memory_left() const { return memory_left_; }
 
   std::vector<const StageStatistics*> stages() const;
   void UpdateStatistics();
@@ -94,6 +97,7 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   int64_t table_bytes_max_ = 0;
   std::atomic<int> lanes_running_{0};
   std::atomic<int64_t> groups_at_most_{0};
+  std::atomic<int64_t> memory_left_{0};
   std::mutex mutex_;
   // Guarded by mutex_:
   Progress progress_ = Progress::kRunning;

@@ -90,6 +90,7 @@ class AggregateStream : public PolledStream {
       options.by.directions.push_back({});
     }
     options.batch_rows = kSliceRows;
+    options.memory_kept_bytes = phase_->core().engine()->options().memory_limit_bytes - phase_->memory_left();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(phase_->result_schema()));
     std::lock_guard lock(mutex_);
     return OpenSortStream(phase_->core().engine(), std::make_unique<PartitionResults>(phase_), std::move(program), phase_->groups_at_most(), options).Value(&sorted_);

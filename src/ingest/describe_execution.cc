@@ -62,9 +62,9 @@ Result<ScanBytes> BytesOf(const FoldedPlan& folded) {
   return bytes;
 }
 
-std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, const ScanBytes& bytes) {
+std::string DescribeShuffle(const char* stage, const ShufflePlan& plan, int64_t limit, const ScanBytes& bytes) {
   const int64_t resident = plan.resident_bytes(limit);
-  std::string text = std::string("  shuffle: ") + (plan.two_passes() ? "two passes, " + std::to_string(plan.coarse_partitions) + " coarse partitions, " : "one pass, ") +
+  std::string text = std::string("  ") + stage + ": " + (plan.two_passes() ? "two passes, " + std::to_string(plan.coarse_partitions) + " coarse partitions, " : "one pass, ") +
                      std::to_string(plan.partitions) + " partitions, " + std::to_string(plan.lanes) + " lanes";
   // Beside values the exchange holds which row each is: 4 bytes in memory, 2 to 8 on disk.
   const int64_t held = bytes.stored + 4 * plan.rows;
@@ -83,16 +83,16 @@ std::string DescribeShuffle(const ShufflePlan& plan, int64_t limit, const ScanBy
 
 }  // namespace
 
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options) {
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, const std::vector<int>& sort_columns) {
   const int64_t limit = engine.options().memory_limit_bytes;
   const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes,
-                           engine.options().always_spill};
+                           engine.options().always_spill, 0, sort_columns};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
   ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +
                      std::to_string(plan.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
                      Bytes(plan.bytes(), plan.exact && folded.filter == nullptr) + " decoded\n";
-  if (folded.shuffle != nullptr) text += DescribeShuffle(plan, limit, bytes);
+  if (folded.shuffle != nullptr || !sort_columns.empty()) text += DescribeShuffle(sort_columns.empty() ? "shuffle" : "sort", plan, limit, bytes);
   if (folded.limit >= 0) text += "  limit: " + std::to_string(folded.limit) + " rows\n";
   return text;
 }

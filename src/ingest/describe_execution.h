@@ -8,6 +8,7 @@
 
 namespace millstream {
 
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options);
+/// `sort_columns`: where the rows are sorted by columns of the program's output.
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, const std::vector<int>& sort_columns = {});
 
 }  // namespace millstream

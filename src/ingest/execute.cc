@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "ingest/describe_execution.h"
+#include "ingest/describe_stages.h"
 #include "exec/row_streams.h"
 #include "ingest/fold_plan.h"
 #include "ingest/open_rows.h"
@@ -201,7 +202,7 @@ void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, con
 
 Result<std::string> ExplainExecution(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
   ARROW_RETURN_NOT_OK(CheckOptions(options));
-  if (!IsFoldable(*plan)) return std::string();
+  if (!IsFoldable(*plan)) return DescribeStages(engine, plan, options);
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine, *plan));
   return DescribeExecution(*engine, folded, options);
 }

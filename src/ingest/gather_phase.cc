@@ -146,6 +146,11 @@ bool GatherPhase::Ready(const Waker& waker) {
   return ready;
 }
 
+std::optional<int64_t> GatherPhase::total_rows() {
+  std::lock_guard lock(mutex_);
+  return started_ ? std::optional(total_rows_) : std::nullopt;
+}
+
 std::optional<GatherPhase::ReadySlab> GatherPhase::Take() {
   std::optional<ReadySlab> taken;
   {

@@ -47,6 +47,8 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
   std::optional<ReadySlab> Take();
   /// The slab taken last is the user's from now on.
   void HandOver(Slab& slab);
+  /// Nothing before the scatter phase has finished.
+  std::optional<int64_t> total_rows();
   StageStatistics& statistics() { return output_; }
   /// Null in a shuffle of one pass.
   const SecondPass* second_pass() const { return second_pass_.get(); }

@@ -1,10 +1,17 @@
 #include "ingest/open_rows.h"
 
+#include <arrow/array/builder_primitive.h>
+
 #include <algorithm>
 #include <cmath>
 #include <mutex>
 
+#include "base/random.h"
+#include "column/gather.h"
+#include "exchange/join_table.h"
 #include "exec/row_streams.h"
+#include "ingest/block_cut_stream.h"
+#include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
 #include "ingest/group_cut_stream.h"
@@ -16,6 +23,7 @@
 #include "ops/apply_program.h"
 #include "ops/prune_tasks.h"
 #include "plan/blocks.h"
+#include "plan/near_names.h"
 #include "plan/row_changes.h"
 #include "udf/map_stream.h"
 #include "udf/native_function.h"
@@ -77,22 +85,49 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
   return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
 }
 
-std::shared_ptr<const BatchFunction> SampleFunction(const PlanNode& node) {
-  const EpochKey epoch = MakeEpochKey(node.seed, 0);
-  // Below 2^64 where the fraction is 1, so that is told apart.
-  const bool all = node.fraction >= 1;
-  const auto threshold = static_cast<uint64_t>(std::ldexp(node.fraction, 64) * !all);
-  return MakeNativeFunction("RandomSample", [=](const FunctionCall& call) -> Result<RecordBatches> {
-    if (all) return RecordBatches{call.batch};
-    const SourceKey source = MakeSourceKey(epoch, call.source);
+/// A hash of the keys of each row.
+Result<std::unique_ptr<JoinKeys>> HashKeys(const arrow::RecordBatch& batch, const std::vector<std::string>& names) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> keys;
+  for (const std::string& name : names) {
+    const int column = batch.schema()->GetFieldIndex(name);
+    if (column < 0) return UnknownColumn(name, *batch.schema());
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), arrow::default_memory_pool()));
+    keys.push_back(std::move(stored));
+  }
+  auto hashed = std::make_unique<JoinKeys>(arrow::default_memory_pool());
+  ARROW_RETURN_NOT_OK(hashed->Fill(keys));
+  return hashed;
+}
+
+/// By each row's place, or by the hash of a column.
+class Sampler {
+ public:
+  explicit Sampler(const PlanNode& node)
+      : epoch_(MakeEpochKey(node.seed, 0)), column_(node.sample_column), rest_(node.sample_rest), all_(node.fraction >= 1),
+        threshold_(all_ ? 0 : static_cast<uint64_t>(std::ldexp(node.fraction, 64))) {}
+
+  Result<RecordBatches> operator()(const FunctionCall& call) const {
     std::vector<uint32_t> kept;
+    std::unique_ptr<JoinKeys> keys;
+    if (!column_.empty()) {
+      ARROW_ASSIGN_OR_RAISE(keys, HashKeys(*call.batch, {column_}));
+    }
+    const SourceKey source = MakeSourceKey(epoch_, call.source);
     for (int64_t row = 0; row < call.rows; ++row) {
-      if (source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row)) < threshold) kept.push_back(static_cast<uint32_t>(row));
+      const uint64_t key = keys != nullptr ? Mix64(keys->hash(row)) : source.KeyOfRow(static_cast<uint64_t>(call.begin_row + row));
+      if ((all_ || key < threshold_) != rest_) kept.push_back(static_cast<uint32_t>(row));
     }
     ARROW_ASSIGN_OR_RAISE(auto rows, GatherRows(*call.batch, kept.data(), static_cast<int64_t>(kept.size()), arrow::default_memory_pool()));
     return RecordBatches{std::move(rows)};
-  });
-}
+  }
+
+ private:
+  const EpochKey epoch_;
+  const std::string column_;
+  const bool rest_;
+  const bool all_;  // below 2^64 where the fraction is 1
+  const uint64_t threshold_;
+};
 
 /// What the sources of a node's rows are called.
 NameSource NamesOf(const PlanNode& node) {
@@ -106,20 +141,43 @@ NameSource NamesOf(const PlanNode& node) {
   return [name](uint32_t) { return name; };
 }
 
-/// How many rows the node may give: for sizes only.
-int64_t GuessRows(const PlanNode& node) {
-  if (node.kind == Kind::kSource || node.others.empty()) {
-    const auto known = KnownRowCount(node);
-    return known.has_value() ? *known : GuessRows(*node.input);
+/// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
+struct Shares {
+  int64_t scan_bytes = 0;      // of one that nothing else reads for
+  int64_t exchange_bytes = 0;  // of one, with what reads for it
+
+  Shares(const PlanNode& plan, int64_t limit, int64_t kept) {
+    Count(plan, /*read_by_exchange=*/false);
+    const int64_t whole = std::max<int64_t>(limit - kept, 1);
+    // A function's stage reserves a sixteenth at most; a quarter is for all scans, or all where there is nothing else.
+    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16 - whole / 16, whole / 4);
+    scan_bytes = scans_ == 0 ? 0 : (exchanges_ == 0 ? free : free / 4) / scans_;
+    exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * scan_bytes) / exchanges_;
   }
-  int64_t rows = 0;
-  for (const PlanPtr& input : InputsOf(node)) rows += GuessRows(*input);
-  return rows;
-}
+
+ private:
+  void Count(const PlanNode& node, bool read_by_exchange) {
+    if (IsFoldable(node)) {
+      const bool shuffles = ShuffleOf(node) != nullptr;
+      if (shuffles) ++exchanges_;
+      else if (!read_by_exchange) ++scans_;
+      return;
+    }
+    const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
+    exchanges_ += exchanges || node.kind == Kind::kJoin;
+    functions_ += node.kind == Kind::kMap || node.kind == Kind::kJoin || node.kind == Kind::kRepartition || node.kind == Kind::kSample || RowChanges::Takes(node);
+    for (const PlanPtr& input : InputsOf(node)) Count(*input, exchanges && node.kind != Kind::kRepartition);
+  }
+
+  int64_t scans_ = 0;
+  int64_t exchanges_ = 0;
+  int64_t functions_ = 0;
+};
 
 class Opener {
  public:
-  Opener(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
+  Opener(std::shared_ptr<Engine> engine, const PlanNode& plan, const ExecuteOptions& options)
+      : engine_(std::move(engine)), options_(options), limit_(engine_->options().memory_limit_bytes), shares_(plan, limit_, options.memory_kept_bytes) {}
 
   Result<PolledStreamPtr> Open(const PlanPtr& node, const Cut& cut) {
     return IsFoldable(*node) ? OpenFolded(node, cut) : OpenSegment(node, cut);
@@ -133,8 +191,9 @@ class Opener {
   Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
   Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
   Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
-  Result<PolledStreamPtr> OpenUnion(const PlanNode& node);
-  Result<PolledStreamPtr> OpenZip(const PlanNode& node);
+  Result<std::vector<PolledStreamPtr>> OpenAll(const PlanNode& node);
+  Result<PolledStreamPtr> OpenRepartition(const PlanNode& node);
+  Result<PolledStreamPtr> OpenBlocksByKey(const PlanNode& node);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
@@ -153,6 +212,8 @@ class Opener {
 
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
+  const int64_t limit_;
+  const Shares shares_;
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
@@ -161,7 +222,7 @@ ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_
   shuffle.seed = fixed || node.seed_kind == SeedKind::kPerExecution ? node.seed : options_.seed;
   shuffle.epoch = fixed ? 0 : options_.epoch;
   shuffle.batch_rows = batch_rows;
-  shuffle.memory_kept_bytes = options_.memory_kept_bytes;
+  shuffle.memory_kept_bytes = limit_ - shares_.exchange_bytes;
   return shuffle;
 }
 
@@ -185,7 +246,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
-  options.memory_kept_bytes = options_.memory_kept_bytes;
+  options.memory_kept_bytes = limit_ - shares_.scan_bytes;
   return OpenScanStream(engine_, folded.source, folded.program, options);
 }
 
@@ -199,7 +260,7 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kSample: {
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *SampleFunction(*node), NamesOf(*node->input)));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *MakeNativeFunction("RandomSample", Sampler(*node)), NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {
@@ -208,11 +269,20 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
       return OpenLimitStream(*engine_, std::move(input), node->limit, 0);
     }
     case Kind::kUnion: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenUnion(*node));
-      return Recut(std::move(stream), cut);
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      return Recut(OpenUnionStream(*engine_, std::move(inputs), node->schema), cut);
     }
     case Kind::kZip: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenZip(*node));
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      return Recut(OpenZipStream(*engine_, std::move(inputs), ZippedNames), cut);
+    }
+    case Kind::kMix: {
+      ARROW_ASSIGN_OR_RAISE(auto inputs, OpenAll(*node));
+      auto stream = OpenMixStream(*engine_, std::move(inputs), node->weights, node->stop_on_shortest, node->schema);
+      return Recut(std::move(stream), {cut.batch_rows > 0 ? cut.batch_rows : kBlockRowsMax, false});
+    }
+    case Kind::kRepartition: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenRepartition(*node));
       return Recut(std::move(stream), cut);
     }
     case Kind::kJoin: {
@@ -256,22 +326,13 @@ Result<PolledStreamPtr> Opener::OpenOffset(const PlanNode& node, const Cut& cut)
   return Recut(std::move(stream), cut);
 }
 
-Result<PolledStreamPtr> Opener::OpenUnion(const PlanNode& node) {
+Result<std::vector<PolledStreamPtr>> Opener::OpenAll(const PlanNode& node) {
   std::vector<PolledStreamPtr> inputs;
   for (const PlanPtr& input : InputsOf(node)) {
     ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
     inputs.push_back(std::move(stream));
   }
-  return OpenUnionStream(*engine_, std::move(inputs), node.schema);
-}
-
-Result<PolledStreamPtr> Opener::OpenZip(const PlanNode& node) {
-  std::vector<PolledStreamPtr> inputs;
-  for (const PlanPtr& input : InputsOf(node)) {
-    ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, {}));
-    inputs.push_back(std::move(stream));
-  }
-  return OpenZipStream(*engine_, std::move(inputs), ZippedNames);
+  return inputs;
 }
 
 /// Row-wise nodes that go into the exchange of `node` through one program, from the lowest up, and what is below them. Shuffles among them change nothing where
@@ -318,14 +379,14 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(node.sort_keys, *folded.program->output, batch_rows));
     options.source_name = folded.source_name;
-    options.memory_kept_bytes = options_.memory_kept_bytes;
+    options.memory_kept_bytes = limit_ - shares_.exchange_bytes;
     ARROW_ASSIGN_OR_RAISE(stream, OpenSortStream(engine_, folded.source, folded.program, options));
   } else {
     Below below = RowsBelow(node);
     ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
     const int64_t rows = GuessRows(*below.input);
     const auto open = [engine = engine_, nodes = std::move(below.nodes), keys = node.sort_keys, rows, batch_rows,
-                       kept = options_.memory_kept_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+                       kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
       ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, over->schema()));
       ARROW_ASSIGN_OR_RAISE(auto options, SortOptions(keys, *program->output, batch_rows));
       options.memory_kept_bytes = kept;
@@ -334,6 +395,63 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
     stream = OpenDeferredStream(*engine_, std::move(input), open);
   }
   return OpenNumberedStream(*engine_, std::move(stream));
+}
+
+/// The rows with one more column, the number of each one's block.
+std::shared_ptr<const BatchFunction> BlockFunction(const RepartitionSpec& spec) {
+  return MakeNativeFunction("Repartition", [spec](const FunctionCall& call) -> Result<RecordBatches> {
+    ARROW_ASSIGN_OR_RAISE(const auto hashed, HashKeys(*call.batch, spec.keys));
+    arrow::Int32Builder numbers;
+    ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
+    for (int64_t row = 0; row < call.rows; ++row) {
+      numbers.UnsafeAppend(static_cast<int32_t>(PartitionOfKey(Mix64(hashed->hash(row)), static_cast<uint32_t>(spec.blocks))));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto column, numbers.Finish());
+    ARROW_ASSIGN_OR_RAISE(auto with, call.batch->AddColumn(call.batch->num_columns(), arrow::field("block", arrow::int32(), false), std::move(column)));
+    return RecordBatches{std::move(with)};
+  });
+}
+
+/// By block, and by the keys where the blocks are to be sorted.
+SortOrder::By BlockOrder(const RepartitionSpec& spec, const arrow::Schema& schema) {
+  SortOrder::By by;
+  by.columns.push_back(schema.num_fields() - 1);
+  if (spec.sort) {
+    for (const std::string& key : spec.keys) by.columns.push_back(schema.GetFieldIndex(key));
+  }
+  by.directions.resize(by.columns.size());
+  return by;
+}
+
+Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
+  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMapStream(engine_, std::move(input), *BlockFunction(*node.repartition), NamesOf(*node.input)));
+  const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    SortStreamOptions options;
+    options.memory_kept_bytes = kept;
+    options.by = BlockOrder(*spec, *over->schema());
+    options.batch_rows = kBlockRowsMax;
+    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
+    return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
+  };
+  return OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open));
+}
+
+/// Where the number of rows is not known, they are brought together in the exchange, in their order, to be counted.
+Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
+  const RepartitionSpec& spec = *node.repartition;
+  if (!spec.keys.empty()) return OpenBlocksByKey(node);
+  if (spec.block_rows > 0) return Open(node.input, {spec.block_rows, false});
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
+  if (const auto rows = KnownRowCount(*node.input)) return OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows);
+  const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    SortStreamOptions options;
+    options.memory_kept_bytes = kept;
+    options.batch_rows = kBlockRowsMax;
+    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
+    return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
+  };
+  return OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt);
 }
 
 /// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.
@@ -401,15 +519,17 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
   if (HasPositions(*node->input) && ShuffleOf(*node->input) == nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node->input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine_, *node, *folded.program));
+    inputs.memory_bytes = shares_.exchange_bytes;
     inputs.source = folded.source;
     inputs.source_name = folded.source_name;
     return OpenAggregateStream(std::move(inputs));
   }
   Below below = RowsBelow(*node);
   ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
-  const auto open = [engine = engine_, nodes = std::move(below.nodes), node](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), node, memory = shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramOf(nodes, over->schema()));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine, *node, *program));
+    inputs.memory_bytes = memory;
     inputs.stream = std::make_shared<SharedInput>(std::move(over));
     return OpenAggregateStream(std::move(inputs));
   };
@@ -419,7 +539,7 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
 }  // namespace
 
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  Opener opener(engine, options);
+  Opener opener(engine, *plan, options);
   const bool skips = options.rows_delivered > 0;
   ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, {}));
   if (skips) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);

@@ -19,6 +19,7 @@ class ShuffleStream : public PolledStream {
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return scatter_->inputs().program->output; }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override;
+  std::optional<int64_t> total_rows() const override { return gather_->total_rows(); }
   void Close() override;
   std::vector<const StageStatistics*> stages() const override {
     scatter_->UpdateStatistics();

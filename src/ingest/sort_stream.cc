@@ -193,6 +193,7 @@ class SampledSortStream : public PolledStream {
         options_(std::move(options)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return program_->output; }
+  std::optional<int64_t> total_rows() const override { return sorted_ == nullptr ? std::nullopt : sorted_->total_rows(); }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (sorted_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(const bool filled, held_->Fill(waker));

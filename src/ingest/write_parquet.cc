@@ -20,13 +20,18 @@ constexpr int64_t kBatchRowsMax = 64 << 10;
 constexpr int64_t kQueueBytesMax = 8 << 20;
 /// Batches that wait may be slices of a window or slab, which cannot be freed before they are taken: as much of the limit is set aside.
 constexpr int64_t kPinnedShare = 16;
+/// Where a function decides the columns: rows of a batch, and the share of the limit that the writer keeps from the stages, whose first batch comes before it is planned.
+constexpr int64_t kUnknownBatchRows = 8 << 10;
+constexpr int64_t kUnknownShare = 4;
 constexpr int64_t kFilesMax = 1'000'000;  // beyond, names of six digits would not sort
 constexpr auto kTickEvery = std::chrono::milliseconds(50);
 constexpr auto kProgressEvery = std::chrono::milliseconds(250);
 
 int64_t SourceRows(const PlanNode& plan) {
   int64_t rows = 0;
-  for (const ScanTask& task : SourceOf(plan).source->tasks()) rows += task.rows;
+  for (const PlanNode* source : SourcesOf(plan)) {
+    for (const ScanTask& task : source->source->tasks()) rows += task.rows;
+  }
   return rows;
 }
 
@@ -48,6 +53,10 @@ class ParquetJob {
  private:
   /// With `least`, as little memory as the job can do with.
   Status OpenTasks(bool least);
+  /// By the first batch.
+  Status FindSchema();
+  /// Neither rows nor columns: the function that decides these was never called.
+  bool HasNothing() const { return plan_->schema == nullptr && schema_->num_fields() == 0 && first_ == nullptr; }
   Status OpenLedgers(int64_t encoding_floor, int64_t queue_floor, FileTasks::Options* tasks);
   Status OpenStream();
   Status WriteRows(OutputCommit* commit);
@@ -60,6 +69,8 @@ class ParquetJob {
   const PlanPtr plan_;
   const WriteParquetOptions& options_;
   const std::string job_name_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::RecordBatch> first_;  // where it was needed to find the schema
   int64_t file_rows_ = 0;
   int64_t rows_left_ = 0;  // of the file begun last
   int64_t memory_kept_bytes_ = 0;  // the floors of the encoders and of batches that wait
@@ -74,18 +85,34 @@ class ParquetJob {
 
 Status ParquetJob::Prepare() {
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
-  ARROW_RETURN_NOT_OK(ParquetSchema(*plan_->schema).status());
+  schema_ = plan_->schema;
+  if (schema_ == nullptr) ARROW_RETURN_NOT_OK(FindSchema());
+  if (HasNothing()) return Status::OK();
+  ARROW_RETURN_NOT_OK(ParquetSchema(*schema_).status());
   ARROW_ASSIGN_OR_RAISE(file_rows_, FileRows(*plan_, options_));
   const Status opened = OpenTasks(/*least=*/false);
   return KindOf(opened) == ErrorKind::kBudget ? OpenTasks(/*least=*/true) : opened;
 }
 
+Status ParquetJob::FindSchema() {
+  ExecuteOptions execute;
+  execute.seed = options_.seed;
+  execute.epoch = options_.epoch;
+  execute.batch_rows = kUnknownBatchRows;
+  execute.memory_kept_bytes = engine_->options().memory_limit_bytes / kUnknownShare;
+  ARROW_RETURN_NOT_OK(Execute(engine_, plan_, execute).Value(&stream_));
+  ARROW_ASSIGN_OR_RAISE(auto first, stream_->Next([this] { return Tick(); }));
+  first_ = std::move(first.data);
+  schema_ = stream_->schema();
+  return Status::OK();
+}
+
 Status ParquetJob::OpenTasks(bool least) {
   FileTasks::Options tasks;
-  tasks.schema = plan_->schema;
+  tasks.schema = schema_;
   tasks.parquet = options_.parquet;
   const int64_t limit = engine_->options().memory_limit_bytes;
-  const int64_t file_bytes = EncodeBytes(*plan_->schema, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)), BatchRows(*plan_->schema));
+  const int64_t file_bytes = EncodeBytes(*schema_, options_.parquet, std::min(file_rows_, std::max<int64_t>(SourceRows(*plan_), 1)), BatchRows(*schema_));
   tasks.open_files_max = least ? 1 : static_cast<int>(std::clamp<int64_t>(limit / 4 / file_bytes, 1, engine_->scheduler()->lanes()));
   tasks.queue_bytes_max = least ? 0 : std::min(kQueueBytesMax, limit / 32);
   // Kept aside before the stream takes what is free.
@@ -111,10 +138,11 @@ Status ParquetJob::OpenLedgers(int64_t encoding_floor, int64_t queue_floor, File
 }
 
 Status ParquetJob::OpenStream() {
+  if (stream_ != nullptr) return Status::OK();
   ExecuteOptions execute;
   execute.seed = options_.seed;
   execute.epoch = options_.epoch;
-  execute.batch_rows = BatchRows(*plan_->schema);
+  execute.batch_rows = BatchRows(*schema_);
   execute.memory_kept_bytes = memory_kept_bytes_;
   execute.window_bytes_max = pinned_bytes_;
   return Execute(engine_, plan_, execute).Value(&stream_);
@@ -163,9 +191,13 @@ Status ParquetJob::WriteRows(OutputCommit* commit) {
   const auto interrupted = [this] { return Tick(); };
   for (;;) {
     if (interrupted()) return MakeError(ErrorKind::kCancelled, "interrupted");
-    ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
-    if (batch.data == nullptr) break;
-    ARROW_RETURN_NOT_OK(AddRows(commit, batch.data));
+    auto data = std::move(first_);
+    if (data == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, stream_->Next(interrupted));
+      data = std::move(batch.data);
+    }
+    if (data == nullptr) break;
+    ARROW_RETURN_NOT_OK(AddRows(commit, data));
   }
   if (paths_.empty()) ARROW_RETURN_NOT_OK(BeginFile(commit));
   if (rows_left_ > 0) tasks_->End();
@@ -173,6 +205,10 @@ Status ParquetJob::WriteRows(OutputCommit* commit) {
 }
 
 Result<std::vector<WrittenFile>> ParquetJob::Run(OutputCommit* commit) {
+  if (HasNothing()) {
+    ARROW_RETURN_NOT_OK(commit->Publish());
+    return std::vector<WrittenFile>{};
+  }
   Status opened = OpenStream();
   if (KindOf(opened) == ErrorKind::kBudget) {
     tasks_.reset();
@@ -201,7 +237,7 @@ Result<int64_t> FileRows(const PlanNode& plan, const WriteParquetOptions& option
     return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.file_rows_min) + ") is above max_rows_per_file (" +
                                                       std::to_string(options.file_rows_max) + ")");
   }
-  const int64_t blocks = std::max<int64_t>(static_cast<int64_t>(BlockStarts(SourceOf(plan)).size()) - 1, 1);
+  const int64_t blocks = std::max<int64_t>(NumBlocks(plan), 1);
   const int64_t rows = std::max<int64_t>((SourceRows(plan) + blocks - 1) / blocks, 1);
   const int64_t at_least = std::max(rows, options.file_rows_min);
   return options.file_rows_max > 0 ? std::min(at_least, options.file_rows_max) : at_least;

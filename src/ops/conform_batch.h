@@ -10,8 +10,9 @@
 
 namespace millstream {
 
-/// The stage of a union, whose messages are of data sets and not of what a function returned.
+/// Stages whose messages are of data sets and not of what a function returned.
 inline constexpr const char* kUnionStage = "Union";
+inline constexpr const char* kMixStage = "Mix";
 
 /// The schema that both fit: columns of the null type take the other's, integers and floating-point numbers the wider, tensors of two shapes tensors of
 /// several, a column that one lacks is null there.

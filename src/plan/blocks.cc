@@ -67,4 +67,17 @@ std::vector<int64_t> BlockStarts(const PlanNode& source) {
   return starts;
 }
 
+int64_t NumBlocks(const PlanNode& plan) {
+  if (plan.kind == PlanNode::Kind::kSource) return static_cast<int64_t>(BlockStarts(plan).size()) - 1;
+  if (plan.kind == PlanNode::Kind::kRepartition) {
+    const RepartitionSpec& spec = *plan.repartition;
+    if (spec.blocks > 0) return spec.blocks;
+    const auto rows = KnownRowCount(*plan.input);
+    if (rows.has_value()) return std::max<int64_t>((*rows + spec.block_rows - 1) / spec.block_rows, 1);
+  }
+  int64_t blocks = 0;
+  for (const PlanPtr& input : InputsOf(plan)) blocks += NumBlocks(*input);
+  return blocks;
+}
+
 }  // namespace millstream

@@ -18,6 +18,9 @@ constexpr int64_t kBlocksMax = 1 << 20;
 /// `source` is a plan's source node.
 std::vector<int64_t> BlockStarts(const PlanNode& source);
 
+/// How many blocks the plan's rows come in, as far as that is known beforehand: of the uppermost repartition, or of all sources.
+int64_t NumBlocks(const PlanNode& plan);
+
 /// The source with a task a block, where it can be cut so: else as it is, a row group a task.
 std::shared_ptr<const ScanSource> CutIntoBlocks(const PlanNode& source);
 

@@ -65,7 +65,8 @@ std::string PlanNode::Describe() const {
     case Kind::kUnion:
       return "Union[" + std::to_string(others.size() + 1) + " inputs]";
     case Kind::kSample:
-      return "RandomSample[" + std::to_string(fraction) + ", seed=" + std::to_string(seed) + "]";
+      return "RandomSample[" + std::string(sample_rest ? "all but " : "") + std::to_string(fraction) +
+             (sample_column.empty() ? ", seed=" + std::to_string(seed) : " by " + sample_column) + "]";
     case Kind::kSort: {
       std::string text;
       for (const SortKey& key : sort_keys) {
@@ -79,6 +80,16 @@ std::string PlanNode::Describe() const {
       if (!text.empty()) text += ": ";
       for (size_t i = 0; i < aggregates.size(); ++i) text += (i > 0 ? ", " : "") + aggregates[i].spec.name;
       return "Aggregate[" + text + "]";
+    }
+    case Kind::kMix: {
+      std::string text = std::to_string(others.size() + 1) + " inputs, weights";
+      for (const double weight : weights) text += " " + std::to_string(weight);
+      return "Mix[" + text + (stop_on_shortest ? ", until the shortest ends" : "") + "]";
+    }
+    case Kind::kRepartition: {
+      std::string text = repartition->blocks > 0 ? std::to_string(repartition->blocks) + " blocks" : "blocks of " + std::to_string(repartition->block_rows) + " rows";
+      for (const std::string& key : repartition->keys) text += (&key == &repartition->keys.front() ? " by " : ", ") + key;
+      return "Repartition[" + text + (repartition->sort ? ", sorted" : "") + "]";
     }
     case Kind::kJoin: {
       std::string text = NameOf(join->type);
@@ -183,9 +194,12 @@ Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
   return node;
 }
 
-Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed) {
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column, bool rest) {
   if (!(fraction >= 0 && fraction <= 1)) return MakeError(ErrorKind::kInvalidArgument, "a fraction must be from 0 to 1, got " + std::to_string(fraction));
+  if (!column.empty() && input->schema != nullptr) ARROW_RETURN_NOT_OK(SortColumnsOf({{column}}, *input->schema).status());
   auto node = NodeOn(PlanNode::Kind::kSample, std::move(input));
+  node->sample_column = std::move(column);
+  node->sample_rest = rest;
   node->fraction = fraction;
   node->seed = seed;
   return node;
@@ -319,6 +333,36 @@ Result<PlanPtr> JoinPlan(PlanPtr left, PlanPtr right, JoinSpec spec) {
   return node;
 }
 
+Result<PlanPtr> MixPlan(std::vector<PlanPtr> inputs, std::vector<double> weights, bool stop_on_shortest) {
+  if (weights.size() != inputs.size()) {
+    return MakeError(ErrorKind::kInvalidArgument, "mix got " + std::to_string(weights.size()) + " weights for " + std::to_string(inputs.size()) + " data sets");
+  }
+  for (const double weight : weights) {
+    if (!(weight > 0)) return MakeError(ErrorKind::kInvalidArgument, "weights must be above 0, got " + std::to_string(weight));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto plan, UnionPlan(std::move(inputs)));
+  auto node = std::make_shared<PlanNode>(*plan);
+  node->kind = PlanNode::Kind::kMix;
+  node->weights = std::move(weights);
+  node->stop_on_shortest = stop_on_shortest;
+  return node;
+}
+
+Result<PlanPtr> RepartitionPlan(PlanPtr input, RepartitionSpec spec) {
+  if ((spec.blocks > 0) == (spec.block_rows > 0) || spec.blocks < 0 || spec.block_rows < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "repartition takes num_blocks or target_num_rows_per_block, at least 1");
+  }
+  if (!spec.keys.empty() && spec.blocks == 0) return MakeError(ErrorKind::kInvalidArgument, "repartition(keys=...) needs num_blocks");
+  if (!spec.keys.empty() && input->schema != nullptr) {
+    std::vector<SortKey> keys;
+    for (const std::string& key : spec.keys) keys.push_back({key});
+    ARROW_RETURN_NOT_OK(SortColumnsOf(keys, *input->schema).status());
+  }
+  auto node = NodeOn(PlanNode::Kind::kRepartition, std::move(input));
+  node->repartition = std::make_shared<const RepartitionSpec>(std::move(spec));
+  return node;
+}
+
 std::vector<std::string> ZippedNames(const std::vector<std::vector<std::string>>& names) {
   std::vector<std::string> zipped;
   for (const auto& side : names) {
@@ -404,7 +448,9 @@ std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& pl
 namespace {
 
 /// Whether no order below it is left.
-bool OrdersRows(const PlanNode& node) { return node.kind == PlanNode::Kind::kSort || node.kind == PlanNode::Kind::kAggregate; }
+bool OrdersRows(const PlanNode& node) {
+  return node.kind == PlanNode::Kind::kSort || node.kind == PlanNode::Kind::kAggregate || (node.kind == PlanNode::Kind::kRepartition && !node.repartition->keys.empty());
+}
 
 }  // namespace
 
@@ -429,6 +475,9 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
       return std::nullopt;
     case PlanNode::Kind::kAggregate:
       return plan.group_keys.empty() ? std::optional<int64_t>(1) : std::nullopt;
+    case PlanNode::Kind::kMix:
+      if (plan.stop_on_shortest) return std::nullopt;
+      [[fallthrough]];
     case PlanNode::Kind::kUnion: {
       int64_t rows = 0;
       for (const PlanPtr& input : InputsOf(plan)) {

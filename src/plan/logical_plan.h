@@ -37,14 +37,22 @@ struct ColumnAggregate {
   std::string column;  // empty: of the rows themselves
 };
 
+/// Blocks that rows are cut into: so many, or of so many rows.
+struct RepartitionSpec {
+  int64_t blocks = 0;      // of equal size; with keys, of rows whose keys are equal or have hashes that go together
+  int64_t block_rows = 0;  // where `blocks` is 0
+  std::vector<std::string> keys;
+  bool sort = false;       // by the keys, within a block
+};
+
 struct PlanNode {
   static constexpr int64_t kWholeGroups = -1;
 
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13, kMix = 14, kRepartition = 15 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
-  std::vector<std::shared_ptr<const PlanNode>> others;     // inputs after the first: kUnion, kZip, kJoin
+  std::vector<std::shared_ptr<const PlanNode>> others;     // inputs after the first: kUnion, kZip, kJoin, kMix
   std::shared_ptr<arrow::Schema> schema;                   // null above a function, whose results tell it
   std::shared_ptr<const ScanSource> source;                // kSource
   std::string source_name;                                 // kSource: "ReadParquet", "FromArrow", "Range"
@@ -57,6 +65,8 @@ struct PlanNode {
   SeedKind seed_kind = SeedKind::kUnset;                   // kShuffle
   uint64_t seed = 0;                                       // kShuffle, kSample, kBlockOrder
   double fraction = 1;                                     // kSample
+  std::string sample_column;                               // kSample: by its hash, not by the row's place; empty: none
+  bool sample_rest = false;                                // kSample: the other rows instead
   std::shared_ptr<const BatchFunction> function;           // kMap
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks; kWholeGroups
   std::shared_ptr<const ColumnChange> change;              // kColumns
@@ -64,6 +74,9 @@ struct PlanNode {
   std::vector<std::string> group_keys;                     // kAggregate: none: all rows are one group; kMap: a call gets whole groups of these
   std::vector<ColumnAggregate> aggregates;                 // kAggregate
   std::shared_ptr<const JoinSpec> join;                    // kJoin
+  std::vector<double> weights;                             // kMix, one an input
+  bool stop_on_shortest = false;                           // kMix
+  std::shared_ptr<const RepartitionSpec> repartition;      // kRepartition
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -85,10 +98,15 @@ Result<PlanPtr> MapGroupsPlan(PlanPtr input, std::vector<std::string> keys, std:
 Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change);
 /// The rows of one input after the other. Where columns are known their types are brought together; kType where that cannot be.
 Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs);
+/// Rows of the inputs in turns, as their weights say. kInvalidArgument for weights that are not above 0, one an input; types as UnionPlan.
+Result<PlanPtr> MixPlan(std::vector<PlanPtr> inputs, std::vector<double> weights, bool stop_on_shortest);
+/// The same rows in other blocks. kUnknownColumn, kType for keys; kInvalidArgument for sizes.
+Result<PlanPtr> RepartitionPlan(PlanPtr input, RepartitionSpec spec);
 /// Row i of each side by side. A name that comes again gets _1, _2 and so on behind it.
 Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs);
-/// Each row with the probability `fraction`, decided by the seed and the row's place in its source.
-Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed);
+/// Each row with the probability `fraction`, decided by the seed and the row's place in its source, or by the hash of a column; or with `rest` the other rows.
+/// kUnknownColumn, kInvalidArgument.
+Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column = "", bool rest = false);
 /// The blocks of the source in a random order. kInvalidArgument where the rows come from several sources or out of a shuffle.
 Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
 /// The same plan with each shuffle in the order of its first epoch, always.

@@ -165,6 +165,21 @@ Result<std::vector<SortKey>> ReadSortKeys(ByteReader* in) {
   return keys;
 }
 
+void WriteNumbers(const std::vector<double>& numbers, ByteWriter* out) {
+  out->Number<uint64_t>(numbers.size());
+  for (const double number : numbers) out->Number<double>(number);
+}
+
+Result<std::vector<double>> ReadNumbers(ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(8));
+  std::vector<double> numbers;
+  for (uint64_t i = 0; i < count; ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto number, in->Number<double>());
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
 void WriteAggregate(const ColumnAggregate& aggregate, ByteWriter* out) {
   const AggregateSpec& spec = aggregate.spec;
   out->Number<uint8_t>(static_cast<uint8_t>(spec.kind));
@@ -173,8 +188,7 @@ void WriteAggregate(const ColumnAggregate& aggregate, ByteWriter* out) {
   out->Number<uint8_t>(spec.ignore_nulls);
   out->Number<int32_t>(spec.ddof);
   out->Number<double>(spec.quantile);
-  out->Number<uint64_t>(spec.quantiles.size());
-  for (const double quantile : spec.quantiles) out->Number<double>(quantile);
+  WriteNumbers(spec.quantiles, out);
   out->Number<int32_t>(spec.precision);
   out->Number<int64_t>(spec.k);
 }
@@ -193,11 +207,7 @@ Result<ColumnAggregate> ReadColumnAggregate(ByteReader* in) {
   spec.ignore_nulls = ignore_nulls != 0;
   ARROW_ASSIGN_OR_RAISE(spec.ddof, in->Number<int32_t>());
   ARROW_ASSIGN_OR_RAISE(spec.quantile, in->Number<double>());
-  ARROW_ASSIGN_OR_RAISE(const auto quantiles, in->Count(8));
-  for (uint64_t i = 0; i < quantiles; ++i) {
-    ARROW_ASSIGN_OR_RAISE(const auto quantile, in->Number<double>());
-    spec.quantiles.push_back(quantile);
-  }
+  ARROW_ASSIGN_OR_RAISE(spec.quantiles, ReadNumbers(in));
   ARROW_ASSIGN_OR_RAISE(spec.precision, in->Number<int32_t>());
   ARROW_ASSIGN_OR_RAISE(spec.k, in->Number<int64_t>());
   return aggregate;
@@ -236,7 +246,7 @@ class NodeReader {
   Result<PlanPtr> Read(uint8_t kind, std::vector<PlanPtr> inputs, ByteReader* in) {
     using Kind = PlanNode::Kind;
     const auto node_kind = static_cast<Kind>(kind);
-    const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip || (node_kind == Kind::kJoin && inputs.size() == 2);
+    const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip || node_kind == Kind::kMix || (node_kind == Kind::kJoin && inputs.size() == 2);
     if (inputs.size() != (node_kind == Kind::kSource ? 0 : 1) && !(many && !inputs.empty())) return in->Damaged();
     switch (node_kind) {
       case Kind::kSource:
@@ -267,7 +277,9 @@ class NodeReader {
       case Kind::kSample: {
         ARROW_ASSIGN_OR_RAISE(const auto fraction, in->Number<double>());
         ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
-        return SamplePlan(std::move(inputs[0]), fraction, seed);
+        ARROW_ASSIGN_OR_RAISE(const auto column, in->String());
+        ARROW_ASSIGN_OR_RAISE(const auto rest, in->Number<uint8_t>());
+        return SamplePlan(std::move(inputs[0]), fraction, seed, std::string(column), rest != 0);
       }
       case Kind::kSort: {
         ARROW_ASSIGN_OR_RAISE(auto keys, ReadSortKeys(in));
@@ -275,6 +287,20 @@ class NodeReader {
       }
       case Kind::kAggregate:
         return ReadAggregate(std::move(inputs[0]), in);
+      case Kind::kMix: {
+        ARROW_ASSIGN_OR_RAISE(auto weights, ReadNumbers(in));
+        ARROW_ASSIGN_OR_RAISE(const auto stop, in->Number<uint8_t>());
+        return MixPlan(std::move(inputs), std::move(weights), stop != 0);
+      }
+      case Kind::kRepartition: {
+        RepartitionSpec spec;
+        ARROW_ASSIGN_OR_RAISE(spec.blocks, in->Number<int64_t>());
+        ARROW_ASSIGN_OR_RAISE(spec.block_rows, in->Number<int64_t>());
+        ARROW_ASSIGN_OR_RAISE(spec.keys, ReadNames(in));
+        ARROW_ASSIGN_OR_RAISE(const auto sort, in->Number<uint8_t>());
+        spec.sort = sort != 0;
+        return RepartitionPlan(std::move(inputs[0]), std::move(spec));
+      }
       case Kind::kJoin:
         if (inputs.size() != 2) return in->Damaged();
         return ReadJoin(std::move(inputs[0]), std::move(inputs[1]), in);
@@ -342,6 +368,8 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
     case PlanNode::Kind::kSample:
       out.Number<double>(node.fraction);
       out.Number<uint64_t>(node.seed);
+      out.String(node.sample_column);
+      out.Number<uint8_t>(node.sample_rest);
       break;
     case PlanNode::Kind::kSort:
       out.Number<uint64_t>(node.sort_keys.size());
@@ -355,6 +383,16 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       WriteNames(node.group_keys, &out);
       out.Number<uint64_t>(node.aggregates.size());
       for (const ColumnAggregate& aggregate : node.aggregates) WriteAggregate(aggregate, &out);
+      break;
+    case PlanNode::Kind::kMix:
+      WriteNumbers(node.weights, &out);
+      out.Number<uint8_t>(node.stop_on_shortest);
+      break;
+    case PlanNode::Kind::kRepartition:
+      out.Number<int64_t>(node.repartition->blocks);
+      out.Number<int64_t>(node.repartition->block_rows);
+      WriteNames(node.repartition->keys, &out);
+      out.Number<uint8_t>(node.repartition->sort);
       break;
     case PlanNode::Kind::kJoin:
       out.Number<uint8_t>(static_cast<uint8_t>(node.join->type));

@@ -1,0 +1,107 @@
+#include "ingest/describe_stages.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "ingest/describe_execution.h"
+#include "ingest/fold_plan.h"
+#include "plan/row_changes.h"
+
+namespace millstream {
+namespace {
+
+using Kind = PlanNode::Kind;
+
+std::string Rows(const PlanNode& node) {
+  const auto known = KnownRowCount(node);
+  return known.has_value() ? std::to_string(*known) + " rows" : "about " + std::to_string(GuessRows(node)) + " rows";
+}
+
+std::string Indented(const std::string& text, int depth) {
+  std::string out;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    out += std::string(static_cast<size_t>(2 * depth), ' ') + text.substr(begin, end - begin) + "\n";
+    begin = end + 1;
+  }
+  return out;
+}
+
+class StageWriter {
+ public:
+  StageWriter(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
+
+  Result<std::string> Describe(const PlanPtr& node, int depth) {
+    if (IsFoldable(*node)) {
+      ARROW_ASSIGN_OR_RAISE(const auto folded, FoldPlan(engine_, *node));
+      ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, options_));
+      return Indented(text, depth);
+    }
+    const bool sorts_scan = node->kind == Kind::kSort && IsFoldable(*node->input) && ShuffleOf(*node->input) == nullptr;
+    if (sorts_scan) return DescribeSortedScan(*node, depth);
+    std::string text = Indented("  " + Line(*node), depth);
+    const auto inputs = InputsOf(*node);
+    for (const PlanPtr& input : inputs) {
+      ARROW_ASSIGN_OR_RAISE(const auto below, Describe(input, depth + 1));
+      text += below;
+    }
+    return text;
+  }
+
+ private:
+  /// Rows go from the scan into the exchange as in a shuffle.
+  Result<std::string> DescribeSortedScan(const PlanNode& node, int depth) {
+    ARROW_ASSIGN_OR_RAISE(const auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
+    ARROW_ASSIGN_OR_RAISE(const auto columns, SortColumnsOf(node.sort_keys, *folded.program->output));
+    ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, options_, columns));
+    return Indented(text, depth);
+  }
+
+  std::string Line(const PlanNode& node) const {
+    const std::string limit = FormatBytes(engine_->options().memory_limit_bytes);
+    switch (node.kind) {
+      case Kind::kMap:
+        return node.function->name() + ": " + (node.batch_rows > 0 ? "batches of " + std::to_string(node.batch_rows) + " rows" : node.batch_rows == 0 ? "whole blocks" : "whole groups") +
+               ", " + std::to_string(node.function->workers(engine_->scheduler()->lanes())) + " at a time, on threads of this process";
+      case Kind::kSort:
+      case Kind::kShuffle:
+        return (node.kind == Kind::kSort ? "sort: " : "shuffle: ") + Rows(*node.input) + " into the exchange, in memory up to the limit of " + limit + ", spilled beyond";
+      case Kind::kAggregate:
+        return (node.group_keys.empty() ? "aggregate: " : "group: ") + Rows(*node.input) + " into a table a lane" +
+               (node.group_keys.empty() ? "" : "; groups that do not fit the limit of " + limit + " go through the exchange as partial states");
+      case Kind::kJoin:
+        return "join: " + Rows(*node.others.front()) + " of the right side held in memory, " + Rows(*node.input) + " of the left pass by";
+      case Kind::kRepartition:
+        return "blocks: " + std::string(node.repartition->keys.empty() ? "cut in order" : "by hash of the keys, through the exchange");
+      case Kind::kUnion:
+        return "union: one input after the other";
+      case Kind::kMix:
+        return "mix: in turns";
+      case Kind::kZip:
+        return "zip: side by side";
+      case Kind::kLimit:
+        return "limit: " + std::to_string(node.limit) + " rows" + (node.offset > 0 ? " from row " + std::to_string(node.offset) : "") + ", then the readers stop";
+      default:
+        return "rows: " + node.Describe() + ", on lanes";
+    }
+  }
+
+  const std::shared_ptr<Engine> engine_;
+  const ExecuteOptions options_;
+};
+
+}  // namespace
+
+int64_t GuessRows(const PlanNode& node) {
+  const auto known = KnownRowCount(node);
+  if (known.has_value()) return *known;
+  int64_t rows = 0;
+  for (const PlanPtr& input : InputsOf(node)) rows += GuessRows(*input);
+  return rows;
+}
+
+Result<std::string> DescribeStages(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
+  return StageWriter(engine, options).Describe(plan, 0);
+}
+
+}  // namespace millstream
