@@ -56,7 +56,8 @@ def _stored(preprocessor: Preprocessor) -> dict[str, Any]:
         arguments: Any = [_stored(each) for each in inner]
     else:
         arguments = {
-            key: to_json(_storable(value), f"{name}: argument {key}") for key, value in preprocessor._arguments().items()
+            key: to_json(_storable(value), f"{name}: argument {key}")
+            for key, value in preprocessor._arguments().items()
         }
     return {
         _FORMAT: _FORMAT_VERSION,
