@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from millstream.arguments import check_flag, check_text
@@ -47,8 +48,9 @@ class Concatenator(TablePreprocessor):
         if dtype is not None:
             import numpy
 
-            if numpy.dtype(dtype).kind not in "biuf":
-                raise TypeError(f"dtype must be one of numbers, not {numpy.dtype(dtype)}")
+            dtype = numpy.dtype(dtype)
+            if dtype.kind not in "biuf":
+                raise TypeError(f"dtype must be one of numbers, not {dtype}")
         self.dtype = dtype
         self.raise_if_missing = check_flag(raise_if_missing, "raise_if_missing")
         self.flatten = check_flag(flatten, "flatten")
@@ -77,7 +79,7 @@ class Concatenator(TablePreprocessor):
         parts = [self._values(name, table.column(name)) for name in self.columns]
         if any(isinstance(part, list) for part in parts):  # lists of several lengths
             return {self.output_column_name: [numpy.concatenate(row) for row in zip(*map(_rows, parts), strict=True)]}
-        return {self.output_column_name: numpy.concatenate([part.reshape(len(table), -1) for part in parts], axis=1)}
+        return {self.output_column_name: numpy.concatenate([_rows(part) for part in parts], axis=1)}
 
     def _values(self, name: str, column: pyarrow.ChunkedArray) -> Any:
         """An array with the rows as its first axis, or a list of arrays of several lengths."""
@@ -96,20 +98,18 @@ class Concatenator(TablePreprocessor):
         return self._cast(name, values, column)
 
     def _cast(self, name: str, values: numpy.ndarray[Any, Any], column: pyarrow.ChunkedArray) -> Any:
-        import numpy
-
         if values.dtype.kind not in "biuf":
             hint = "; flatten=True takes lists" if "list" in str(column.type) else "; cast it"
             raise TypeError(f"Concatenator: column {name!r} of type {column.type} does not hold numbers{hint}")
         if self.dtype is None:
             return values
-        if numpy.dtype(self.dtype).kind != "f" and values.dtype.kind == "f" and numpy.isnan(values).any():
+        if self.dtype.kind != "f" and values.dtype.kind == "f" and (values != values).any():
             raise ValueError(
-                f"Concatenator: column {name!r} has missing values, and dtype {numpy.dtype(self.dtype)} none for them; "
+                f"Concatenator: column {name!r} has missing values, and dtype {self.dtype} none for them; "
                 "fill them with SimpleImputer first, or take a dtype of floats"
             )
         return values.astype(self.dtype)
 
 
 def _rows(part: Any) -> Any:
-    return part if isinstance(part, list) else part.reshape(len(part), -1)
+    return part if isinstance(part, list) else part.reshape(len(part), math.prod(part.shape[1:]))

@@ -87,13 +87,13 @@ def _of_package(value: Any, where: str) -> Any:
             return {"$array": [value.dtype.str, to_json(value.tolist(), where)]}
         if isinstance(value, numpy.dtype) or (isinstance(value, type) and issubclass(value, numpy.generic)):
             return {"$dtype": numpy.dtype(value).str}
-        if value in (int, float, bool):
+        if isinstance(value, type) and value in (int, float, bool):
             return {"$dtype": numpy.dtype(value).str}
     if pandas is not None:
         if isinstance(value, pandas.CategoricalDtype):
             return {"$categorical": [to_json(value.categories.tolist(), where), bool(value.ordered)]}
         if isinstance(value, pandas.IntervalIndex):
-            edges = [[float(interval.left), float(interval.right)] for interval in value]
+            edges = [[interval.left, interval.right] for interval in value]
             return {"$intervals": [to_json(edges, where), value.closed]}
         if isinstance(value, pandas.Timestamp):
             return to_json(value.to_pydatetime(), where)
@@ -102,7 +102,7 @@ def _of_package(value: Any, where: str) -> Any:
             f"{where} is a function, and serialize() writes no code; pickle the preprocessor where its code may "
             "travel, or make it anew where it is needed"
         )
-    raise TypeError(f"{where} holds a {type(value).__name__}, which serialize() has no form for")
+    raise TypeError(f"{where} holds a value of type {type(value).__name__}, for which serialize() has no form")
 
 
 def _array(form: list[Any]) -> Any:
