@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from millstream.aggregate import AggregateFn, ApproximateTopK, Unique
 from millstream.arguments import check_count
 from millstream.dataset import Dataset
 from millstream.preprocessors.columns import column_types, is_float, nan_as_null
+from millstream.result_columns import one_chunk
 
 if TYPE_CHECKING:
     import numpy
@@ -122,24 +124,38 @@ def refuse_missing(table: pyarrow.Table, columns: list[str], user: Any) -> None:
             )
 
 
-def category_numbers(values: Any, categories: Mapping[Any, int]) -> pyarrow.Array:
-    """The number of each value, null where it is no category. Takes an Arrow array; lists are looked up whole."""
-    import pyarrow
-    import pyarrow.compute
+class CategoryNumbers:
+    """The numbers of categories, made ready once for each type of column that is looked up."""
 
-    if pyarrow.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if is_list(str(values.type)):
-        found = [None if value is None else categories.get(tuple(value)) for value in values.to_pylist()]
-        return pyarrow.array(found, pyarrow.int64())
-    keys = _keys(list(categories), values.type)
-    if keys is None:
-        return pyarrow.array([categories.get(value) for value in values.to_pylist()], pyarrow.int64())
-    places = pyarrow.compute.index_in(values, keys)
-    return pyarrow.array(list(categories.values()), pyarrow.int64()).take(_one(places))
+    def __init__(self, categories: Mapping[Any, int]) -> None:
+        self._categories = categories
+        self._keys: dict[Any, pyarrow.Array | None] = {}
+
+    def of(self, values: Any) -> pyarrow.Array:
+        """The number of each value, null where it is no category. Takes an Arrow array; lists are looked up whole."""
+        import pyarrow
+        import pyarrow.compute
+
+        if pyarrow.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        if is_list(str(values.type)):
+            found = [None if value is None else self._categories.get(tuple(value)) for value in values.to_pylist()]
+            return pyarrow.array(found, pyarrow.int64())
+        if values.type not in self._keys:
+            self._keys[values.type] = _as_type(list(self._categories), values.type)
+        keys = self._keys[values.type]
+        if keys is None:
+            return pyarrow.array([self._categories.get(value) for value in values.to_pylist()], pyarrow.int64())
+        return self._numbers.take(one_chunk(pyarrow.compute.index_in(values, keys)))
+
+    @cached_property
+    def _numbers(self) -> pyarrow.Array:
+        import pyarrow
+
+        return pyarrow.array(list(self._categories.values()), pyarrow.int64())
 
 
-def _keys(categories: list[Any], kind: Any) -> pyarrow.Array | None:
+def _as_type(categories: list[Any], kind: Any) -> pyarrow.Array | None:
     """The categories as the column's type; None where they do not fit it, as text among numbers."""
     import pyarrow
 
@@ -149,15 +165,9 @@ def _keys(categories: list[Any], kind: Any) -> pyarrow.Array | None:
         return None
 
 
-def _one(array: Any) -> pyarrow.Array:
-    from millstream.result_columns import one_chunk
-
-    return one_chunk(array)
-
-
 def flat_lists(values: Any) -> tuple[pyarrow.Array, numpy.ndarray[Any, Any]]:
     """All items of the lists, and for each the row of its list."""
     import pyarrow.compute
 
-    array = _one(values)
+    array = one_chunk(values)
     return pyarrow.compute.list_flatten(array), pyarrow.compute.list_parent_indices(array).to_numpy()

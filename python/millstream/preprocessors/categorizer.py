@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.dataset import Dataset
 from millstream.preprocessor import Preprocessor
-from millstream.preprocessors.categories import category_numbers, fitted_categories
+from millstream.preprocessors.categories import fitted_categories
 from millstream.preprocessors.columns import checked_names, checked_outputs
 from millstream.preprocessors.table_preprocessor import TablePreprocessor
 
@@ -52,16 +52,17 @@ class Categorizer(TablePreprocessor):
 
     def _new_columns(self, table: pyarrow.Table) -> dict[str, Any]:
         return {
-            output: categorical(table.column(column), self.stats_[column])
+            output: self._categorical(table.column(column), column)
             for column, output in zip(self.columns, self.output_columns, strict=True)
         }
 
+    def _categorical(self, values: pyarrow.ChunkedArray, column: str) -> pyarrow.DictionaryArray:
+        dtype = self.stats_[column]
+        return dictionary(self._numbers_of(column).of(values), dtype.categories.tolist(), bool(dtype.ordered))
 
-def categorical(values: pyarrow.ChunkedArray, dtype: pandas.CategoricalDtype) -> pyarrow.DictionaryArray:
-    """The values as a dictionary of the dtype's categories, null where they are none."""
-    categories = dtype.categories.tolist()
-    numbers = category_numbers(values, {category: number for number, category in enumerate(categories)})
-    return dictionary(numbers, categories, bool(dtype.ordered))
+    def _numbered(self, categories: pandas.CategoricalDtype) -> dict[Any, int]:
+        return {category: number for number, category in enumerate(categories.categories.tolist())}
+
 
 
 def dictionary(numbers: pyarrow.Array, categories: list[Any], ordered: bool) -> pyarrow.DictionaryArray:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from millstream.dataset import Dataset
 from millstream.preprocessor import Preprocessor
 from millstream.preprocessors.categories import (
-    category_numbers,
     checked_max_categories,
     fitted_categories,
     flat_lists,
@@ -53,20 +52,20 @@ class _HotEncoder(TablePreprocessor):
     def _new_columns(self, table: pyarrow.Table) -> dict[str, Any]:
         refuse_missing(table, self.columns, self)
         return {
-            output: self._vectors(table.column(column), self.stats_[f"unique_values({column})"])
+            output: self._vectors(table.column(column), f"unique_values({column})")
             for column, output in zip(self.columns, self.output_columns, strict=True)
         }
 
-    def _vectors(self, values: pyarrow.ChunkedArray, categories: dict[Any, int]) -> pyarrow.Array:
+    def _vectors(self, values: pyarrow.ChunkedArray, stat: str) -> pyarrow.Array:
         import numpy
 
         if self._ITEMS and is_list(str(values.type)):
             items, rows = flat_lists(values)
         else:
             items, rows = values, numpy.arange(len(values))
-        places = category_numbers(items, categories)
+        places = self._numbers_of(stat).of(items)
         known = places.is_valid().to_numpy(zero_copy_only=False)
-        matrix = counted(rows[known], places.drop_null().to_numpy(), len(values), len(categories), self._DTYPE)
+        matrix = counted(rows[known], places.drop_null().to_numpy(), len(values), len(self.stats_[stat]), self._DTYPE)
         return vector_column(matrix)
 
 

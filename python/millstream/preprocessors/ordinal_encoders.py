@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from millstream.arguments import check_flag, check_text
 from millstream.dataset import Dataset
 from millstream.preprocessor import Preprocessor
-from millstream.preprocessors.categories import category_numbers, fitted_categories, flat_lists, is_list, refuse_missing
+from millstream.preprocessors.categories import CategoryNumbers, fitted_categories, flat_lists, is_list, refuse_missing
 from millstream.preprocessors.columns import checked_names, checked_outputs
 from millstream.preprocessors.table_preprocessor import TablePreprocessor
 
@@ -42,20 +42,20 @@ class OrdinalEncoder(TablePreprocessor):
     def _new_columns(self, table: pyarrow.Table) -> dict[str, Any]:
         refuse_missing(table, self.columns, self)
         return {
-            output: self._encoded(table.column(column), self.stats_[f"unique_values({column})"])
+            output: self._encoded(table.column(column), self._numbers_of(f"unique_values({column})"))
             for column, output in zip(self.columns, self.output_columns, strict=True)
         }
 
-    def _encoded(self, values: pyarrow.ChunkedArray, categories: dict[Any, int]) -> pyarrow.Array:
+    def _encoded(self, values: pyarrow.ChunkedArray, numbers: CategoryNumbers) -> pyarrow.Array:
         import pyarrow
         import pyarrow.compute
 
         if not (self.encode_lists and is_list(str(values.type))):
-            return category_numbers(values, categories)
+            return numbers.of(values)
         lengths = pyarrow.compute.list_value_length(values).to_numpy()
         items, _ = flat_lists(values)
         offsets = pyarrow.array([0, *lengths.cumsum()], pyarrow.int32())
-        return pyarrow.ListArray.from_arrays(offsets, category_numbers(items, categories))
+        return pyarrow.ListArray.from_arrays(offsets, numbers.of(items))
 
 
 class LabelEncoder(TablePreprocessor):
@@ -95,7 +95,8 @@ class LabelEncoder(TablePreprocessor):
 
     def _new_columns(self, table: pyarrow.Table) -> dict[str, Any]:
         refuse_missing(table, [self.label_column], self)
-        return {self.output_column: category_numbers(table.column(self.label_column), self._labels())}
+        numbers = self._numbers_of(f"unique_values({self.label_column})")
+        return {self.output_column: numbers.of(table.column(self.label_column))}
 
     def _labels(self) -> dict[Any, int]:
         labels: dict[Any, int] = self.stats_[f"unique_values({self.label_column})"]

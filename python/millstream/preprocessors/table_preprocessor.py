@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.dataset import Dataset
 from millstream.preprocessor import Preprocessor
+from millstream.preprocessors.categories import CategoryNumbers
 
 if TYPE_CHECKING:
     import pyarrow
@@ -21,6 +22,22 @@ class TablePreprocessor(Preprocessor):
     def _gone_columns(self) -> list[str]:
         """Input columns that the result does not have."""
         return []
+
+    def _numbers_of(self, stat: str) -> CategoryNumbers:
+        """Of the categories in `stats_`, made ready at the first batch that needs them."""
+        known = self.__dict__.setdefault("_ready", {})
+        categories = self.stats_[stat]
+        if stat not in known or known[stat][0] is not categories:
+            known[stat] = (categories, CategoryNumbers(self._numbered(categories)))
+        numbers: CategoryNumbers = known[stat][1]
+        return numbers
+
+    def _numbered(self, categories: Any) -> dict[Any, int]:
+        """The numbers of the categories of `stats_`: its own, unless a subclass says otherwise."""
+        return dict(categories)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_ready"}
 
     def _transform(
         self,

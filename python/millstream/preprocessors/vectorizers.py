@@ -132,18 +132,14 @@ class CountVectorizer(_Vectorizer):
         kept = ordered if self.max_features is None else ordered.limit(self.max_features)
         return Counter({row["token"]: row["count"] for row in kept.iter_rows()})
 
-    def _vocabulary(self, column: str) -> list[str]:
-        counts: Counter[str] = self.stats_[f"token_counts({column})"]
-        return [token for token, _ in counts.most_common()]
+    def _numbered(self, categories: Counter[str]) -> dict[Any, int]:
+        return {token: number for number, (token, _) in enumerate(categories.most_common())}
 
     def _width(self, column: str) -> int:
         return len(self.stats_[f"token_counts({column})"])
 
     def _places(self, column: str, tokens: pyarrow.Array) -> pyarrow.Array:
-        import pyarrow
-        import pyarrow.compute
-
-        return pyarrow.compute.index_in(tokens, pyarrow.array(self._vocabulary(column), tokens.type))
+        return self._numbers_of(f"token_counts({column})").of(tokens)
 
 
 class _TokenCounts:
