@@ -11,7 +11,7 @@
 #include "column/gather.h"
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
-#include "format/parquet/parquet_form.h"
+#include "format/parquet/parquet_writer.h"
 #include "ingest/block_cut_stream.h"
 #include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
@@ -157,7 +157,7 @@ struct Shares {
     Count(plan, /*read_by_exchange=*/false);
     const int64_t whole = std::max<int64_t>(limit - kept, 1);
     // A function's stage reserves a sixteenth at most; a quarter is for all scans, or all where there is nothing else.
-    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16 - whole / 16, whole / 4);
+    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16, whole / 4);
     scan_bytes = scans_ == 0 ? 0 : (exchanges_ == 0 ? free : free / 4) / scans_;
     exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * scan_bytes) / exchanges_;
   }
@@ -208,7 +208,7 @@ class Opener {
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
-    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
+    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false, 0});
   }
   /// Where whole blocks are asked for, tasks are blocks. Pruned or truncated sources keep their tasks.
   static std::shared_ptr<const ScanSource> Blocks(const PlanNode& node, const FoldedPlan& folded) {
@@ -220,7 +220,7 @@ class Opener {
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
   const int64_t limit_;
-  const Shares shares_;
+  Shares shares_;
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
@@ -494,6 +494,8 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
       // The range is of the output's column, which passes through under another name, maybe.
       if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
     }
+    // What the right took is known by now; others that open later want their part of the rest.
+    opener.shares_.scan_bytes = std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
     return opener.OpenScan(*input, std::move(folded), {}, nullptr);
   };
   return OpenJoinStream(engine_, open, std::move(right), *node.join);
@@ -546,12 +548,27 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
 
 }  // namespace
 
+namespace {
+
+/// Of batches that are joined of several: two of them, where their rows are known; else a share of the limit.
+int64_t BatchBytes(const PlanNode& plan, int64_t batch_rows, int64_t limit) {
+  constexpr int64_t kUnknownShare = 16;
+  if (plan.schema == nullptr) return limit / kUnknownShare;
+  return std::min(2 * batch_rows * RowBytesGuess(*plan.schema) + kBlockBytes, limit / 4);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  Opener opener(engine, *plan, options);
-  const bool skips = options.rows_delivered > 0;
-  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, {}));
-  if (skips) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
-  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last});
+  ExecuteOptions below = options;
+  const int64_t batch_bytes = BatchBytes(*plan, options.batch_rows, engine->options().memory_limit_bytes);
+  below.memory_kept_bytes += batch_bytes;
+  Opener opener(engine, *plan, below);
+  // What an exchange gives is cut as it is to be without a copy.
+  const bool cuts = plan->kind == Kind::kSort || plan->kind == Kind::kShuffle;
+  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, cuts ? Cut{options.batch_rows, false} : Cut{}));
+  if (options.rows_delivered > 0) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
+  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, batch_bytes});
 }
 
 }  // namespace millstream
