@@ -54,14 +54,20 @@ def rows_to_batch(rows: Sequence[Any], *, where: str) -> pyarrow.RecordBatch:
     pyarrow = _pyarrow(where)
     names: dict[str, None] = {}
     for row in rows:
-        if not isinstance(row, Mapping):
-            raise TypeError(f"{where}: the function {_returned(row)}; {_ROWS}{_row_remedy(row)}")
+        row_from_result(row, where=where)
         if not row.keys() <= names.keys():
             _check_names(row, where)
             names.update(dict.fromkeys(row))
     if not names:
         return pyarrow.RecordBatch.from_struct_array(pyarrow.array([{}] * len(rows), pyarrow.struct([])))
     return _of_columns([(name, [row.get(name) for row in rows]) for name in names], where)
+
+
+def row_from_result(result: Any, *, where: str) -> Any:
+    """The row that a function of `map` returned. TypeError where it is not a dict."""
+    if not isinstance(result, Mapping):
+        raise TypeError(f"{where}: the function {_returned(result)}; {_ROWS}{_row_remedy(result)}")
+    return result
 
 
 def rows_of_flat_map(result: Any, *, where: str) -> list[Any]:
@@ -72,7 +78,18 @@ def rows_of_flat_map(result: Any, *, where: str) -> list[Any]:
             f"{where}: the function {_returned(result)}; flat_map takes a list of rows, or yields them, and {_ROWS}"
             f"{remedy or _none_remedy(result)}"
         )
-    return list(result)
+    return [row_from_result(row, where=where) for row in result]
+
+
+def keeps_row(result: Any, *, where: str) -> bool:
+    """Whether a function of `filter` returned what is true. TypeError for what is neither true nor false."""
+    try:
+        return bool(result)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{where}: the function {_returned(result)}, which is neither true nor false ({error}); return True for the "
+            "rows to keep"
+        ) from None
 
 
 def column_from_result(result: Any, *, name: str, rows: int, where: str) -> pyarrow.RecordBatch:

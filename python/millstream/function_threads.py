@@ -6,7 +6,7 @@ import threading
 from time import thread_time
 
 from millstream import _core
-from millstream.user_code_error import from_user_code, user_code_error
+from millstream.user_code_error import forget_batches, from_user_code, user_code_error
 from millstream.user_function import BatchCall, CallOrigin, UserFunction
 
 
@@ -29,15 +29,23 @@ def _run(function: UserFunction, calls: _core.Calls) -> None:
             results = call_batch(call.batch, origin)
         except BaseException as error:
             calls.fail(call.number, _told(function, origin, error))
+            forget_batches(error)
         else:
             calls.give(call.number, results)
+            del results
         calls.add_cpu_time(thread_time() - began)
+        del call, origin
+    # The frame lives on in the traceback of an error that somebody keeps.
+    del calls, call_batch
 
 
 def _told(function: UserFunction, origin: CallOrigin, error: BaseException) -> BaseException:
     if from_user_code(error):
         return user_code_error(function.name, str(origin), error)
-    told = type(error)(f"{error}, on {origin}") if type(error) in (TypeError, ValueError, ImportError) else error
+    told = error
+    if type(error) in (TypeError, ValueError, ImportError):
+        text = str(error)  # of Python itself where a function does not take what it is given
+        told = type(error)(f"{text if text.startswith(function.name) else f'{function.name}: {text}'}, on {origin}")
     told.__traceback__ = None
     return told
 

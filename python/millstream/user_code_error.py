@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -45,14 +46,15 @@ def _line(error: BaseException) -> str:
 
 
 def _habit(error: BaseException) -> str:
-    if isinstance(error, TypeError) and "'dict'" in str(error):
+    if isinstance(error, TypeError | AttributeError) and "'dict'" in str(error):
         return "; rows are dicts: use row['column'], or map_batches for a dict of arrays"
     return ""
 
 
 def _like(error: BaseException) -> Any:
     kind = type(error)
-    if isinstance(error, RuntimeError) or not isinstance(error, Exception):
+    # A StopIteration would end the loop that it is raised in, as if there were no more rows.
+    if isinstance(error, RuntimeError | StopIteration | StopAsyncIteration) or not isinstance(error, Exception):
         return UserCodeError
     try:
         both = type("UserCodeError", (UserCodeError, kind), {"__module__": __name__, "__str__": RuntimeError.__str__})
@@ -60,6 +62,16 @@ def _like(error: BaseException) -> Any:
     except Exception:  # classes that do not mix, or take other arguments
         return UserCodeError
     return both
+
+
+def forget_batches(error: BaseException) -> None:
+    """Empties the frames of this package in the error's traceback: who keeps the error must not keep the engine's memory."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            with contextlib.suppress(RuntimeError):  # of the one that runs
+                trace.tb_frame.clear()
+        trace = trace.tb_next
 
 
 def from_user_code(error: BaseException) -> bool:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from millstream import _core
 from millstream.batch_format import batch_formatter, pyarrow_record_batch
 from millstream.execution import rows_of
-from millstream.function_results import batch_from_result, column_from_result, rows_of_flat_map, rows_to_batch
+from millstream.function_results import (
+    batch_from_result,
+    column_from_result,
+    keeps_row,
+    row_from_result,
+    rows_of_flat_map,
+    rows_to_batch,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -124,7 +131,8 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
 
 def _map(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
-        return [rows_to_batch([function(row) for row in _numbered_rows(batch, origin)], where=spec.name)]
+        rows = [row_from_result(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
+        return [rows_to_batch(rows, where=spec.name)]
 
     return call
 
@@ -143,7 +151,7 @@ def _filter(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         import pyarrow
 
-        kept = [bool(function(row)) for row in _numbered_rows(batch, origin)]
+        kept = [keeps_row(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
         return [pyarrow_record_batch(batch).filter(pyarrow.array(kept, pyarrow.bool_()))]
 
     return call

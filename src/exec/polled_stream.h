@@ -18,6 +18,10 @@ class PolledStream : public BatchStream {
   /// thread, maybe before this returns. A batch may be one without rows. One caller at a time, and no other in Next.
   virtual Result<std::optional<StreamBatch>> TryNext(const Waker& waker) = 0;
 
+  /// Ends the work for batches that nobody will take, as far as that goes without waiting for it: lanes may call it, which must not wait in Close. To be called by
+  /// who calls TryNext, and does not any more.
+  virtual void StopSoon() {}
+
   /// All rows that the stream gives, once that is known: where they are brought together before the first is given.
   virtual std::optional<int64_t> total_rows() const { return std::nullopt; }
 

@@ -14,6 +14,7 @@ class OverStream : public PolledStream {
   OverStream(const Engine& engine, PolledStreamPtr input) : PolledStream(engine), input_(std::move(input)) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
   void Close() override { input_->Close(); }
+  void StopSoon() override { input_->StopSoon(); }
   std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
 
  protected:
@@ -28,7 +29,7 @@ class LimitStream : public OverStream {
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     // Without a schema there is one batch to be had, for that.
     if (left_ == 0 && input_->schema() != nullptr) {
-      input_->Close();
+      input_->StopSoon();
       return StreamBatch{};
     }
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
@@ -146,10 +147,13 @@ class DeferredStream : public PolledStream {
 /// What streams over several inputs have in common.
 class OverStreams : public PolledStream {
  public:
-  OverStreams(const Engine& engine, std::vector<PolledStreamPtr> inputs) : PolledStream(engine), inputs_(std::move(inputs)) {}
+  OverStreams(const Engine& engine, std::vector<PolledStreamPtr> inputs) : PolledStream(engine), inputs_(std::move(inputs)), first_(inputs_.size()) {}
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   void Close() override {
     for (const auto& input : inputs_) input->Close();
+  }
+  void StopSoon() override {
+    for (const auto& input : inputs_) input->StopSoon();
   }
   std::vector<const StageStatistics*> stages() const override {
     std::vector<const StageStatistics*> stages;
@@ -161,8 +165,28 @@ class OverStreams : public PolledStream {
   }
 
  protected:
+  /// The types of all inputs brought together, of the first batches of those whose functions decide them. False where the waker was kept.
+  Result<bool> FindSchema(const std::string& stage, const Waker& waker) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (inputs_[i]->schema() != nullptr || first_[i].has_value()) continue;
+      ARROW_ASSIGN_OR_RAISE(first_[i], inputs_[i]->TryNext(waker));
+      if (!first_[i].has_value()) return false;
+    }
+    auto common = arrow::schema({});
+    for (const auto& input : inputs_) ARROW_RETURN_NOT_OK(CommonSchema(stage, *common, *input->schema()).Value(&common));
+    schema_ = std::move(common);
+    return true;
+  }
+  Result<std::optional<StreamBatch>> TakeFrom(size_t input, const Waker& waker) {
+    if (first_[input].has_value()) return std::exchange(first_[input], std::nullopt);
+    return inputs_[input]->TryNext(waker);
+  }
+
   std::vector<PolledStreamPtr> inputs_;
   std::shared_ptr<arrow::Schema> schema_;
+
+ private:
+  std::vector<std::optional<StreamBatch>> first_;  // taken for their schemas
 };
 
 class UnionStream : public OverStreams {
@@ -172,22 +196,24 @@ class UnionStream : public OverStreams {
   }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (schema_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(kUnionStage, waker));
+      if (!found) return std::nullopt;
+    }
     while (next_ < inputs_.size()) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, inputs_[next_]->TryNext(waker));
+      ARROW_ASSIGN_OR_RAISE(auto batch, TakeFrom(next_, waker));
       if (!batch.has_value()) return batch;
       if (batch->data == nullptr) {
-        inputs_[next_++]->Close();
+        inputs_[next_++]->StopSoon();
         sources_before_ = sources_;
         continue;
       }
-      if (schema_ == nullptr) schema_ = batch->data->schema();
-      ARROW_ASSIGN_OR_RAISE(batch->data, ConformBatch("Union", batch->data, schema_, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(batch->data, ConformBatch(kUnionStage, batch->data, schema_, arrow::default_memory_pool()));
       batch->source += sources_before_;
       batch->position.key += sources_before_;
       sources_ = std::max(sources_, batch->source + 1);
       return batch;
     }
-    if (schema_ == nullptr) schema_ = arrow::schema({});
     return StreamBatch{};
   }
 
@@ -206,6 +232,10 @@ class MixStream : public OverStreams {
   }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    if (schema_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(kMixStage, waker));
+      if (!found) return std::nullopt;
+    }
     for (;;) {
       const size_t side = FurthestBehind();
       if (side == sides_.size()) return StreamBatch{};
@@ -213,7 +243,8 @@ class MixStream : public OverStreams {
       if (!there) return std::nullopt;
       if (sides_[side].batch != nullptr) return Run(&sides_[side]);
       if (!stop_on_shortest_) continue;
-      Close();
+      for (Side& other : sides_) other.ended = true;
+      StopSoon();
       return StreamBatch{};
     }
   }
@@ -239,12 +270,11 @@ class MixStream : public OverStreams {
   Result<bool> Fill(size_t index, const Waker& waker) {
     Side& side = sides_[index];
     while (side.batch == nullptr && !side.ended) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, inputs_[index]->TryNext(waker));
+      ARROW_ASSIGN_OR_RAISE(auto batch, TakeFrom(index, waker));
       if (!batch.has_value()) return false;
       side.ended = batch->data == nullptr;
       if (side.ended || batch->data->num_rows() == 0) continue;
-      if (schema_ == nullptr) schema_ = batch->data->schema();
-      ARROW_ASSIGN_OR_RAISE(side.batch, ConformBatch("Mix", batch->data, schema_, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(side.batch, ConformBatch(kMixStage, batch->data, schema_, arrow::default_memory_pool()));
     }
     return true;
   }

@@ -13,7 +13,12 @@ constexpr const char* kRemedy = "return the same columns and types from every ca
 
 constexpr const char* kTensorRemedy = "return arrays of one shape from every call, for instance pad them, or lists, values.tolist(), whose lengths may differ";
 
+constexpr const char* kDataSetsRemedy = "bring them to one type before, for instance with_column('x', col('x').cast(...))";
+
 Status Changed(const std::string& stage, const std::string& column, const arrow::DataType& before, const arrow::DataType& now) {
+  if (stage == kUnionStage || stage == kMixStage) {
+    return MakeError(ErrorKind::kType, std::string(stage == kUnionStage ? "union" : "mix") + ": column '" + column + "' is " + before.ToString() + " in one data set and " + now.ToString() + " in another; " + kDataSetsRemedy);
+  }
   const char* remedy = IsTensor(before) && IsTensor(now) ? kTensorRemedy : kRemedy;
   return MakeError(ErrorKind::kType,
                    stage + ": column '" + column + "' was " + before.ToString() + " in an earlier batch and is " + now.ToString() + " in a later one; " + remedy);
@@ -27,6 +32,14 @@ arrow::Field::MergeOptions Widening() {
   return options;
 }
 
+/// Whether values of one type may be cast to the other where none changes: texts that look like numbers are no numbers.
+bool GoTogether(const arrow::DataType& type, const arrow::Field& field) {
+  const auto is_number = [](const arrow::DataType& of) { return arrow::is_numeric(of.id()) || arrow::is_decimal(of.id()); };
+  const arrow::DataType& values = type.id() == arrow::Type::DICTIONARY ? *static_cast<const arrow::DictionaryType&>(type).value_type() : type;
+  if (is_number(values) && is_number(*field.type())) return true;
+  return field.MergeWith(*field.WithType(values.GetSharedPtr()), Widening()).ok();
+}
+
 Result<std::shared_ptr<arrow::Array>> ConformColumn(const std::string& stage, const arrow::RecordBatch& batch, const arrow::Field& field, arrow::MemoryPool* pool) {
   const int index = batch.schema()->GetFieldIndex(field.name());
   if (index < 0) return arrow::MakeArrayOfNull(field.type(), batch.num_rows(), pool);
@@ -35,6 +48,7 @@ Result<std::shared_ptr<arrow::Array>> ConformColumn(const std::string& stage, co
   if (column->type_id() == arrow::Type::NA) return arrow::MakeArrayOfNull(field.type(), batch.num_rows(), pool);
   const auto tensors = CommonTensorType(*column->type(), *field.type());
   if (tensors != nullptr && tensors->Equals(*field.type())) return WithVariableShape(column, tensors, pool);
+  if (!GoTogether(*column->type(), field)) return Changed(stage, field.name(), *field.type(), *column->type());
   arrow::compute::ExecContext context(pool);
   auto cast = arrow::compute::Cast(arrow::Datum(column), field.type(), arrow::compute::CastOptions::Safe(), &context);
   if (cast.ok()) return cast->make_array();

@@ -10,6 +10,10 @@
 
 namespace millstream {
 
+/// Stages whose messages are of data sets and not of what a function returned.
+inline constexpr const char* kUnionStage = "Union";
+inline constexpr const char* kMixStage = "Mix";
+
 /// The schema that both fit: columns of the null type take the other's, integers and floating-point numbers the wider, tensors of two shapes tensors of
 /// several, a column that one lacks is null there.
 /// kType, naming the column and both types, where there is none.

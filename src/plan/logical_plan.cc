@@ -187,7 +187,7 @@ Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
   auto schema = inputs.front()->schema;
   for (const PlanPtr& input : inputs) {
     if (schema == nullptr || input->schema == nullptr) schema = nullptr;
-    else ARROW_RETURN_NOT_OK(CommonSchema("Union", *schema, *input->schema).Value(&schema));
+    else ARROW_RETURN_NOT_OK(CommonSchema(kUnionStage, *schema, *input->schema).Value(&schema));
   }
   auto node = NodeOnAll(PlanNode::Kind::kUnion, std::move(inputs));
   node->schema = std::move(schema);
@@ -484,6 +484,14 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
         const auto part = KnownRowCount(*input);
         if (!part.has_value()) return std::nullopt;
         rows += *part;
+      }
+      return rows;
+    }
+    case PlanNode::Kind::kZip: {
+      // Where they differ the zip fails: it is run to say so.
+      const auto rows = KnownRowCount(*plan.input);
+      for (const PlanPtr& other : plan.others) {
+        if (KnownRowCount(*other) != rows) return std::nullopt;
       }
       return rows;
     }

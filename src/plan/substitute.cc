@@ -3,16 +3,23 @@
 #include <algorithm>
 
 #include "plan/functions.h"
+#include "plan/near_names.h"
 
 namespace millstream {
 namespace {
 
 using Tree = arrow::compute::Expression;
 
+Status NoSuchColumn(const std::string& name, const NamedExpressions& columns) {
+  arrow::FieldVector fields;
+  for (const auto& column : columns) fields.push_back(arrow::field(column.first, arrow::null()));
+  return UnknownColumn(name, arrow::Schema(std::move(fields)));
+}
+
 Result<Tree> SubstituteTree(const Tree& tree, const NamedExpressions& columns) {
   if (const auto* reference = tree.field_ref()) {
     const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == *reference->name(); });
-    if (found == columns.end()) return MakeError(ErrorKind::kUnknownColumn, "no column '" + *reference->name() + "'");
+    if (found == columns.end()) return NoSuchColumn(*reference->name(), columns);
     return found->second->tree();
   }
   const auto* call = tree.call();

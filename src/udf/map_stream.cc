@@ -75,6 +75,11 @@ class MapStream : public PolledStream {
     state_->input->Close();
     results_.clear();
   }
+  void StopSoon() override {
+    state_->calls->Close();
+    state_->calls->core().Fail(MakeError(ErrorKind::kCancelled, "no more rows are wanted"));
+    state_->input->StopSoon();
+  }
   std::vector<const StageStatistics*> stages() const override {
     auto stages = state_->input->stages();
     stages.push_back(&state_->calls->statistics());

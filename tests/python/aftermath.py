@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import threading
 import time
 
 import millstream as ms
@@ -47,8 +48,17 @@ def assert_lanes_rest(lanes):
     raise AssertionError(f"{lanes} lanes do not rest: {before}, 20 ms later {now}")
 
 
+def assert_functions_end():
+    """Threads of functions end within a second: nobody can stop a call, so that they may be in one still."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("ms-function"):
+            thread.join(1)
+            assert not thread.is_alive(), thread
+
+
 def assert_nothing_left(*directories):
     """No lane runs, no byte is reserved, no scratch file is open, no file lies in `directories`, and a read works."""
+    assert_functions_end()
     engine = PROCESS_ENGINE.get()
     assert engine.memory_used() == 0
     assert scratch_files() == []

@@ -72,6 +72,22 @@ def use_engine(tmp_path):
     ms.shutdown()
 
 
+ENGINES = {
+    "one lane": {"num_cpus": 1},
+    "four lanes": {"num_cpus": 4},
+    "lanes in any order": {"shuffle_lanes": 11},
+    "always spilling": {"always_spill": True},
+    "always two passes": {"always_two_passes": True, "num_cpus": 1},
+    "little memory": {"memory_limit": 48 << 20},
+}
+
+
+@pytest.fixture(params=ENGINES)
+def each_engine(request, use_engine):
+    """The test runs on engines that go about their work differently."""
+    return use_engine(**ENGINES[request.param])
+
+
 @pytest.fixture
 def run_python(tmp_path):
     """Runs Python source in a fresh process; its output, or the failure with what it printed."""

@@ -147,6 +147,37 @@ interrupted(lambda: ms.range(MANY).random_shuffle(seed=1).write_parquet(work / "
 assert not (work / "out").exists()
 """
 
+FUNCTION = """
+def slow(batch):
+    if batch["id"][0] > 10_000:
+        say("here") if not said.is_set() else None
+        said.set()
+        time.sleep(0.05)
+    return batch
+said = threading.Event()
+interrupted(lambda: ms.range(10**12).map_batches(slow, batch_size=1000).take_all())
+"""
+
+FUNCTIONS_SHUFFLED = """
+def half(batch):
+    return {"half": batch["id"] / 2}
+iterator = ms.range(10**10).map_batches(half, concurrency=2).random_shuffle(seed=1).iterator()
+say_when(lambda: rows_of(iterator, "MapBatches(half)") > 1_000_000)
+interrupted(lambda: next(iter(iterator.iter_batches())))
+"""
+
+SORT = """
+iterator = ms.range(MANY).sort("id", descending=True).iterator()
+say_when(lanes_work)
+interrupted(lambda: next(iter(iterator.iter_batches(batch_size=1000))))
+"""
+
+GROUPS = """
+rows = ms.range(10**12).with_column("rest", ms.col("id") % 7)
+say_when(lanes_work)
+interrupted(lambda: rows.groupby("rest").count().take_all())
+"""
+
 UNCAUGHT = """
 say_when(lanes_work)
 for _ in ms.range(10**12).filter(expr="id < 0").iter_batches():
@@ -212,6 +243,10 @@ PHASES = {
     "write": WRITE,
     "write over": WRITE_OVER,
     "shuffle and write": WRITE_SHUFFLED,
+    "function": FUNCTION,
+    "functions and shuffle": FUNCTIONS_SHUFFLED,
+    "sort": SORT,
+    "groups": GROUPS,
 }
 
 
