@@ -16,7 +16,7 @@ from report import TITLES
 from schedule import LIMITS, OURS, WORKLOADS
 
 OUR_COLOUR, PEER_COLOUR, LIMIT_COLOUR = "#1b6ca8", "#b8c0c8", "#c0392b"
-COLUMNS = 2
+COLUMNS = 3
 BARS_LEAST = 3  # so that a panel of few bars does not make them fat
 
 
@@ -56,7 +56,8 @@ def main(results_path: str, plot_path: str) -> None:
         measured = json.load(file)
     shown = [workload for workload in WORKLOADS if has_comparison(measured, workload)]
     lines = -(-len(shown) // COLUMNS)
-    figure, panels = plt.subplots(lines, COLUMNS, figsize=(12, 3.2 * lines), squeeze=False, layout="constrained")
+    size = (6 * COLUMNS, 3.2 * lines)
+    figure, panels = plt.subplots(lines, COLUMNS, figsize=size, squeeze=False, layout="constrained")
     for panel in panels.flat[len(shown) :]:
         panel.set_axis_off()
     for panel, workload in zip(panels.flat, shown, strict=False):

@@ -73,10 +73,12 @@ def last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
 
 
-def checked(result: dict[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A run that lost, doubled or mixed rows in any epoch is an error, however fast it was."""
+def checked(result: dict[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that lost, doubled or mixed rows in any epoch, or sorted them wrongly, is an error, however fast it was."""
     for number, epoch in enumerate(result.get("epochs", [])):
-        if (epoch["rows"], epoch["checksum"]) != (manifest["rows"], manifest["checksum"]):
+        if (epoch["rows"], epoch["checksum"]) != (expected["rows"], expected["checksum"]):
             found = f"{epoch['rows']} rows, checksum {epoch['checksum']}"
             return {**result, "error": f"epoch {number} came with wrong rows: {found}"}
+        if not epoch.get("in_order", True):
+            return {**result, "error": f"epoch {number} came in another order than that of the sort key"}
     return result

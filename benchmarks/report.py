@@ -23,13 +23,29 @@ TITLES = {
     "shuffle_spilled": "Global shuffle of five times the data with memory for a tenth of it",
     "overlap": "Steps that take as long as loading does: mean epoch from the third on",
     "first_rows": "Start, import and first rows of a small file: the whole process",
+    "sort": "Sort by a float column, all columns out",
+    "sort_limited": "Sort with memory for half of the data",
+    "groupby": "Mean by a key of 88,999 values",
+    "groupby_limited": "Mean by a key with memory for half of the data",
+    "join": "Join with a tenth of the rows, all columns of both out",
+    "join_limited": "Join with memory for half of the data",
+    "map_batches": "A numpy function of each batch, all columns out",
+    "small_blocks": "Three functions of each of 10,000 blocks of 100 rows",
 }
 RAY_NOTE = "CPU and peak RSS are of all its processes; its start and its workers' imports are outside the timer"
+STORE_NOTE = "the limit is for its object store alone"
+HELD_NOTE = "its result is whole in memory before the first batch"
 # What a figure means, where it does not mean the same as its neighbours.
 CELL_NOTES = {
     **{("ray", workload): RAY_NOTE for workload in TITLES if workload != "first_rows"},
-    ("ray", "shuffle_limited"): f"{RAY_NOTE}; the limit is for its object store alone",
+    **{("ray", workload): f"{RAY_NOTE}; {STORE_NOTE}" for workload in TITLES if workload.endswith("_limited")},
     ("petastorm", "shuffle"): "no global shuffle: row groups in random order and a buffer of 1 M rows",
+    ("ray", "groupby"): f"{RAY_NOTE}; two columns selected by hand",
+    ("ray", "groupby_limited"): f"{RAY_NOTE}; {STORE_NOTE}; two columns selected by hand",
+    ("polars", "sort"): HELD_NOTE,
+    ("polars", "join"): HELD_NOTE,
+    ("daft", "map_batches"): "its function is given the one column that it uses, not the batch",
+    ("pyarrow", "map_batches"): "a loop written by hand over the batches of its scanner",
 }
 
 
@@ -163,6 +179,6 @@ def preface(results: dict[str, Any]) -> list[str]:
         "Each figure is the median of interleaved rounds, with the least and the most in brackets. A ratio is taken",
         "within each round, so it stands when the machine drifts; seconds compare only within this page. Every run is",
         "a fresh process whose imports and start are outside the timer, and counts only if each row came exactly once",
-        "(a checksum over two columns).",
+        "(a checksum over two columns or more) and, after a sort, in order.",
         "",
     ]

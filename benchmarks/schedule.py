@@ -21,6 +21,7 @@ class Comparison(NamedTuple):
     limits: bool = False  # whether the machine's bare limits are measured just before Millstream
     rounds_max: int | None = None
     scale: int = 1  # data A so many times over
+    outcome: str | None = None  # what must come out, by its name in transform_data.py; else data A itself
 
 
 WORKLOADS = {
@@ -33,6 +34,14 @@ WORKLOADS = {
     "shuffle_spilled": Comparison(rounds_max=2, scale=5),
     "overlap": Comparison(),
     "first_rows": Comparison(PEERS),
+    "sort": Comparison(("ray", "duckdb", "polars", "daft"), outcome="sort"),
+    "sort_limited": Comparison(("ray", "duckdb"), outcome="sort"),
+    "groupby": Comparison(("ray", "duckdb", "polars", "daft"), outcome="groupby"),
+    "groupby_limited": Comparison(("ray", "duckdb"), outcome="groupby"),
+    "join": Comparison(("ray", "duckdb", "polars", "daft"), outcome="join"),
+    "join_limited": Comparison(("ray", "duckdb"), outcome="join"),
+    "map_batches": Comparison(("ray", "daft", "pyarrow"), outcome="map_batches"),
+    "small_blocks": Comparison(("ray",), rounds_max=3, outcome="small_blocks"),
 }
 
 

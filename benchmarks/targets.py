@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from results import Run, good, paired, runs_of, seconds_ratio, spread
 from schedule import LIMITS, OURS
+from workloads.transforms import BLOCKS
 
 Results = dict[str, Any]
+PEER_NAMES = {"ray": "Ray Data", "duckdb": "DuckDB", "polars": "Polars"}
 
 
 class Target(NamedTuple):
@@ -64,9 +66,18 @@ def times_faster(workload: str, peer: str, results: Results, ours: str | None = 
     return paired(runs_of(results, workload, peer), runs_of(results, ours or workload, OURS), seconds_ratio)
 
 
+def over_peer(workload: str, peer: str, results: Results) -> list[float]:
+    """Our time over the peer's."""
+    return paired(runs_of(results, workload, OURS), runs_of(results, workload, peer), seconds_ratio)
+
+
 def own(workload: str, figure: Callable[[Run], float | Iterable[float]], results: Results) -> list[float]:
+    return of(OURS, workload, figure, results)
+
+
+def of(peer: str, workload: str, figure: Callable[[Run], float | Iterable[float]], results: Results) -> list[float]:
     values: list[float] = []
-    for run in good(runs_of(results, workload, OURS)).values():
+    for run in good(runs_of(results, workload, peer)).values():
         each = figure(run)
         values.extend([each] if isinstance(each, float | int) else each)
     return values
@@ -77,6 +88,11 @@ def disk_traffic(run: Run) -> float:
     system = run["disk_read_bytes"] + run["disk_write_bytes"]
     told = run["spilled_bytes"] + run["read_back_bytes"]
     return float(max(system, told) / run["decoded_bytes"])
+
+
+def block_microseconds(run: Run) -> float:
+    """Of all three functions together."""
+    return float(run["seconds"] / BLOCKS * 1e6)
 
 
 def shuffles() -> list[Target]:
@@ -102,6 +118,30 @@ def against_peers() -> list[Target]:
         Target("… both materialized: × Ray Data", partial(times_faster, materialized, "ray")),
         Target("half the memory: × DuckDB", partial(times_faster, "shuffle_limited", "duckdb"), 3.0),
         Target("half the memory: × Ray, 1 GB store", partial(times_faster, "shuffle_limited", "ray"), 10.0),
+    ]
+
+
+def transforms() -> list[Target]:
+    return [
+        *versus("sort", "sort", duckdb=1.3, ray=6.0),
+        *versus("sort, half the memory", "sort_limited", duckdb=1.3, ray=6.0),
+        *versus("group by", "groupby", polars=1.0, ray=20.0),
+        *versus("group by, half the memory", "groupby_limited", duckdb=None, ray=20.0),
+        *versus("join", "join", duckdb=1.0, ray=None),
+        *versus("join, half the memory", "join_limited", duckdb=1.0, ray=None),
+        *versus("map_batches", "map_batches", ray=5.0),
+        Target("map_batches: time over a pyarrow loop's", partial(over_peer, "map_batches", "pyarrow"), most=1.15),
+        *versus("10,000 blocks of 100 rows", "small_blocks", ray=20.0),
+        Target("… microseconds a block", partial(of, OURS, "small_blocks", block_microseconds), digits=0),
+        Target("… microseconds a block, Ray Data", partial(of, "ray", "small_blocks", block_microseconds), digits=0),
+    ]
+
+
+def versus(title: str, workload: str, **least: float | None) -> list[Target]:
+    """At least so many times faster than each peer."""
+    return [
+        Target(f"{title}: × {PEER_NAMES[peer]}", partial(times_faster, workload, peer), bound)
+        for peer, bound in least.items()
     ]
 
 
@@ -146,7 +186,7 @@ def overlaps() -> list[Target]:
 def rows(results: Results) -> list[list[str]]:
     """Title, asked, measured, met."""
     lines = []
-    for target in [*shuffles(), *against_peers(), *alone()]:
+    for target in [*shuffles(), *against_peers(), *alone(), *transforms()]:
         values = target.figures(results)
         lines.append([target.title, target.asked(), spread(values, target.digits), target.met(values)])
     return lines

@@ -1,11 +1,13 @@
-"""Daft's native runner: `shuffle`, streamed out as Arrow record batches."""
+"""Daft's native runner, streamed out as Arrow record batches."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -46,6 +48,40 @@ class Daft(Peer):
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         frame = self.frame() if self.held is None else self.held
         return self.batches(frame.shuffle(seed=epoch))
+
+    def arrays(self, frame: Any) -> Iterator[Batch]:
+        from workloads.arrays import slices_of
+
+        return chain.from_iterable(map(slices_of, frame.to_arrow_iter()))
+
+    def sort(self) -> Iterator[Batch]:
+        return self.arrays(self.frame().sort(transforms.SORT_KEY))
+
+    def group_means(self) -> Iterator[Batch]:
+        import daft
+
+        mean = daft.col(transforms.AVERAGED).mean().alias(transforms.MEAN)
+        return self.arrays(self.frame().groupby(transforms.GROUP_KEY).agg(mean))
+
+    def join(self) -> Iterator[Batch]:
+        import daft
+
+        right = daft.read_parquet(f"{self.tenth}/*.parquet")
+        return self.arrays(
+            self.frame().join(right, on=transforms.JOIN_KEY, how="inner", suffix=transforms.RIGHT_SUFFIX)
+        )
+
+    def map_batches(self) -> Iterator[Batch]:
+        """Its functions take columns, not batches: this one gets the column that it uses."""
+        import daft
+
+        name = transforms.MAPPED
+
+        @daft.udf(return_dtype=daft.DataType.float64(), batch_size=BATCH_ROWS)
+        def mapped(column: Any) -> Any:
+            return transforms.map_batch({name: column.to_arrow().to_numpy()})[name]
+
+        return self.arrays(self.frame().with_column(name, mapped(daft.col(name))))
 
     def first_rows(self, path: str, rows: int) -> int:
         import daft

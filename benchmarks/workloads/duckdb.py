@@ -1,10 +1,11 @@
-"""DuckDB: `order by random()` streamed out as Arrow record batches."""
+"""DuckDB: queries streamed out as Arrow record batches; a shuffle is `order by random()`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -29,10 +30,18 @@ class DuckDb(Peer):
     def close(self) -> None:
         self.connection.close()
 
+    def reader(self, query: str) -> Any:
+        return self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
+
     def batches(self, query: str) -> Iterator[Batch]:
         from workloads.tensors import from_arrow
 
-        return map(from_arrow, self.connection.sql(query).to_arrow_reader(BATCH_ROWS))
+        return map(from_arrow, self.reader(query))
+
+    def arrays(self, query: str) -> Iterator[Batch]:
+        from workloads.arrays import from_arrow
+
+        return map(from_arrow, self.reader(query))
 
     def read(self) -> Iterator[Batch]:
         return self.batches(f"SELECT * FROM {self.source}")
@@ -43,6 +52,18 @@ class DuckDb(Peer):
 
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         return self.batches(f"SELECT * FROM {self.source} ORDER BY random()")
+
+    def sort(self) -> Iterator[Batch]:
+        return self.arrays(f"SELECT * FROM {self.source} ORDER BY {transforms.SORT_KEY}")
+
+    def group_means(self) -> Iterator[Batch]:
+        key, value, mean = transforms.GROUP_KEY, transforms.AVERAGED, transforms.MEAN
+        return self.arrays(f'SELECT {key}, avg({value}) AS "{mean}" FROM {self.source} GROUP BY {key}')
+
+    def join(self) -> Iterator[Batch]:
+        key, suffix = transforms.JOIN_KEY, transforms.RIGHT_SUFFIX
+        right = f"SELECT {key}, COLUMNS(* EXCLUDE {key}) AS '\\0{suffix}' FROM read_parquet('{self.tenth}/*.parquet')"
+        return self.arrays(f"SELECT * FROM {self.source} JOIN ({right}) USING ({key})")
 
     def first_rows(self, path: str, rows: int) -> int:
         return len(self.connection.execute(f"SELECT * FROM read_parquet('{path}') LIMIT {rows}").fetchall())

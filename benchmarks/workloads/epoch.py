@@ -6,10 +6,17 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from workloads import process_tree
 from workloads.peer import Batch
+
+
+class AnyTally(Protocol):
+    def add(self, batch: Batch) -> None: ...
+
+    def figures(self) -> dict[str, Any]:
+        """At least "rows" and "checksum"."""
 
 
 class Tally:
@@ -18,7 +25,8 @@ class Tally:
     In numpy: torch would wake its OpenMP threads, whose spinning takes the CPUs from the library under test.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows_per_row_group: int) -> None:
+        self.rows_per_row_group = rows_per_row_group
         self.rows = 0
         self.sum = 0
         self.first_keys: Any = None
@@ -30,20 +38,26 @@ class Tally:
         self.rows += len(key)
         self.sum += int(key.dot(key + batch["embeddings_name16"].numpy()))
 
-    def row_groups_in_first_batch(self, rows_per_row_group: int) -> int:
+    def figures(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "checksum": self.sum % 2**63,
+            "row_groups_in_first_batch": self.row_groups_in_first_batch(),
+        }
+
+    def row_groups_in_first_batch(self) -> int:
         if self.first_keys is None:
             return 0
-        return len(set((self.first_keys // rows_per_row_group).tolist()))
+        return len(set((self.first_keys // self.rows_per_row_group).tolist()))
 
 
 class Epoch(NamedTuple):
     seconds: float
     first_batch_seconds: float
     cpu_seconds: float
-    tally: Tally
+    tally: AnyTally
     arrivals: list[float]  # of each batch, on time.perf_counter's clock
     steps_seconds: float  # that the consumer spent on its own, from each batch until it asked for the next
-    rows_per_row_group: int
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -52,18 +66,21 @@ class Epoch(NamedTuple):
             "seconds": self.seconds,
             "first_batch_seconds": self.first_batch_seconds,
             "cpu_seconds": self.cpu_seconds,
-            "rows": self.tally.rows,
             "batches": len(self.arrivals),
-            "checksum": self.tally.sum % 2**63,
-            "row_groups_in_first_batch": self.tally.row_groups_in_first_batch(self.rows_per_row_group),
+            **self.tally.figures(),
         }
 
 
-def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, step_seconds: float = 0.0) -> Epoch:
+def run_epoch(
+    batches: Callable[[], Iterator[Batch]],
+    job: argparse.Namespace,
+    step_seconds: float = 0.0,
+    tally: AnyTally | None = None,
+) -> Epoch:
     """Times one epoch from the call that asks for it to its end; what is done with each batch, a device's step, takes
-    `step_seconds`, checking the batch included.
+    `step_seconds`, checking the batch included. `tally` is for rows other than data A's as tensors.
     """
-    tally, arrivals, stepped = Tally(), [], 0.0
+    tally, arrivals, stepped = tally or Tally(job.rows_per_row_group), [], 0.0
     started, cpu_started = time.perf_counter(), process_tree.cpu_seconds(os.getpid())
     for batch in batches():
         arrivals.append(time.perf_counter())
@@ -74,4 +91,4 @@ def run_epoch(batches: Callable[[], Iterator[Batch]], job: argparse.Namespace, s
     ended = time.perf_counter()
     first = (arrivals[0] if arrivals else ended) - started
     cpu_seconds = process_tree.cpu_seconds(os.getpid()) - cpu_started
-    return Epoch(ended - started, first, cpu_seconds, tally, arrivals, stepped, job.rows_per_row_group)
+    return Epoch(ended - started, first, cpu_seconds, tally, arrivals, stepped)

@@ -1,7 +1,7 @@
 """What all peers share: the workloads, the timers around them, and the one JSON line that a run prints.
 
-A peer module subclasses Peer and ends with `run(ItsPeer)`. Importing torch and the library, and starting what must be
-started (`open`), are outside every timer and reported on their own; only `first_rows` times the whole process.
+A peer module subclasses Peer and ends with `run(ItsPeer)`. Importing torch or numpy and the library, and starting what
+must be started (`open`), are outside every timer and reported on their own; only `first_rows` times the whole process.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workloads import overlap, process_tree
-from workloads.epoch import Epoch, run_epoch
-from workloads.peer import Peer, Unsupported
+from workloads import overlap, process_tree, transforms
+from workloads.epoch import AnyTally, Epoch, run_epoch
+from workloads.peer import Batch, Peer, Unsupported
 
 FIRST_ROWS = 5
 EPOCHS = 4
@@ -35,6 +35,7 @@ class Workload(NamedTuple):
     first_counted: int  # The figures shown are the mean of the epochs from this one on.
     held_ready: bool = False  # whether the data set is materialized before the clock starts
     memory_share: float | None = None  # the memory limit as a share of the decoded bytes
+    transforms: bool = False  # whether batches come as numpy arrays, and not as torch tensors
 
 
 def figures_of(epochs: list[Epoch]) -> list[dict[str, Any]]:
@@ -57,6 +58,15 @@ def epochs(peer: Peer, job: argparse.Namespace) -> Done:
     return figures_of([run_epoch(lambda: peer.shuffle(number), job) for number in range(EPOCHS)]), {}  # noqa: B023
 
 
+def transform(
+    batches: Callable[[Peer], Iterator[Batch]], tally: Callable[[], AnyTally], memory_share: float | None = None
+) -> Workload:
+    def run_once(peer: Peer, job: argparse.Namespace) -> Done:
+        return [run_epoch(lambda: batches(peer), job, tally=tally()).figures], {}
+
+    return Workload(run_once, 0, memory_share=memory_share, transforms=True)
+
+
 WORKLOADS = {
     "read": Workload(read, 0),
     "shuffle": Workload(shuffle, 0),
@@ -66,6 +76,14 @@ WORKLOADS = {
     "shuffle_limited": Workload(shuffle, 0, memory_share=0.5),
     "shuffle_spilled": Workload(shuffle, 0, memory_share=0.1),
     "overlap": Workload(overlap.run, overlap.BARE_EPOCHS + 2),
+    "sort": transform(lambda peer: peer.sort(), transforms.SortedTally),
+    "sort_limited": transform(lambda peer: peer.sort(), transforms.SortedTally, 0.5),
+    "groupby": transform(lambda peer: peer.group_means(), transforms.GroupsTally),
+    "groupby_limited": transform(lambda peer: peer.group_means(), transforms.GroupsTally, 0.5),
+    "join": transform(lambda peer: peer.join(), transforms.JoinedTally),
+    "join_limited": transform(lambda peer: peer.join(), transforms.JoinedTally, 0.5),
+    "map_batches": transform(lambda peer: peer.map_batches(), transforms.RowsTally),
+    "small_blocks": transform(lambda peer: peer.small_blocks(), transforms.NumbersTally),
 }
 
 
@@ -84,15 +102,18 @@ def measure_batches(peer_type: type[Peer], job: argparse.Namespace) -> dict[str,
     workload = WORKLOADS[job.workload]
     share = workload.memory_share
     memory_limit = None if share is None else int(job.decoded_bytes * share)
-    torch_seconds = timed(lambda: importlib.import_module("workloads.tensors"))
-    import_seconds = timed(lambda: [importlib.import_module(name) for name in peer_type.modules])
+    form_seconds = timed(
+        lambda: importlib.import_module("workloads.arrays" if workload.transforms else "workloads.tensors")
+    )
+    modules = peer_type.modules + (peer_type.transform_modules if workload.transforms else ())
+    import_seconds = timed(lambda: [importlib.import_module(name) for name in modules])
     peer = peer_type(job)
     sampler = process_tree.TreePeak() if peer.uses_processes else None
     if sampler:
         sampler.start()
     start_seconds = timed(lambda: peer.open(memory_limit))
     try:
-        warm_up_seconds = timed(peer.warm_up)
+        warm_up_seconds = timed(lambda: peer.warm_up(workload.transforms))
         memory_before = process_tree.status_bytes(os.getpid(), "VmRSS")[0]
         disk_before = process_tree.disk_bytes(os.getpid())
         prepare_seconds = timed(peer.materialize) if workload.held_ready else 0.0
@@ -112,7 +133,7 @@ def measure_batches(peer_type: type[Peer], job: argparse.Namespace) -> dict[str,
         "decoded_bytes": job.decoded_bytes,
         "memory_limit_bytes": memory_limit,
         "epochs": done,
-        "torch_import_seconds": torch_seconds,
+        "numpy_or_torch_import_seconds": form_seconds,
         "import_seconds": import_seconds,
         "start_seconds": start_seconds,
         "warm_up_seconds": warm_up_seconds,
@@ -171,6 +192,7 @@ def parse_job() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     job = parser.parse_args()
     manifest = json.loads(job.data.with_name(job.data.name + ".json").read_text())
+    job.tenth = transforms.tenth_of(job.data)
     job.rows_per_row_group = manifest["rows_per_row_group"]
     job.decoded_bytes = manifest["decoded_bytes"]
     return job

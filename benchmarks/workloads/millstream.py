@@ -1,4 +1,4 @@
-"""Millstream: one iterator over a reshuffled data set, one pass over it for each epoch."""
+"""Millstream: one iterator over a reshuffled data set, one pass over it for each epoch; and its transforms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -30,9 +31,23 @@ class Millstream(Peer):
         "millstream.torch_batch",
         "millstream.device_transfer",
     )
+    transform_modules = (
+        "millstream.aggregate",
+        "millstream.grouped_data",
+        "millstream.converted_batches",
+        "millstream.data_pass",
+        "millstream.function_threads",
+        "millstream.pass_record",
+        "millstream.resume_state",
+        "millstream.user_code_error",
+        "cloudpickle",
+        "pandas",
+        "pyarrow.pandas_compat",
+    )
     first_rows_modules = ("millstream",)
     held: Any = None
     iterator: Any = None
+    transformed: Any = None
 
     def open(self, memory_limit_bytes: int | None) -> None:
         import millstream
@@ -65,7 +80,40 @@ class Millstream(Peer):
         dataset = self.dataset() if self.held is None else self.held
         return dataset.random_shuffle(seed=millstream.RandomSeedConfig(SEED, reseed_after_execution=True))
 
+    def arrays(self, dataset: Any) -> Iterator[Batch]:
+        self.transformed = dataset
+        return iter(dataset.iter_batches(batch_size=BATCH_ROWS, batch_format="numpy"))
+
+    def sort(self) -> Iterator[Batch]:
+        return self.arrays(self.dataset().sort(transforms.SORT_KEY))
+
+    def group_means(self) -> Iterator[Batch]:
+        from millstream.aggregate import Mean
+
+        return self.arrays(self.dataset().groupby(transforms.GROUP_KEY).aggregate(Mean(transforms.AVERAGED)))
+
+    def join(self) -> Iterator[Batch]:
+        import millstream
+
+        right = millstream.read_parquet(self.tenth)
+        key, suffix = transforms.JOIN_KEY, transforms.RIGHT_SUFFIX
+        return self.arrays(self.dataset().join(right, "inner", on=key, right_suffix=suffix))
+
+    def map_batches(self) -> Iterator[Batch]:
+        return self.arrays(self.dataset().map_batches(transforms.map_batch, batch_size=BATCH_ROWS))
+
+    def small_blocks(self) -> Iterator[Batch]:
+        import millstream
+
+        rows = transforms.BLOCKS * transforms.BLOCK_ROWS
+        dataset = millstream.range(rows, override_num_blocks=transforms.BLOCKS)
+        for _ in range(transforms.SMALL_BLOCK_STAGES):
+            dataset = dataset.map_batches(transforms.add_block_rows, batch_size=None)
+        return self.arrays(dataset)
+
     def statistics(self) -> dict[str, Any]:
+        if self.transformed is not None:
+            return {"stats": self.transformed.stats()}
         return {} if self.iterator is None else shuffle_figures(self.iterator.stats())
 
     def first_rows(self, path: str, rows: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 BATCH_ROWS = 65_536
 
-Batch = Mapping[str, Any]  # column name -> torch.Tensor
+Batch = Mapping[str, Any]  # column name -> torch.Tensor, or numpy.ndarray where data is transformed
 
 
 class Unsupported(Exception):
@@ -16,15 +16,17 @@ class Unsupported(Exception):
 
 
 class Peer:
-    """Each method that yields batches yields torch tensors of at most BATCH_ROWS rows."""
+    """Batches have at most BATCH_ROWS rows. They come as torch tensors, and from a transform as numpy arrays."""
 
     modules: tuple[str, ...] = ()
+    transform_modules: tuple[str, ...] = ()  # that a transform needs as well
     first_rows_modules: tuple[str, ...] | None = None  # where fewer do for a look at a file
     uses_processes = False
 
     def __init__(self, job: argparse.Namespace) -> None:
         self.job = job
         self.data: str = str(job.data)
+        self.tenth: str = str(job.tenth)
         self.threads: int = job.threads
 
     def open(self, memory_limit_bytes: int | None) -> None:
@@ -32,8 +34,8 @@ class Peer:
         if memory_limit_bytes is not None:
             raise Unsupported("has no memory limit to set")
 
-    def warm_up(self) -> None:
-        """For a library that works in other processes: has those import what they need."""
+    def warm_up(self, transforming: bool) -> None:
+        """For a library that works in other processes: has those import what they need, for a transform or not."""
 
     def close(self) -> None:
         """Ends what open() started."""
@@ -48,6 +50,26 @@ class Peer:
     def materialize(self) -> None:
         """Holds the data ready so that later calls of shuffle() need not read it again."""
         raise Unsupported("cannot hold a data set ready between epochs")
+
+    def sort(self) -> Iterator[Batch]:
+        """All columns, in the order of transforms.SORT_KEY."""
+        raise NotImplementedError
+
+    def group_means(self) -> Iterator[Batch]:
+        """The mean of transforms.AVERAGED by transforms.GROUP_KEY, in any order; named transforms.MEAN."""
+        raise NotImplementedError
+
+    def join(self) -> Iterator[Batch]:
+        """The rows whose key is in the tenth too, with all its columns beside, in any order."""
+        raise NotImplementedError
+
+    def map_batches(self) -> Iterator[Batch]:
+        """All columns, after transforms.map_batch of BATCH_ROWS rows at a time, in any order."""
+        raise NotImplementedError
+
+    def small_blocks(self) -> Iterator[Batch]:
+        """The numbers of transforms.BLOCKS blocks, after transforms.add_block_rows of each in several stages."""
+        raise NotImplementedError
 
     def first_rows(self, path: str, rows: int) -> int:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Polars: `sample` of all rows, cut into slices."""
+"""Polars: results held whole, cut into slices; a shuffle is `sample` of all rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -38,6 +39,31 @@ class Polars(Peer):
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         frame = self.frame() if self.held is None else self.held
         return self.slices(frame.sample(fraction=1.0, shuffle=True, seed=epoch))
+
+    def collected(self, frame: Any) -> Iterator[Batch]:
+        from workloads.arrays import from_arrow
+
+        return (from_arrow(part.to_arrow()) for part in frame.collect().iter_slices(BATCH_ROWS))
+
+    def scan(self, directory: str) -> Any:
+        import polars
+
+        return polars.scan_parquet(f"{directory}/*.parquet")
+
+    def sort(self) -> Iterator[Batch]:
+        return self.collected(self.scan(self.data).sort(transforms.SORT_KEY))
+
+    def group_means(self) -> Iterator[Batch]:
+        import polars
+
+        mean = polars.col(transforms.AVERAGED).mean().alias(transforms.MEAN)
+        return self.collected(self.scan(self.data).group_by(transforms.GROUP_KEY).agg(mean))
+
+    def join(self) -> Iterator[Batch]:
+        right = self.scan(self.tenth)
+        return self.collected(
+            self.scan(self.data).join(right, on=transforms.JOIN_KEY, how="inner", suffix=transforms.RIGHT_SUFFIX)
+        )
 
     def first_rows(self, path: str, rows: int) -> int:
         import polars

@@ -1,10 +1,11 @@
-"""Plain pyarrow: the data set scanner for reading; for a shuffle read all, draw a permutation, take."""
+"""Plain pyarrow, by hand: loops over the data set scanner; for a shuffle read all, draw a permutation, take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -20,12 +21,15 @@ class PyArrow(Peer):
 
         pyarrow.set_cpu_count(self.threads)
 
-    def read(self) -> Iterator[Batch]:
+    def scan(self) -> Iterator[Any]:
         from pyarrow.dataset import dataset
 
+        return iter(dataset(self.data, format="parquet").to_batches(batch_size=BATCH_ROWS))
+
+    def read(self) -> Iterator[Batch]:
         from workloads.tensors import from_arrow
 
-        return map(from_arrow, dataset(self.data, format="parquet").to_batches(batch_size=BATCH_ROWS))
+        return map(from_arrow, self.scan())
 
     def materialize(self) -> None:
         from pyarrow.parquet import read_table
@@ -40,6 +44,11 @@ class PyArrow(Peer):
 
         table = self.held or read_table(self.data)
         return slices_of(table.take(default_rng(epoch).permutation(table.num_rows)))
+
+    def map_batches(self) -> Iterator[Batch]:
+        from workloads.arrays import from_arrow
+
+        return (transforms.map_batch(dict(from_arrow(batch))) for batch in self.scan())
 
     def first_rows(self, path: str, rows: int) -> int:
         from pyarrow.dataset import dataset

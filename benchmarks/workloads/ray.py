@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from workloads import transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -16,6 +17,8 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["RAY_DEDUP_LOGS"] = "0"
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+
+JOIN_PARTITIONS = 16  # Must be given; as many as data A has files.
 
 
 def round_up(size: int) -> int:
@@ -49,7 +52,7 @@ class Ray(Peer):
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False
 
-    def warm_up(self) -> None:
+    def warm_up(self, transforming: bool) -> None:
         """Has every worker process started and done its imports; those are outside the timer for the others too."""
         import ray
 
@@ -57,6 +60,9 @@ class Ray(Peer):
         dataset = ray.data.read_parquet(files, override_num_blocks=len(files))
         for _ in dataset.random_shuffle().iter_torch_batches(batch_size=BATCH_ROWS):
             pass
+        if transforming:
+            mapped = dataset.map_batches(transforms.map_batch)
+            mapped.groupby(transforms.GROUP_KEY, num_partitions=len(files)).mean(transforms.AVERAGED).materialize()
 
     def close(self) -> None:
         import ray
@@ -78,6 +84,36 @@ class Ray(Peer):
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         dataset = self.dataset() if self.held is None else self.held
         return iter(dataset.random_shuffle().iter_torch_batches(batch_size=BATCH_ROWS))
+
+    def arrays(self, dataset: Any) -> Iterator[Batch]:
+        return iter(dataset.iter_batches(batch_size=BATCH_ROWS, batch_format="numpy"))
+
+    def sort(self) -> Iterator[Batch]:
+        return self.arrays(self.dataset().sort(transforms.SORT_KEY))
+
+    def group_means(self) -> Iterator[Batch]:
+        # Else it reads all columns.
+        needed = self.dataset().select_columns([transforms.GROUP_KEY, transforms.AVERAGED])
+        return self.arrays(needed.groupby(transforms.GROUP_KEY).mean(transforms.AVERAGED))
+
+    def join(self) -> Iterator[Batch]:
+        import ray
+
+        right = ray.data.read_parquet(self.tenth)
+        key, suffix = transforms.JOIN_KEY, transforms.RIGHT_SUFFIX
+        return self.arrays(self.dataset().join(right, "inner", JOIN_PARTITIONS, on=(key,), right_suffix=suffix))
+
+    def map_batches(self) -> Iterator[Batch]:
+        return self.arrays(self.dataset().map_batches(transforms.map_batch, batch_size=BATCH_ROWS))
+
+    def small_blocks(self) -> Iterator[Batch]:
+        import ray
+
+        rows = transforms.BLOCKS * transforms.BLOCK_ROWS
+        dataset = ray.data.range(rows, override_num_blocks=transforms.BLOCKS)
+        for _ in range(transforms.SMALL_BLOCK_STAGES):
+            dataset = dataset.map_batches(transforms.add_block_rows, batch_size=None)
+        return self.arrays(dataset)
 
     def first_rows(self, path: str, rows: int) -> int:
         import ray

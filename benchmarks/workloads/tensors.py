@@ -8,23 +8,20 @@ from typing import Any
 
 import torch
 
-from workloads.peer import BATCH_ROWS, Batch
+from workloads import arrays
+from workloads.peer import Batch
 
 # Arrow's memory is read-only and torch has no such tensors; nobody writes to these.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
 
 
 def from_arrow(batch: Any) -> Batch:
-    """A RecordBatch, or a Table whose columns are joined first."""
-    return {name: from_column(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    return of_arrays(arrays.from_arrow(batch))
 
 
-def from_column(column: Any) -> torch.Tensor:
-    chunks = getattr(column, "chunks", [column])
-    whole = chunks[0] if len(chunks) == 1 else column.combine_chunks()
-    return torch.from_numpy(whole.to_numpy(zero_copy_only=True))
+def of_arrays(batch: Batch) -> Batch:
+    return {name: torch.from_numpy(array) for name, array in batch.items()}
 
 
 def slices_of(table: Any) -> Iterator[Batch]:
-    for start in range(0, table.num_rows, BATCH_ROWS):
-        yield from_arrow(table.slice(start, BATCH_ROWS))
+    return map(of_arrays, arrays.slices_of(table))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
+    from millstream.preprocessor import Preprocessor
     from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
@@ -42,6 +43,7 @@ __all__ = [
     "Expr",
     "MaterializedDataset",
     "MixStoppingCondition",
+    "Preprocessor",
     "RandomSeedConfig",
     "SaveMode",
     "Schema",
@@ -72,6 +74,7 @@ _MODULES = {
     "ExecutionResources": "context",
     "Expr": "expressions",
     "MaterializedDataset": "materialized_dataset",
+    "Preprocessor": "preprocessor",
     "RandomSeedConfig": "seeds",
     "SaveMode": "save_mode",
     "Schema": "schema",
@@ -86,9 +89,12 @@ _MODULES = {
     "read_parquet": "read_api",
     "shutdown": "initialize",
 }
+_PACKAGES = frozenset({"preprocessors"})  # found without an import of their own
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"millstream.{name}")
     if name not in _MODULES:
         import sys
 

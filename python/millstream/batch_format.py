@@ -67,7 +67,7 @@ def numpy_column(batch: _core.Batch, index: int) -> numpy.ndarray[Any, Any]:
     array = pyarrow_column(batch, index)
     if array is None:
         return _numpy_without_pyarrow(batch, index)
-    return _numpy_of(array, batch.names[index], is_variable_shape(batch, index))
+    return numpy_of_array(array, batch.names[index], is_variable_shape(batch, index))
 
 
 def is_variable_shape(batch: _core.Batch, index: int) -> bool:
@@ -177,7 +177,13 @@ def _refused(pyarrow: Any, batch: _core.Batch, error: Exception) -> TypeError:
     )
 
 
-def _numpy_of(array: Any, name: str, variable_shape: bool) -> numpy.ndarray[Any, Any]:
+def is_variable_shape_type(kind: Any) -> bool:
+    """The same of a type of pyarrow's."""
+    return str(kind).startswith(f"extension<{VARIABLE_SHAPE}")
+
+
+def numpy_of_array(array: Any, name: str, variable_shape: bool) -> numpy.ndarray[Any, Any]:
+    """The Arrow array as a numpy batch has it, for the column `name` of messages."""
     import numpy
     import pyarrow
 

@@ -274,7 +274,7 @@ class Dataset:
 
         Args:
             fn: A function, or a class whose instances are called: each worker makes one of its own.
-            batch_size: Rows a batch; the last one of a file may have fewer. None takes blocks, of up to 65,536 rows.
+            batch_size: Rows a batch; the last one of a file may have fewer. None takes blocks, in parts of about 4 MB.
             batch_format: What `fn` is given: "default" and "numpy" a dict of arrays, "pandas", "polars", "pyarrow".
             zero_copy_batch: Arrays are read-only views of the engine's memory. False gives copies that may be changed.
             udf_modifying_row_count: Taken as in ray.data; nothing depends on it.
@@ -392,7 +392,7 @@ class Dataset:
             keys: Columns by whose values rows are put together.
             sort: Whether blocks are sorted by the keys.
 
-        Blocks of more than 65,536 rows come to a function in several calls. Rows keep their order but with `shuffle`
+        A block of more than about 4 MB comes to a function in several calls. Rows keep their order but with `shuffle`
         or `keys`.
         """
         rows = self.random_shuffle(seed=_core.random_seed()) if check_flag(shuffle, "shuffle") else self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from millstream import _core
 
@@ -22,7 +22,14 @@ def arrow_table(schema: Callable[[], _core.Schema | None], batches: Iterable[_co
 
 
 def data_frame(table: pyarrow.Table) -> pandas.DataFrame:
-    """The table as a frame whose columns keep their Arrow types, so that integers with nulls stay integers."""
-    import pandas
+    """The table as a frame whose columns keep their Arrow types, so that integers with nulls stay integers.
 
-    return table.to_pandas(types_mapper=pandas.ArrowDtype)
+    Dictionaries become categoricals, as in ray.data.
+    """
+    import pandas
+    import pyarrow
+
+    def mapped(kind: Any) -> Any:
+        return None if pyarrow.types.is_dictionary(kind) else pandas.ArrowDtype(kind)
+
+    return table.to_pandas(types_mapper=mapped)

@@ -207,6 +207,12 @@ void ShuffleStore::EndColumn(int column, PartitionRows* rows) const {
   rows->frames.pop_back();
 }
 
+int64_t ShuffleStore::RowsOfChunk(const StoredChunk& chunk) const {
+  int64_t rows = 0;
+  for (uint32_t frame = chunk.begin; frame < chunk.end; ++frame) rows += frames_[chunk.index][frame].rows;
+  return rows;
+}
+
 int64_t ShuffleStore::ChunkBytes(const StoredChunk& chunk) const {
   if (chunk.kind == StoredChunk::Kind::kPiece) return 0;
   if (chunk.kind == StoredChunk::Kind::kPartition) return SpilledBytes(chunk.index) + 4 * RowsOf(chunk.index);

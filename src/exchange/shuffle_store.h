@@ -158,6 +158,9 @@ class ShuffleStore {
   /// Brings such a column in; EndColumn lets go of it.
   Status LoadColumn(const StoredChunk& chunk, int column, const std::shared_ptr<BudgetPool>& pool, PartitionRows* rows) const;
   void EndColumn(int column, PartitionRows* rows) const;
+  /// Rows of a chunk of frames, about: a piece may be in several.
+  int64_t RowsOfChunk(const StoredChunk& chunk) const;
+  const std::vector<std::shared_ptr<arrow::DataType>>& storage_types() const { return storage_types_; }
   /// About what LoadChunk takes from its pool, with the largest column where they are loaded one at a time.
   int64_t ChunkBytes(const StoredChunk& chunk) const;
   /// The rows are not needed again. May run beside LoadChunk of others.

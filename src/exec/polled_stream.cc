@@ -4,8 +4,19 @@
 #include <chrono>
 
 namespace millstream {
+namespace {
+
+constexpr std::chrono::milliseconds kLookInterval(50);
+
+}  // namespace
 
 Result<StreamBatch> PolledStream::Next(const std::function<bool()>& interrupted) {
+  // A caller that takes one batch after the other, never waiting, is to be interrupted too.
+  const auto now = std::chrono::steady_clock::now();
+  if (now - looked_ > kLookInterval) {
+    looked_ = now;
+    if (interrupted && interrupted()) return MakeError(ErrorKind::kCancelled, "interrupted");
+  }
   // Outlives this call: a waker may be called late.
   auto woken = std::make_shared<std::atomic<bool>>(false);
   const Waker waker = [woken, scheduler = std::weak_ptr<Scheduler>(scheduler_)] {

@@ -1,6 +1,7 @@
 #pragma once
 /// A stream that tasks can take batches from: asking it never blocks a lane.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -32,6 +33,7 @@ class PolledStream : public BatchStream {
 
  private:
   const std::shared_ptr<Scheduler> scheduler_;
+  std::chrono::steady_clock::time_point looked_{};  // at `interrupted`
 };
 
 using PolledStreamPtr = std::unique_ptr<PolledStream>;

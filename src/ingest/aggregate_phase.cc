@@ -12,6 +12,7 @@ namespace millstream {
 namespace {
 
 constexpr uint32_t kPartitions = 256;
+constexpr uint32_t kPartitionsOfPiece = 32;
 /// Above so many groups in all the lanes' tables are brought together on all lanes.
 constexpr int64_t kGroupsOfOneTable = 1 << 18;
 constexpr int64_t kWindowRowsMax = 64 << 10;
@@ -268,13 +269,25 @@ Status AggregatePhase::Part(Lane& lane) {
   return Status::OK();
 }
 
-/// `partials`: one a partition, null for one without rows.
+/// `partials`: one a partition, null for one without rows. A few partitions make a piece, so that a step takes little memory.
 Status AggregatePhase::PartBatches(Lane& lane, const std::vector<std::shared_ptr<arrow::RecordBatch>>& partials) {
+  for (uint32_t begin = 0; begin < kPartitions; begin += kPartitionsOfPiece) {
+    ARROW_RETURN_NOT_OK(PartPiece(lane, partials, begin, begin + kPartitionsOfPiece));
+  }
+  return Status::OK();
+}
+
+Status AggregatePhase::PartPiece(Lane& lane, const std::vector<std::shared_ptr<arrow::RecordBatch>>& partials, uint32_t begin, uint32_t end) {
   int64_t rows = 0;
-  for (const auto& batch : partials) rows += batch == nullptr ? 0 : batch->num_rows();
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (uint32_t partition = begin; partition < end; ++partition) {
+    if (partials[partition] == nullptr || partials[partition]->num_rows() == 0) continue;
+    batches.push_back(partials[partition]);
+    rows += partials[partition]->num_rows();
+  }
   if (rows == 0) return Status::OK();
   const auto assign = [&](uint32_t* partition_of_row) {
-    for (uint32_t partition = 0; partition < kPartitions; ++partition) {
+    for (uint32_t partition = begin; partition < end; ++partition) {
       const int64_t count = partials[partition] == nullptr ? 0 : partials[partition]->num_rows();
       partition_of_row = std::fill_n(partition_of_row, count, partition);
     }
@@ -288,8 +301,7 @@ Status AggregatePhase::PartBatches(Lane& lane, const std::vector<std::shared_ptr
   for (int column = 0; column < partial_schema_->num_fields(); ++column) {
     std::vector<std::shared_ptr<arrow::ArrayData>> parts;
     const auto& type = partial_schema_->field(column)->type();
-    for (const auto& batch : partials) {
-      if (batch == nullptr) continue;
+    for (const auto& batch : batches) {
       ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch->column_data(column), lane.groups.get()));
       parts.push_back(std::move(stored));
     }

@@ -77,6 +77,8 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   /// Moves the lane's groups into the exchange.
   Status Part(Lane& lane);
   Status PartBatches(Lane& lane, const std::vector<std::shared_ptr<arrow::RecordBatch>>& partials);
+  /// Those of the partitions from `begin` to before `end`.
+  Status PartPiece(Lane& lane, const std::vector<std::shared_ptr<arrow::RecordBatch>>& partials, uint32_t begin, uint32_t end);
   void LaneFinished();
   /// By the last lane.
   Status BringTogether();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exchange/column_form.h"
+#include "ingest/describe_stages.h"
 #include "ingest/shuffle_buffer.h"
 #include "memory/hand_over_pool.h"
 #include "plan/blocks.h"
@@ -15,17 +16,16 @@ constexpr char kSmallerBuffer[] = " (make it smaller, or use random_shuffle(), w
 class LocalShuffleStream : public BatchStream {
  public:
   LocalShuffleStream(std::unique_ptr<BatchStream> input, std::shared_ptr<BudgetPool> pool, const LocalShuffleOptions& options)
-      : input_(std::move(input)), pool_(std::move(pool)), options_(options) {
-    buffer_ = std::make_unique<ShuffleBuffer>(input_->schema(), pool_, options_.seed);
-  }
+      : input_(std::move(input)), pool_(std::move(pool)), options_(options) {}
   ~LocalShuffleStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
 
   Result<StreamBatch> Next(const std::function<bool()>& interrupted) override {
-    if (buffer_ == nullptr) return StreamBatch{};
+    if (pool_ == nullptr) return StreamBatch{};
     const int64_t wanted = std::max(options_.buffer_rows, options_.batch_rows);
-    while (!at_end_ && buffer_->rows() < wanted) ARROW_RETURN_NOT_OK(Fill(interrupted));
+    while (!at_end_ && (buffer_ == nullptr || buffer_->rows() < wanted)) ARROW_RETURN_NOT_OK(Fill(interrupted));
+    if (buffer_ == nullptr) return StreamBatch{};
     const int64_t rows = std::min(options_.batch_rows, buffer_->rows());
     if (rows == 0 || (rows < options_.batch_rows && options_.drop_last)) return StreamBatch{};
     return Draw(rows);
@@ -49,6 +49,7 @@ class LocalShuffleStream : public BatchStream {
     at_end_ = batch.data == nullptr;
     if (at_end_) return Status::OK();
     CpuTimer timer(&statistics_.cpu_nanoseconds);
+    if (buffer_ == nullptr) buffer_ = std::make_unique<ShuffleBuffer>(batch.data->schema(), pool_, options_.seed);
     const Status added = buffer_->Add(*batch.data);
     statistics_.peak_memory_bytes = pool_->ledger()->peak_bytes();
     if (added.ok()) return added;
@@ -68,7 +69,7 @@ class LocalShuffleStream : public BatchStream {
   std::unique_ptr<BatchStream> input_;
   std::shared_ptr<BudgetPool> pool_;
   LocalShuffleOptions options_;
-  std::unique_ptr<ShuffleBuffer> buffer_;  // none once closed
+  std::unique_ptr<ShuffleBuffer> buffer_;  // from the first batch on
   StageStatistics statistics_{"LocalShuffle"};
   bool at_end_ = false;
 };
@@ -94,12 +95,13 @@ int64_t BufferBytes(const LocalShuffleInput& input, const LocalShuffleOptions& o
 
 LocalShuffleInput LocalShuffleInputOf(const PlanNode& plan, int64_t batch_rows) {
   const ScanSource& source = *SourceOf(plan).source;
-  LocalShuffleInput input{0, 1, batch_rows};
-  for (const ScanTask& task : source.tasks()) input.rows += task.rows;
+  LocalShuffleInput input{GuessRows(plan), 1, batch_rows};
   const ScanSizes sizes = source.sizes();
-  const auto widths = FlatWidths(*plan.schema);
+  // Above a function whose columns nobody knows, those of the source are the best guess.
+  const arrow::Schema& schema = plan.schema == nullptr ? *source.schema() : *plan.schema;
+  const auto widths = FlatWidths(schema);
   for (size_t column = 0; column < widths.size(); ++column) {
-    const int field = source.schema()->GetFieldIndex(plan.schema->field(static_cast<int>(column))->name());
+    const int field = source.schema()->GetFieldIndex(schema.field(static_cast<int>(column))->name());
     const bool known = field >= 0 && !sizes.columns.empty() && sizes.columns[field].row_bytes > 0;
     input.row_bytes += widths[column] > 0 ? widths[column] + 1 : known ? sizes.columns[field].row_bytes * 5 / 4 : kVaryingWidthGuess;
   }

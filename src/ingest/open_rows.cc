@@ -3,6 +3,7 @@
 #include <arrow/array/builder_primitive.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <mutex>
 
@@ -10,6 +11,7 @@
 #include "column/gather.h"
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
+#include "format/parquet/parquet_writer.h"
 #include "ingest/block_cut_stream.h"
 #include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
@@ -33,10 +35,15 @@ namespace {
 
 using Kind = PlanNode::Kind;
 
-/// Rows of a batch where a stage takes whole blocks: a block that has more comes in several (docs/order.md).
+/// Rows of a batch where a stage takes whole blocks: a block that has more comes in several (docs/order.md). A function of the schema alone, so that nothing else
+/// decides what a function is given.
 constexpr int64_t kBlockRowsMax = 64 << 10;
-/// The same where blocks come out of a shuffle, which keeps none.
-constexpr int64_t kShuffledBlockRows = 16 << 10;
+constexpr int64_t kBlockRowsMin = 1 << 10;
+constexpr int64_t kBlockBytes = 4 << 20;
+int64_t BlockRows(const arrow::Schema& schema) {
+  const int64_t rows = std::clamp<int64_t>(kBlockBytes / RowBytesGuess(schema), kBlockRowsMin, kBlockRowsMax);
+  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(rows)));
+}
 
 /// How the rows of a segment are to be cut.
 struct Cut {
@@ -150,7 +157,7 @@ struct Shares {
     Count(plan, /*read_by_exchange=*/false);
     const int64_t whole = std::max<int64_t>(limit - kept, 1);
     // A function's stage reserves a sixteenth at most; a quarter is for all scans, or all where there is nothing else.
-    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16 - whole / 16, whole / 4);
+    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16, whole / 4);
     scan_bytes = scans_ == 0 ? 0 : (exchanges_ == 0 ? free : free / 4) / scans_;
     exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * scan_bytes) / exchanges_;
   }
@@ -201,7 +208,7 @@ class Opener {
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
-    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false});
+    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false, 0});
   }
   /// Where whole blocks are asked for, tasks are blocks. Pruned or truncated sources keep their tasks.
   static std::shared_ptr<const ScanSource> Blocks(const PlanNode& node, const FoldedPlan& folded) {
@@ -213,7 +220,7 @@ class Opener {
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
   const int64_t limit_;
-  const Shares shares_;
+  Shares shares_;
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
@@ -229,7 +236,7 @@ ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_
 Result<PolledStreamPtr> Opener::OpenFolded(const PlanPtr& node, const Cut& cut) {
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node));
   if (folded.shuffle != nullptr) {
-    auto options = ShuffleOptions(*folded.shuffle, cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows);
+    auto options = ShuffleOptions(*folded.shuffle, cut.batch_rows > 0 ? cut.batch_rows : BlockRows(*folded.program->output));
     options.source_name = folded.source_name;
     ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(engine_, folded.source, folded.program, options));
     if (folded.limit >= 0) stream = OpenLimitStream(*engine_, std::move(stream), folded.limit, 0);
@@ -242,7 +249,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   if (cut.batch_rows == 0) folded.source = Blocks(node, folded);
   if (skip != nullptr) folded.source = SkipTasks(std::move(folded.source), skip);
   ScanStreamOptions options;
-  options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : kBlockRowsMax;
+  options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : BlockRows(*folded.program->output);
   options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
@@ -353,10 +360,11 @@ Below RowsBelow(const PlanNode& node) {
 Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut) {
   Below below = RowsBelow(node);
   ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
-  const auto options = ShuffleOptions(node, cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows);
   const int64_t rows = GuessRows(*below.input);
-  const auto open = [engine = engine_, nodes = std::move(below.nodes), options, rows](PolledStreamPtr stream) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), options = ShuffleOptions(node, cut.batch_rows), rows](PolledStreamPtr stream) mutable
+      -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, stream->schema()));
+    if (options.batch_rows == 0) options.batch_rows = BlockRows(*program->output);
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, std::move(program), rows, options));
     inputs.stream = std::make_shared<SharedInput>(std::move(stream));
     return OpenShuffleStream(std::move(inputs), options);
@@ -368,12 +376,12 @@ Result<SortStreamOptions> SortOptions(const std::vector<SortKey>& keys, const ar
   SortStreamOptions options;
   ARROW_ASSIGN_OR_RAISE(options.by.columns, SortColumnsOf(keys, schema));
   for (const SortKey& key : keys) options.by.directions.push_back({key.descending, key.nulls_first});
-  options.batch_rows = batch_rows;
+  options.batch_rows = batch_rows > 0 ? batch_rows : BlockRows(schema);
   return options;
 }
 
 Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
-  const int64_t batch_rows = cut.batch_rows > 0 ? cut.batch_rows : kShuffledBlockRows;
+  const int64_t batch_rows = cut.batch_rows;
   PolledStreamPtr stream;
   if (HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
@@ -430,7 +438,7 @@ Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
     options.by = BlockOrder(*spec, *over->schema());
-    options.batch_rows = kBlockRowsMax;
+    options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
@@ -447,7 +455,7 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
-    options.batch_rows = kBlockRowsMax;
+    options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
@@ -486,6 +494,8 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
       // The range is of the output's column, which passes through under another name, maybe.
       if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
     }
+    // What the right took is known by now; others that open later want their part of the rest.
+    opener.shares_.scan_bytes = std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
     return opener.OpenScan(*input, std::move(folded), {}, nullptr);
   };
   return OpenJoinStream(engine_, open, std::move(right), *node.join);
@@ -538,12 +548,27 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
 
 }  // namespace
 
+namespace {
+
+/// Of batches that are joined of several: two of them, where their rows are known; else a share of the limit.
+int64_t BatchBytes(const PlanNode& plan, int64_t batch_rows, int64_t limit) {
+  constexpr int64_t kUnknownShare = 16;
+  if (plan.schema == nullptr) return limit / kUnknownShare;
+  return std::min(2 * batch_rows * RowBytesGuess(*plan.schema) + kBlockBytes, limit / 4);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  Opener opener(engine, *plan, options);
-  const bool skips = options.rows_delivered > 0;
-  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, {}));
-  if (skips) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
-  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last});
+  ExecuteOptions below = options;
+  const int64_t batch_bytes = BatchBytes(*plan, options.batch_rows, engine->options().memory_limit_bytes);
+  below.memory_kept_bytes += batch_bytes;
+  Opener opener(engine, *plan, below);
+  // What an exchange gives is cut as it is to be without a copy.
+  const bool cuts = plan->kind == Kind::kSort || plan->kind == Kind::kShuffle;
+  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, cuts ? Cut{options.batch_rows, false} : Cut{}));
+  if (options.rows_delivered > 0) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
+  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, batch_bytes});
 }
 
 }  // namespace millstream

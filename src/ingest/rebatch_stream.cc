@@ -68,7 +68,7 @@ class RebatchStream : public PolledStream {
 }  // namespace
 
 Result<PolledStreamPtr> OpenRebatchStream(const std::shared_ptr<Engine>& engine, PolledStreamPtr input, const RebatchOptions& options) {
-  const int64_t floor = std::min(kFloorBytesMax, engine->budget()->limit_bytes() / kFloorShare);
+  const int64_t floor = options.joined_bytes > 0 ? options.joined_bytes : std::min(kFloorBytesMax, engine->budget()->limit_bytes() / kFloorShare);
   ARROW_ASSIGN_OR_RAISE(auto ledger, Budget::Open(engine->budget(), "batches", floor));
   return std::make_unique<RebatchStream>(engine, std::move(ledger), std::move(input), options);
 }

@@ -71,6 +71,16 @@ class ScanStream : public PolledStream {
   bool TakeWindows(const Waker& waker);
   Result<std::optional<StreamBatch>> TakeBatch(const Waker& waker);
   StreamBatch Cut(StreamBatch batch);
+  /// Others need the memory that was reserved.
+  StreamBatch End() {
+    std::lock_guard lock(state_->mutex);
+    for (auto& lane : state_->lanes) {
+      lane.reading->ledger()->TrySetFloor(0);
+      lane.windows->TrySetFloor(0);
+    }
+    if (state_->batches != nullptr) state_->batches->TrySetFloor(0);
+    return {};
+  }
 
   std::shared_ptr<ScanState> state_;
   WindowBatcher batcher_;
@@ -161,14 +171,14 @@ Result<std::optional<StreamBatch>> ScanStream::TakeBatch(const Waker& waker) {
 
 Result<std::optional<StreamBatch>> ScanStream::TryNext(const Waker& waker) {
   ScanState& state = *state_;
-  if (closed_ || rows_left_ == 0) return StreamBatch{};
+  if (closed_ || rows_left_ == 0) return End();
   ARROW_RETURN_NOT_OK(state.core.cancellation().status());
   while (!at_end_ && batcher_.RowsReady(false) == 0) {
     if (!TakeWindows(waker)) return std::nullopt;
   }
   int64_t rows = batcher_.RowsReady(true);
   if (rows_left_ >= 0) rows = std::min(rows, rows_left_);
-  if (rows == 0 || (rows < state.options.batch_rows && state.options.drop_last)) return StreamBatch{};
+  if (rows == 0 || (rows < state.options.batch_rows && state.options.drop_last)) return End();
   ARROW_ASSIGN_OR_RAISE(auto batch, TakeBatch(waker));
   if (!batch.has_value()) return batch;
   return Cut(std::move(*batch));

@@ -30,6 +30,8 @@ class SecondPass : public std::enable_shared_from_this<SecondPass> {
   friend class SecondPassTask;
   void LaneFinished();
   Status Submit(uint32_t coarse);
+  /// Where rows are sorted: an order of splitters from these rows alone, and so many partitions that each fits its place.
+  Status SampleAnew(const std::vector<StoredChunk>& chunks, ShuffleOptions* options);
 
   const std::shared_ptr<ScatterPhase> first_;
   std::shared_ptr<ShuffleStore> store_;

@@ -142,7 +142,7 @@ class Sizer {
     const int64_t lane_bytes = std::max<int64_t>(plan->resident_bytes(limit), 1) / plan->lanes;
     const bool fits = plan->bytes() <= plan->resident_bytes(limit);
     const bool large_frames = lane_bytes / plan->partitions >= kFrameBytesMin && plan->partitions <= kPartitionsMax;
-    if (!sizes_.always_two_passes && (fits || large_frames || plan->partitions < 4)) return;
+    if (!sizes_.always_two_passes && (fits || (large_frames && !sizes_.splitters_guessed) || plan->partitions < 4)) return;
     const int64_t most = std::max<int64_t>(2, std::min<int64_t>(lane_bytes / kFrameBytesMin, kPartitionsMax));
     const int64_t coarse = std::clamp<int64_t>(DivideUp(plan->bytes(), std::max<int64_t>(plan->resident_bytes(limit) / 2, 1)), 2, most);
     const int64_t inner = std::min(DivideUp(plan->partitions, coarse), kPartitionsMax);

@@ -49,6 +49,7 @@ struct ShuffleSizes {
   bool always_spill = false;
   int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
   std::vector<int> sort_columns;   // of the program's output; empty: rows are shuffled
+  bool splitters_guessed = false;  // from the first rows: where rows spill, each coarse partition is sampled anew
 };
 
 /// What is known of rows that a stream brings.

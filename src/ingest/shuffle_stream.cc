@@ -20,6 +20,12 @@ class ShuffleStream : public PolledStream {
   const std::shared_ptr<arrow::Schema>& schema() const override { return scatter_->inputs().program->output; }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override;
   std::optional<int64_t> total_rows() const override { return gather_->total_rows(); }
+  /// At the end it closes itself, which no lane may do.
+  Result<StreamBatch> Next(const std::function<bool()>& interrupted) override {
+    auto batch = PolledStream::Next(interrupted);
+    if (batch.ok() && batch->data == nullptr) Close();
+    return batch;
+  }
   void Close() override;
   std::vector<const StageStatistics*> stages() const override {
     scatter_->UpdateStatistics();
@@ -75,19 +81,17 @@ void ShuffleStream::EndSlab() {
 }
 
 Result<std::optional<StreamBatch>> ShuffleStream::TryNext(const Waker& waker) {
-  if (closed_) return StreamBatch{};
+  if (closed_ || at_end_) return StreamBatch{};
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
   if (!slab_.has_value() && !TakeSlab(waker)) return std::nullopt;
   if (!slab_.has_value()) {
     at_end_ = true;
-    Close();
     return StreamBatch{};
   }
   const auto data = slab_->batches[next_batch_];
   const int64_t rows = data->num_rows();
   if (rows < options_.batch_rows && options_.drop_last) {
     at_end_ = true;
-    Close();
     return StreamBatch{};
   }
   const auto& positions = slab_->slab->positions();
@@ -128,7 +132,7 @@ namespace {
 ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
   const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
   return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
-          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns};
+          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.splitters_guessed};
 }
 
 ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {

@@ -157,7 +157,8 @@ class HeldStream : public PolledStream {
       if (!batch.has_value()) return false;
       at_end_ = batch->data == nullptr;
       if (at_end_) break;
-      rows_ += batch->data->num_rows();
+      Number(&*batch);
+      rows_ = next_row_;
       for (const auto& column : batch->data->columns()) bytes_ += RowBytes(*column->data(), 0, column->length());
       held_.push_back(std::move(*batch));
     }
@@ -165,6 +166,7 @@ class HeldStream : public PolledStream {
   }
   const std::deque<StreamBatch>& held() const { return held_; }
   int64_t rows() const { return rows_; }
+  bool at_end() const { return at_end_; }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (!held_.empty()) {
@@ -173,13 +175,23 @@ class HeldStream : public PolledStream {
       return first;
     }
     if (at_end_) return StreamBatch{};
-    return input_->TryNext(waker);
+    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+    if (batch.has_value() && batch->data != nullptr) Number(&*batch);
+    return batch;
   }
 
  private:
+  /// Rows are who they are by the order in which they come.
+  void Number(StreamBatch* batch) {
+    batch->source = 0;
+    batch->first_row = next_row_;
+    next_row_ += batch->data->num_rows();
+  }
+
   const std::shared_ptr<Engine> engine_;
   const PolledStreamPtr input_;
   std::deque<StreamBatch> held_;
+  int64_t next_row_ = 0;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
   bool at_end_ = false;
@@ -215,7 +227,8 @@ class SampledSortStream : public PolledStream {
  private:
   Status Open() {
     ARROW_ASSIGN_OR_RAISE(auto pool, engine_->OpenPool("sort", 0));
-    const auto shuffle = ShuffleOptionsOf(options_);
+    auto shuffle = ShuffleOptionsOf(options_);
+    shuffle.splitters_guessed = !held_->at_end();
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine_, program_, std::max(rows_guess_, held_->rows()), shuffle));
     ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));
     ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
@@ -229,10 +242,12 @@ class SampledSortStream : public PolledStream {
     Sample sample;
     const auto narrowed = RowProgram::Select(*program_, options_.by.columns);
     const int64_t stride = std::max<int64_t>(held_->rows() / rows_wanted, 1);
+    // Who rows are only parts equal ones: the sample's are spread over all that may come. Those that the filter drops count as any others.
+    const double spread = std::max(1.0, static_cast<double>(rows_guess_) / static_cast<double>(std::max<int64_t>(held_->rows(), 1)));
     for (const StreamBatch& batch : held_->held()) {
-      // Rows that the filter drops count as any others for who the rest are: identities only part equal rows.
       ARROW_ASSIGN_OR_RAISE(const auto rows, ApplyProgram(*narrowed, *batch.data, pool));
-      ARROW_RETURN_NOT_OK(sample.Add(*rows, batch.source, stride, [&](uint32_t row) { return batch.first_row + row; }, pool));
+      const auto number = [&](uint32_t row) { return static_cast<int64_t>(static_cast<double>(batch.first_row + row) * spread); };
+      ARROW_RETURN_NOT_OK(sample.Add(*rows, 0, stride, number, pool));
     }
     return sample;
   }

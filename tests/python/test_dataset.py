@@ -222,3 +222,10 @@ def test_stats_tell_what_the_last_epoch_did(rows):
     for _ in rows.iter_batches(batch_size=100):
         pass
     assert "1000" in rows.stats().replace(",", "")
+
+
+def test_to_pandas_makes_categoricals_of_dictionaries():
+    table = pa.table({"kind": pa.array(["x", None, "y"]).dictionary_encode(), "number": [1, None, 2]})
+    frame = ms.from_arrow(table).to_pandas()
+    assert [str(dtype) for dtype in frame.dtypes] == ["category", "int64[pyarrow]"]
+    assert frame["kind"].cat.categories.tolist() == ["x", "y"]

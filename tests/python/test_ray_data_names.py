@@ -31,6 +31,8 @@ OWNERS = {
     "aggregate": module("aggregate"),
     "expressions": expressions,
     "Expr": ms.Expr,
+    "preprocessors": module("preprocessors"),
+    "Preprocessor": ms.Preprocessor,
     **{f"Expr.{kind}": type(getattr(col("x"), kind)) for kind in ("arr", "dt", "list", "map", "str", "struct")},
 }
 
