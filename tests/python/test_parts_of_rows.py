@@ -155,7 +155,11 @@ def test_the_parts_of_a_split_are_its_rows_in_order(rows, plan):
     assert [keys(part) for part in parts] == [[], order[:10], [], order[10:500], order[500:5_000], order[5_000:]]
     assert [part.count() for part in parts] == [0, 10, 0, 490, total - 500, 0]
     shares = [keys(part) for part in whole.split_proportionately([0.2, 0.5])]
-    assert [len(part) for part in shares] == [int(total * 0.2), int(total * 0.7) - int(total * 0.2), total - int(total * 0.7)]
+    assert [len(part) for part in shares] == [
+        int(total * 0.2),
+        int(total * 0.7) - int(total * 0.2),
+        total - int(total * 0.7),
+    ]
     assert list(itertools.chain(*shares)) == order
     train, test = whole.train_test_split(0.25)
     assert keys(train) + keys(test) == order
