@@ -69,7 +69,7 @@ def rank(value):
     if value is None:
         return (2,)
     if isinstance(value, float):
-        return (1, 0.0) if math.isnan(value) else (0, value)
+        return (1, 0.0) if math.isnan(value) else (0, value + 0.0)
     if isinstance(value, str):
         return (0, value.encode())
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ import traceback
 import numpy as np
 import pyarrow as pa
 import pytest
-from aftermath import assert_nothing_left
+from aftermath import assert_nothing_left, wait_until_freed
 
 import millstream as ms
 from millstream import col
@@ -262,11 +262,13 @@ def test_a_failure_leaves_nothing_behind_and_fails_again(use_engine, rows, failu
     for _ in range(2):
         with pytest.raises(ValueError, match=r"bad|different numbers of rows|does not fit int64"):
             plan.take_all()
+        wait_until_freed()
         assert_nothing_left()
     iterator = plan.iterator()
     with pytest.raises(ValueError, match=r"bad|different numbers of rows|does not fit int64"):
         list(iterator.iter_batches(batch_size=10, prefetch_batches=3))
     del iterator
+    wait_until_freed()
     assert_nothing_left()
 
 

@@ -253,8 +253,8 @@ BAD_GROUPS = [
     (lambda rows: rows.groupby("key").aggregate(Sum("half", alias_name="key")), ValueError, "named 'key'"),
     (lambda rows: rows.groupby("key").map_groups(3), TypeError, "map_groups takes a function or a class"),
     (lambda rows: rows.groupby("key").map_groups(len, batch_size=3), TypeError, "no argument 'batch_size'"),
-    (lambda rows: rows.groupby(3), TypeError, "name"),
-    (lambda rows: rows.groupby(["key", "key"]).count(), ValueError, "'key'"),
+    (lambda rows: rows.groupby(3), TypeError, "a column, a list of names or None, not 3"),
+    (lambda rows: rows.groupby(["key", "key"]), ValueError, "groupby got a column twice"),
 ]
 
 
@@ -274,7 +274,7 @@ def test_a_sum_that_does_not_fit_says_so_and_a_float_does(rows):
     big = ms.from_items([{"k": number % 2, "x": 2**62} for number in range(8)])
     with pytest.raises(ValueError, match="sum of column 'x' does not fit int64 in at least one group; cast"):
         big.groupby("k").sum("x").take_all()
-    assert big.with_column("x", col("x").cast(pa.float64())).groupby("k").sum("x").take(1)[0]["sum(x)"] == 2.0**64
+    assert big.with_column("x", col("x").cast(pa.float64(), safe=False)).groupby("k").sum("x").take(1)[0]["sum(x)"] == 2.0**64
 
 
 def test_results_do_not_depend_on_cpus_blocks_or_the_last_bit_of_a_sum(use_engine):
