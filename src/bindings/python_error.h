@@ -10,7 +10,7 @@ namespace millstream {
 /// `exception`: an instance of BaseException. With the GIL held.
 Status StatusOfException(nanobind::object exception);
 
-/// The exception that the status carries, null if none. With the GIL held.
+/// The exception that the status carries, null if none: to be raised, for the status lets go of it. The second time one like it. With the GIL held.
 nanobind::object ExceptionOf(const Status& status);
 
 }  // namespace millstream
