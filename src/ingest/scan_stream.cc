@@ -185,6 +185,8 @@ Result<std::optional<StreamBatch>> ScanStream::TryNext(const Waker& waker) {
 }
 
 StreamBatch ScanStream::Cut(StreamBatch batch) {
+  // Of rows that a filter left these are not their numbers in the source, but no others have them.
+  batch.first_row = batch.position.ties - batch.data->num_rows();
   if (rows_left_ >= 0) {
     if (batch.data->num_rows() > rows_left_) batch.data = batch.data->Slice(0, rows_left_);
     rows_left_ -= batch.data->num_rows();

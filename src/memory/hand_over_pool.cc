@@ -32,10 +32,13 @@ void HandOverPool::DropReference() {
 }
 
 void HandOverPool::EndCharge() {
-  if (!ended_.exchange(true)) {
-    ledger_->Release(charged_.exchange(0));
-    ledger_.reset();
+  std::shared_ptr<Ledger> ledger;
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_.exchange(true)) return;
+    ledger = std::move(ledger_);
   }
+  ledger->Release(charged_.exchange(0));
 }
 
 bool HandOverPool::TryMoveCharge(const std::shared_ptr<Ledger>& ledger) {
@@ -85,17 +88,21 @@ arrow::Status HandOverPool::Reallocate(int64_t old_size, int64_t new_size, int64
   return arrow::Status::OK();
 }
 
+bool HandOverPool::ReleaseCharge(int64_t bytes) {
+  if (ended_) return false;
+  std::lock_guard lock(mutex_);
+  if (ended_) return false;
+  charged_ -= bytes;
+  ledger_->Release(bytes);
+  return true;
+}
+
 void HandOverPool::Free(uint8_t* buffer, int64_t size, int64_t) {
   if (size == 0) return DropReference();
   const int64_t bytes = Rounded(size);
   if (bytes >= kArenaBytesMin) arena_->Free(buffer, bytes);
   else std::free(buffer);
-  if (ended_) {
-    budget_->TrimKept();
-  } else {
-    charged_ -= bytes;
-    ledger_->Release(bytes);
-  }
+  if (!ReleaseCharge(bytes)) budget_->TrimKept();
   DropReference();
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 
 #include "memory/budget.h"
 #include "memory/page_arena.h"
@@ -40,7 +41,10 @@ class HandOverPool final : public arrow::MemoryPool {
  private:
   HandOverPool(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);
   void DropReference();
+  /// False where the charge had ended.
+  bool ReleaseCharge(int64_t bytes);
 
+  std::mutex mutex_;  // between the end of the charge and buffers that are freed meanwhile
   std::shared_ptr<Ledger> ledger_;
   const std::shared_ptr<Budget> budget_;
   const std::shared_ptr<PageArena> arena_;

@@ -28,6 +28,15 @@ def at(key, error):
     return raises
 
 
+def bad_at(key):
+    def raises(row):
+        if row["key"] == key:
+            raise ValueError("bad")
+        return row
+
+    return raises
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("no good"), KeyError("x"), TypeError("t"), OSError(2, "gone"), ZeroDivisionError("z")], ids=repr
 )
@@ -74,10 +83,10 @@ def test_the_users_own_traceback_is_the_causes(rows):
 
 
 ROW_ERRORS = {
-    "map": lambda rows: rows.map(at(300, ValueError("bad"))),
-    "filter": lambda rows: rows.filter(at(300, ValueError("bad"))),
-    "flat_map": lambda rows: rows.flat_map(lambda row: [at(300, ValueError("bad"))(row)]),
-    "flat_map that yields": lambda rows: rows.flat_map(lambda row: (at(300, ValueError("bad"))(row) for _ in "ab")),
+    "map": lambda rows: rows.map(bad_at(300)),
+    "filter": lambda rows: rows.filter(bad_at(300)),
+    "flat_map": lambda rows: rows.flat_map(lambda row: [bad_at(300)(row)]),
+    "flat_map that yields": lambda rows: rows.flat_map(lambda row: (bad_at(300)(row) for _ in "ab")),
 }
 
 
@@ -102,8 +111,8 @@ def test_the_rows_of_a_batch_are_named(rows):
 
 
 def test_a_function_that_never_reaches_the_bad_row_does_not_fail(rows):
-    assert len(rows.map(at(999, ValueError("bad"))).take(5)) == 5
-    assert rows.map(at(999, ValueError("bad"))).limit(100).count() == 100
+    assert len(rows.map(bad_at(999)).take(5)) == 5
+    assert rows.map(bad_at(999)).limit(100).count() == 100
 
 
 WRONG_RESULTS = [
@@ -212,15 +221,15 @@ def test_an_unknown_column_at_any_stage_is_a_key_error_with_the_near_name(rows, 
 
 
 FAILURES = {
-    "map": lambda rows: rows.map(at(617, ValueError("bad"))),
-    "several workers": lambda rows: rows.map(at(617, ValueError("bad")), concurrency=4),
-    "below a shuffle": lambda rows: rows.map(at(617, ValueError("bad"))).random_shuffle(seed=1),
-    "above a shuffle": lambda rows: rows.random_shuffle(seed=1).map(at(617, ValueError("bad"))),
-    "below a sort": lambda rows: rows.map(at(617, ValueError("bad"))).sort("key"),
-    "below groups": lambda rows: rows.map(at(617, ValueError("bad"))).groupby("key").count(),
-    "in groups": lambda rows: rows.groupby("key").map_groups(lambda batch: at(617, ValueError("bad"))({"key": batch["key"].tolist()})),
-    "in a union": lambda rows: rows.union(rows.map(at(617, ValueError("bad")))),
-    "in a zip": lambda rows: rows.zip(rows.map(at(617, ValueError("bad")))),
+    "map": lambda rows: rows.map(bad_at(617)),
+    "several workers": lambda rows: rows.map(bad_at(617), concurrency=4),
+    "below a shuffle": lambda rows: rows.map(bad_at(617)).random_shuffle(seed=1),
+    "above a shuffle": lambda rows: rows.random_shuffle(seed=1).map(bad_at(617)),
+    "below a sort": lambda rows: rows.map(bad_at(617)).sort("key"),
+    "below groups": lambda rows: rows.map(bad_at(617)).groupby("key").count(),
+    "in groups": lambda rows: rows.groupby("key").map_groups(lambda batch: bad_at([617])({"key": batch["key"].tolist()})),
+    "in a union": lambda rows: rows.union(rows.map(bad_at(617))),
+    "in a zip": lambda rows: rows.zip(rows.map(bad_at(617))),
     "zip of unequal lengths": lambda rows: rows.zip(rows.filter(lambda row: row["key"] > 3)),
     "a sum too large": lambda rows: rows.map(lambda row: {"key": 2**62}).groupby(None).sum("key"),
 }

@@ -62,7 +62,8 @@ def test_add_column_adds_or_replaces_a_column_by_what_a_function_returns(rows, e
 def test_rows_of_every_type_go_through_a_function_unchanged():
     seed = random.randrange(2**32)
     print("seed", seed)
-    table = table_of(list(TYPES), seed, 200)
+    names = [name for name in TYPES if name != "uint64"]  # numbers above 2**63 - 1 are refused
+    table = table_of(names, seed, 200)
     rows = ms.from_arrow(table)
     assert plain(rows.map(lambda row: row).take_all()) == plain(table.to_pylist())
     kept = rows.filter(lambda row: row["row"] % 2 == 0)
