@@ -153,6 +153,10 @@ class VectorizedAggregateFnV2(AggregateFnV2[AccumulatorT, ResultT]):
         return self.finalize(self._combine_column(pyarrow.chunked_array([[self.aggregate_block(rows)]])))
 
 
+def _nothing() -> None:
+    """The accumulator of what the engine computes."""
+
+
 class _EngineAggregate(AggregateFnV2[Any, Any]):
     """One that the engine computes."""
 
@@ -165,7 +169,7 @@ class _EngineAggregate(AggregateFnV2[Any, Any]):
         if on is None and self._NEEDS_COLUMN:
             raise ValueError(f"{type(self).__name__} needs the name of a column: {type(self).__name__}('x')")
         super().__init__(
-            alias_name or f"{self._KIND}({on or ''})", lambda: None, on=on, ignore_nulls=ignore_nulls
+            alias_name or f"{self._KIND}({on or ''})", _nothing, on=on, ignore_nulls=ignore_nulls
         )
         self._options = options
 

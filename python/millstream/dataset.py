@@ -17,7 +17,7 @@ from millstream.projections import dropped, named_columns, renamed, replaced, se
 from millstream.row_functions import mapped, with_added_column
 from millstream.schema import Schema
 from millstream.seeds import RandomSeedConfig, SeedState, seed_state
-from millstream.sort_keys import sort_keys
+from millstream.sort_keys import group_keys, sort_keys
 from millstream.splitting import (
     checked_fraction,
     drawn_or,
@@ -183,7 +183,7 @@ class Dataset:
         """
         from millstream.grouped_data import GroupedData
 
-        keys = [] if key is None else [key] if isinstance(key, str) else list(key)
+        keys = group_keys(key)
         if (known := self._plan.schema()) is not None and keys:
             self._plan.change_columns("select", names=[name for name in keys if name not in known.names] or keys)
         return GroupedData(self, keys)

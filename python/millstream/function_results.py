@@ -87,8 +87,8 @@ def keeps_row(result: Any, *, where: str) -> bool:
         return bool(result)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{where}: the function {_returned(result)}, which is neither true nor false ({error}); return True for the "
-            "rows to keep"
+            f"{where}: the function {_returned(result)}, which is neither true nor false ({error}); return True for "
+            "the rows to keep"
         ) from None
 
 

@@ -59,5 +59,3 @@ def _told(function: UserFunction, origin: CallOrigin, error: BaseException) -> B
         told = type(error)(f"{text if text.startswith(function.name) else f'{function.name}: {text}'}, on {origin}")
     told.__traceback__ = None
     return told
-
-

@@ -1,10 +1,20 @@
-"""What `sort` is given, one entry a column."""
+"""What `sort` and `groupby` are given, one entry a column."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from millstream.arguments import check_flag
+
+
+def group_keys(key: str | Sequence[str] | None) -> list[str]:
+    """The columns to group by; none for None. TypeError, ValueError for what does not name columns."""
+    keys = [] if key is None else [key] if isinstance(key, str) else list(key) if isinstance(key, list | tuple) else None
+    if keys is None or not all(isinstance(column, str) for column in keys):
+        raise TypeError(f"groupby takes the name of a column, a list of names or None, not {key!r}")
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"groupby got a column twice: {keys}")
+    return keys
 
 
 def sort_keys(

@@ -65,7 +65,7 @@ def _like(error: BaseException) -> Any:
 
 
 def forget_batches(error: BaseException) -> None:
-    """Empties the frames of this package in the error's traceback: who keeps the error must not keep the engine's memory."""
+    """Empties this package's frames in the error's traceback: who keeps the error must not keep the engine's memory."""
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -153,7 +154,11 @@ def _filter(spec: UserFunction, function: Any) -> BatchCall:
         import pyarrow
 
         kept = [keeps_row(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
-        return [pyarrow_record_batch(batch).filter(pyarrow.array(kept, pyarrow.bool_()))]
+        whole = pyarrow_record_batch(batch)
+        try:
+            return [whole.filter(pyarrow.array(kept, pyarrow.bool_()))]
+        except pyarrow.ArrowNotImplementedError:  # of views, in pyarrow 26
+            return [whole.slice(begin, rows) for begin, rows in _runs_of_true(kept)]
 
     return call
 
@@ -206,6 +211,16 @@ def _aggregate_groups(spec: UserFunction, function: Any) -> BatchCall:
         return [rows_to_batch(rows, where=spec.name)]
 
     return call
+
+
+def _runs_of_true(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Where each run of true ones begins, and its length."""
+    begin = 0
+    for flag, run in itertools.groupby(flags):
+        length = len(list(run))
+        if flag:
+            yield begin, length
+        begin += length
 
 
 def _numbered_rows(batch: _core.Batch, origin: CallOrigin) -> Iterable[dict[str, Any]]:

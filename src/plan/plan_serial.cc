@@ -322,7 +322,8 @@ class NodeReader {
     if (rows != PlanNode::kWholeGroups) return MapPlan(std::move(input), functions_[next_function_++], rows);
     // The sort below is there already.
     if (!keys.empty() && input->kind != PlanNode::Kind::kSort) return in->Damaged();
-    return MapGroupsPlan(keys.empty() ? input : input->input, std::move(keys), functions_[next_function_++]);
+    PlanPtr below = keys.empty() ? std::move(input) : input->input;
+    return MapGroupsPlan(std::move(below), std::move(keys), functions_[next_function_++]);
   }
 
   const std::shared_ptr<Env>& env_;

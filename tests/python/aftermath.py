@@ -56,6 +56,13 @@ def assert_functions_end():
             assert not thread.is_alive(), thread
 
 
+def wait_until_freed():
+    """What the threads that end hold is freed within a second."""
+    deadline = time.monotonic() + 1
+    while PROCESS_ENGINE.get().memory_used() > 0 and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
 def assert_nothing_left(*directories):
     """No lane runs, no byte is reserved, no scratch file is open, no file lies in `directories`, and a read works."""
     assert_functions_end()

@@ -38,7 +38,7 @@ TYPES = {
     "timestamp": (pa.timestamp("us"), lambda draw: EPOCH + datetime.timedelta(microseconds=draw.randrange(-9, 9))),
     "timestamp in a zone": (
         pa.timestamp("s", "Europe/Berlin"),
-        lambda draw: (EPOCH + datetime.timedelta(hours=draw.randrange(-9, 9))).replace(tzinfo=datetime.timezone.utc),
+        lambda draw: (EPOCH + datetime.timedelta(hours=draw.randrange(-9, 9))).replace(tzinfo=datetime.UTC),
     ),
     "duration": (pa.duration("ms"), lambda draw: datetime.timedelta(seconds=draw.randrange(-9, 9))),
     "dictionary": (pa.dictionary(pa.int32(), pa.string()), lambda draw: draw.choice(WORDS)),
@@ -65,11 +65,11 @@ def table_of(names, seed, rows):
 
 
 def rank(value):
-    """What Python sorts `value` by so that it comes where Millstream has it: NaN last of the numbers, None last of all."""
+    """What Python sorts `value` by so that it comes where Millstream has it: NaN after the numbers, None last."""
     if value is None:
         return (2,)
     if isinstance(value, float):
-        return (1, 0.0) if math.isnan(value) else (0, value)
+        return (1, 0.0) if math.isnan(value) else (0, value + 0.0)
     if isinstance(value, str):
         return (0, value.encode())
     if isinstance(value, dict):

@@ -347,7 +347,9 @@ def test_their_groups_may_have_several_keys_null_ones_or_none(table):
 def test_their_errors_name_aggregation_and_group(table):
     broken = AggregateFn(init=lambda key: 0, accumulate_row=lambda total, row: total / 0, merge=max, name="broken")
     rows = ms.from_arrow(table)
-    with pytest.raises(ZeroDivisionError, match=r"Aggregate\(broken\): the function raised ZeroDivisionError.*on row 0 of"):
+    with pytest.raises(
+        ZeroDivisionError, match=r"Aggregate\(broken\): the function raised ZeroDivisionError.*on row 0 of"
+    ):
         rows.groupby("k").aggregate(broken).take_all()
     with pytest.raises(NotImplementedError, match=r"AggregateFnV2 must define aggregate_block\(block\)"):
         rows.groupby("k").aggregate(AggregateFnV2("a", int, on="x", ignore_nulls=True)).take_all()

@@ -5,7 +5,7 @@ import traceback
 import numpy as np
 import pyarrow as pa
 import pytest
-from aftermath import assert_nothing_left
+from aftermath import assert_nothing_left, wait_until_freed
 
 import millstream as ms
 from millstream import col
@@ -38,7 +38,9 @@ def bad_at(key):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no good"), KeyError("x"), TypeError("t"), OSError(2, "gone"), ZeroDivisionError("z")], ids=repr
+    "error",
+    [ValueError("no good"), KeyError("x"), TypeError("t"), OSError(2, "gone"), ZeroDivisionError("z")],
+    ids=repr,
 )
 def test_what_a_function_raises_comes_as_an_error_of_both_classes(rows, error):
     with pytest.raises(ms.UserCodeError) as raised:
@@ -55,7 +57,14 @@ def test_what_a_function_raises_comes_as_an_error_of_both_classes(rows, error):
 
 @pytest.mark.parametrize(
     "error",
-    [StopIteration("s"), StopAsyncIteration("s"), RuntimeError("r"), OddError(3, "odd"), SystemExit(3), KeyboardInterrupt()],
+    [
+        StopIteration("s"),
+        StopAsyncIteration("s"),
+        RuntimeError("r"),
+        OddError(3, "odd"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+    ],
     ids=repr,
 )
 def test_errors_that_would_mean_something_else_come_as_plain_ones(rows, error):
@@ -121,7 +130,10 @@ WRONG_RESULTS = [
     (lambda rows: rows.map(lambda row: row["key"]), r"returned an int; a row is a dict.*\{'name': value\}"),
     (lambda rows: rows.flat_map(lambda row: row), r"FlatMap.*returned a dict.*put it in a list: \[row\]"),
     (lambda rows: rows.flat_map(lambda row: None), r"returned None; flat_map takes a list of rows.*return statement"),
-    (lambda rows: rows.flat_map(lambda row: [1]), r"FlatMap\(<lambda>\): the function returned an int; a row is a dict"),
+    (
+        lambda rows: rows.flat_map(lambda row: [1]),
+        r"FlatMap\(<lambda>\): the function returned an int; a row is a dict",
+    ),
     (lambda rows: rows.filter(lambda row: np.arange(2)), r"Filter\(.*ndarray, which is neither true nor false"),
     (lambda rows: rows.map_batches(lambda batch: None), r"MapBatches\(.* returned None; a batch is a dict of columns"),
     (lambda rows: rows.map_batches(lambda batch: [1, 2]), r"returned a list; a batch .*name it: \{'name': values\}"),
@@ -166,7 +178,9 @@ def test_types_that_change_from_batch_to_batch_fit_where_no_value_does():
     def types_of(first, later):
         return rows.map_batches(by_batch(first, later), batch_size=10).to_arrow()
 
-    assert types_of(lambda ids: ids.astype("int64"), lambda ids: ids.astype("int8")).column("a").to_pylist() == list(range(40))
+    assert types_of(lambda ids: ids.astype("int64"), lambda ids: ids.astype("int8")).column("a").to_pylist() == list(
+        range(40)
+    )
     assert types_of(lambda ids: ids * 1.0, lambda ids: ids).schema.field("a").type == pa.float64()
     nulls = types_of(lambda ids: [None] * len(ids), lambda ids: ids).column("a")
     assert nulls.type == pa.int64()
@@ -185,10 +199,14 @@ def test_types_that_change_from_batch_to_batch_fit_where_no_value_does():
 
 def test_columns_that_come_later_or_go_are_told_or_null():
     rows = ms.range(20)
-    more = rows.map_batches(lambda batch: {"a": batch["id"]} | ({"b": batch["id"]} if batch["id"][0] else {}), batch_size=10)
+    more = rows.map_batches(
+        lambda batch: {"a": batch["id"]} | ({"b": batch["id"]} if batch["id"][0] else {}), batch_size=10
+    )
     with pytest.raises(TypeError, match="column 'b' comes only in a later batch; return the same columns"):
         more.take_all()
-    fewer = rows.map_batches(lambda batch: {"a": batch["id"]} | ({} if batch["id"][0] else {"b": batch["id"]}), batch_size=10)
+    fewer = rows.map_batches(
+        lambda batch: {"a": batch["id"]} | ({} if batch["id"][0] else {"b": batch["id"]}), batch_size=10
+    )
     assert [row["b"] for row in fewer.take_all()] == [*range(10), *[None] * 10]
 
 
@@ -227,7 +245,9 @@ FAILURES = {
     "above a shuffle": lambda rows: rows.random_shuffle(seed=1).map(bad_at(617)),
     "below a sort": lambda rows: rows.map(bad_at(617)).sort("key"),
     "below groups": lambda rows: rows.map(bad_at(617)).groupby("key").count(),
-    "in groups": lambda rows: rows.groupby("key").map_groups(lambda batch: bad_at([617])({"key": batch["key"].tolist()})),
+    "in groups": lambda rows: rows.groupby("key").map_groups(
+        lambda batch: bad_at([617])({"key": batch["key"].tolist()})
+    ),
     "in a union": lambda rows: rows.union(rows.map(bad_at(617))),
     "in a zip": lambda rows: rows.zip(rows.map(bad_at(617))),
     "zip of unequal lengths": lambda rows: rows.zip(rows.filter(lambda row: row["key"] > 3)),
@@ -242,11 +262,13 @@ def test_a_failure_leaves_nothing_behind_and_fails_again(use_engine, rows, failu
     for _ in range(2):
         with pytest.raises(ValueError, match=r"bad|different numbers of rows|does not fit int64"):
             plan.take_all()
+        wait_until_freed()
         assert_nothing_left()
     iterator = plan.iterator()
     with pytest.raises(ValueError, match=r"bad|different numbers of rows|does not fit int64"):
         list(iterator.iter_batches(batch_size=10, prefetch_batches=3))
     del iterator
+    wait_until_freed()
     assert_nothing_left()
 
 

@@ -125,7 +125,9 @@ def test_groups_of_groups_and_of_every_stage(each_engine, rows):
     by_rest = rows.with_column("rest", col("key") % 7)
     assert by_rest.groupby("rest").count().sort("rest", descending=True).take(1) == [{"rest": 6, "count()": 142}]
     assert by_rest.groupby("rest").count().sum("count()") == 1000
-    assert by_rest.map(lambda row: {"rest": row["rest"]}).groupby("rest").count().take(1) == [{"rest": 0, "count()": 143}]
+    assert by_rest.map(lambda row: {"rest": row["rest"]}).groupby("rest").count().take(1) == [
+        {"rest": 0, "count()": 143}
+    ]
     assert by_rest.random_shuffle(seed=1).groupby("rest").min("key").take(2)[1] == {"rest": 1, "min(key)": 1}
     assert by_rest.sort("key").limit(10).groupby("rest").count().count() == 7
     assert by_rest.union(by_rest).groupby("rest").count().take(1) == [{"rest": 0, "count()": 286}]
@@ -159,7 +161,11 @@ def test_map_groups_is_given_each_group_whole_in_the_order_of_the_keys(each_engi
     for row in table.to_pylist():
         groups[row["k"]].append(row["row"])
     expected = [{"k": key, "rows": len(groups[key]), "sum": sum(groups[key])} for key in sorted(groups)]
-    made = ms.from_arrow(table, override_num_blocks=5).groupby("k").map_groups(FORMATS[batch_format], batch_format=batch_format)
+    made = (
+        ms.from_arrow(table, override_num_blocks=5)
+        .groupby("k")
+        .map_groups(FORMATS[batch_format], batch_format=batch_format)
+    )
     assert made.take_all() == expected
 
 
@@ -187,8 +193,10 @@ def test_map_groups_takes_generators_classes_arguments_and_workers(rows):
             for key in batch["key"][:2].tolist():
                 yield {"label": [f"{self.prefix}{key}{suffix}"]}
 
-    labels = rows.with_column("rest", col("key") % 4).groupby("rest").map_groups(
-        Label, fn_constructor_args=("<",), fn_kwargs={"suffix": ">"}, concurrency=3
+    labels = (
+        rows.with_column("rest", col("key") % 4)
+        .groupby("rest")
+        .map_groups(Label, fn_constructor_args=("<",), fn_kwargs={"suffix": ">"}, concurrency=3)
     )
     assert [row["label"] for row in labels.take_all()] == [f"<{key}>" for rest in range(4) for key in (rest, rest + 4)]
 
@@ -237,12 +245,16 @@ BAD_GROUPS = [
     (lambda rows: rows.groupby("key").sum([]), ValueError, "at least one column"),
     (lambda rows: rows.groupby("key").aggregate(), ValueError, r"millstream\.aggregate\.Count\(\)"),
     (lambda rows: rows.groupby("key").aggregate("sum"), TypeError, r"millstream\.aggregate\.Sum\('x'\), not str"),
-    (lambda rows: rows.groupby("key").aggregate(Sum("key"), Sum("key")), ValueError, r"named 'sum\(key\)'; .*alias_name"),
+    (
+        lambda rows: rows.groupby("key").aggregate(Sum("key"), Sum("key")),
+        ValueError,
+        r"named 'sum\(key\)'; .*alias_name",
+    ),
     (lambda rows: rows.groupby("key").aggregate(Sum("half", alias_name="key")), ValueError, "named 'key'"),
     (lambda rows: rows.groupby("key").map_groups(3), TypeError, "map_groups takes a function or a class"),
     (lambda rows: rows.groupby("key").map_groups(len, batch_size=3), TypeError, "no argument 'batch_size'"),
-    (lambda rows: rows.groupby(3), TypeError, "name"),
-    (lambda rows: rows.groupby(["key", "key"]).count(), ValueError, "'key'"),
+    (lambda rows: rows.groupby(3), TypeError, "a column, a list of names or None, not 3"),
+    (lambda rows: rows.groupby(["key", "key"]), ValueError, "groupby got a column twice"),
 ]
 
 
@@ -262,12 +274,14 @@ def test_a_sum_that_does_not_fit_says_so_and_a_float_does(rows):
     big = ms.from_items([{"k": number % 2, "x": 2**62} for number in range(8)])
     with pytest.raises(ValueError, match="sum of column 'x' does not fit int64 in at least one group; cast"):
         big.groupby("k").sum("x").take_all()
-    assert big.with_column("x", col("x").cast(pa.float64())).groupby("k").sum("x").take(1)[0]["sum(x)"] == 2.0**64
+    assert big.with_column("x", col("x").cast(pa.float64(), safe=False)).groupby("k").sum("x").take(1)[0]["sum(x)"] == 2.0**64
 
 
 def test_results_do_not_depend_on_cpus_blocks_or_the_last_bit_of_a_sum(use_engine):
     draw = np.random.default_rng(5)
-    table = pa.table({"k": draw.integers(0, 5, 20_000), "x": draw.standard_normal(20_000) * 10.0 ** draw.integers(-9, 9, 20_000)})
+    table = pa.table(
+        {"k": draw.integers(0, 5, 20_000), "x": draw.standard_normal(20_000) * 10.0 ** draw.integers(-9, 9, 20_000)}
+    )
     results = set()
     for cpus in (1, 2, 4):
         for blocks in (1, 7):

@@ -165,9 +165,7 @@ def test_a_generator_gives_any_number_of_batches_for_one(each_engine, rows):
                 yield {"key": [key] * (key % 4), "place": list(range(key % 4))}
 
     made = rows.map_batches(parts, batch_size=64)
-    expected = [
-        {"key": key, "place": place} for key in range(0, 1000, 10) for place in range(key % 4)
-    ]
+    expected = [{"key": key, "place": place} for key in range(0, 1000, 10) for place in range(key % 4)]
     assert made.take_all() == expected
     assert made.random_shuffle(seed=4).sort(["key", "place"]).take_all() == expected
     assert rows.map_batches(lambda batch: iter([])).take_all() == []
@@ -219,13 +217,17 @@ def test_each_worker_has_an_instance_of_its_own(rows):
         def __call__(self, batch):
             return {"key": batch["key"], "owner": np.full(len(batch["key"]), id(self))}
 
-    counts = collections.Counter(row["owner"] for row in rows.map_batches(Owner, batch_size=5, concurrency=3).take_all())
+    counts = collections.Counter(
+        row["owner"] for row in rows.map_batches(Owner, batch_size=5, concurrency=3).take_all()
+    )
     assert 1 <= len(counts) <= 3
     assert sum(counts.values()) == 1000
 
 
 def test_rows_do_not_depend_on_workers_cpus_or_the_batches_of_the_loop(use_engine, rows):
-    plan = rows.map_batches(lambda batch: {"key": batch["key"] * 2}, batch_size=33, concurrency=3).random_shuffle(seed=9)
+    plan = rows.map_batches(lambda batch: {"key": batch["key"] * 2}, batch_size=33, concurrency=3).random_shuffle(
+        seed=9
+    )
     orders = set()
     for cpus, batch_size in itertools.product((1, 2, 4), (10, 999)):
         use_engine(num_cpus=cpus)
@@ -237,7 +239,9 @@ def test_rows_do_not_depend_on_workers_cpus_or_the_batches_of_the_loop(use_engin
 @pytest.mark.tame
 def test_more_rows_than_memory_go_through_functions(use_engine):
     engine = use_engine(num_cpus=2, memory_limit=48 << 20)
-    many = ms.range(12_000_000).map_batches(lambda batch: {"id": batch["id"], "half": batch["id"] / 2}, batch_size=50_000)
+    many = ms.range(12_000_000).map_batches(
+        lambda batch: {"id": batch["id"], "half": batch["id"] / 2}, batch_size=50_000
+    )
     rows = total = 0
     for batch in many.iter_batches(batch_size=60_000):
         rows += len(batch["id"])

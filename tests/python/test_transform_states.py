@@ -53,11 +53,18 @@ def test_a_state_taken_at_any_step_gives_exactly_the_batches_to_come(files, plan
 def test_states_of_other_functions_or_stages_are_refused(files):
     state = PLANS["map"](files).iterator().state_dict()
     for other in ("sorted", "map, shuffled", "filter and flat map", "union, shuffled", "grouped"):
-        with pytest.raises(ValueError, match="the state is of another plan.*stages differ"):
+        with pytest.raises(ValueError, match=r"the state is of another plan.*stages differ"):
             PLANS[other](files).iterator().load_state_dict(state)
 
 
-RESEEDED = ["map, shuffled", "shuffled, map", "flat map, shuffled, map", "shuffled twice", "union, shuffled", "sorted, shuffled"]
+RESEEDED = [
+    "map, shuffled",
+    "shuffled, map",
+    "flat map, shuffled, map",
+    "shuffled twice",
+    "union, shuffled",
+    "sorted, shuffled",
+]
 
 
 @pytest.mark.parametrize("plan", RESEEDED)
@@ -76,7 +83,8 @@ def test_a_limit_above_a_shuffle_cuts_other_rows_each_epoch(files):
     assert epochs[0] != epochs[1]
 
 
-@pytest.mark.parametrize("plan", PLANS)
+# Groups take what memory there is, so that two at once do not fit.
+@pytest.mark.parametrize("plan", [plan for plan in PLANS if not plan.startswith("grouped")])
 def test_two_iterators_at_once_do_not_disturb_one_another(files, plan):
     dataset = PLANS[plan](files)
     whole = numbers(dataset.iterator().iter_batches())
@@ -155,7 +163,12 @@ def test_stats_name_each_stage_with_its_rows(files):
     seen = len(numbers(iterator.iter_batches()))
     assert seen == 1500
     lines = {line.split()[0]: line for line in iterator.stats().splitlines()[2:] if line}
-    for stage, rows in (("ReadParquet", 1000), ("FlatMap(one_or_two)", 1500), ("RandomShuffle", 1500), ("Map(Adds)", 1500)):
+    for stage, rows in (
+        ("ReadParquet", 1000),
+        ("FlatMap(one_or_two)", 1500),
+        ("RandomShuffle", 1500),
+        ("Map(Adds)", 1500),
+    ):
         assert f"{rows:,}" in lines[stage], lines
     sorted_by = PLANS["map, sorted"](files)
     numbers(sorted_by.iter_batches())

@@ -46,16 +46,22 @@ PLANS = {
     "filter and flat map": lambda files: read(files).filter(is_odd).flat_map(one_or_two),
     "map, shuffled": lambda files: shuffled(read(files).map_batches(doubled, batch_size=60)),
     "shuffled, map": lambda files: shuffled(read(files)).map_batches(doubled, batch_size=60),
-    "flat map, shuffled, map": lambda files: shuffled(read(files).flat_map(one_or_two)).map(Adds, fn_constructor_args=(1,)),
+    "flat map, shuffled, map": lambda files: shuffled(read(files).flat_map(one_or_two)).map(
+        Adds, fn_constructor_args=(1,)
+    ),
     "shuffled twice": lambda files: shuffled(shuffled(read(files)).map_batches(doubled)),
     "sorted": lambda files: read(files).sort("name", descending=True),
     "map, sorted": lambda files: read(files).map_batches(doubled).sort("name"),
-    "shuffled, sorted, map": lambda files: with_rest(shuffled(read(files))).sort("rest").map_batches(first_two, batch_size=7),
+    "shuffled, sorted, map": lambda files: (
+        with_rest(shuffled(read(files))).sort("rest").map_batches(first_two, batch_size=7)
+    ),
     "sorted, shuffled": lambda files: shuffled(read(files).sort("name")),
     "grouped": lambda files: with_rest(read(files)).groupby("rest").sum("number").rename_columns({"rest": "number"}),
     "grouped, shuffled": lambda files: shuffled(read(files).groupby("number").count()),
     "groups": lambda files: with_rest(read(files)).groupby("rest").map_groups(first_two),
-    "union, shuffled": lambda files: shuffled(read(files).union(read(files).map_batches(doubled)).select_columns("number")),
+    "union, shuffled": lambda files: shuffled(
+        read(files).union(read(files).map_batches(doubled)).select_columns("number")
+    ),
     "zip": lambda files: read(files).zip(read(files).map_batches(doubled)),
     "limit between": lambda files: read(files).map_batches(doubled).limit(345).filter(is_odd),
     "sample": lambda files: read(files).random_sample(0.4, seed=3),
