@@ -137,6 +137,8 @@ class Call:
     @property
     def group_starts(self) -> list[int]:
         """Of the batch's groups; [0] where it is not cut into such."""
+    @property
+    def random_key(self) -> int: ...
     def origin(self, row: int) -> str:
         """Which rows it is about, for messages; of one row of the batch where `row` is not negative."""
 

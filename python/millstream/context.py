@@ -47,18 +47,21 @@ class DataContext:
     """Settings that a data set takes over when it is made; later changes reach later data sets only.
 
     `get_current()` is this process's. Every field of ray.data's DataContext can be read and set. These have an effect:
-    `execution_options.preserve_order`, `execution_options.verbose_progress` and `enable_progress_bars`; the others are
-    kept and travel with the data set, so that scripts written for ray.data run.
+    `execution_options.preserve_order`, `execution_options.verbose_progress`, `enable_progress_bars`, and one that
+    ray.data has not: `function_timeout_s`, how many seconds one call of a function may take (None, the default: any
+    number). The others are kept and travel with the data set, so that scripts written for ray.data run.
     """
 
     execution_options: ExecutionOptions
     enable_progress_bars: bool
+    function_timeout_s: float | None
 
     _current: DataContext | None = None
 
     def __init__(self, **settings: Any) -> None:
         self.__dict__.update(copy.deepcopy(RAY_SETTINGS))
         self.execution_options = ExecutionOptions()
+        self.function_timeout_s = None
         self._configs: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in self.__dict__:

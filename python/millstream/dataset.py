@@ -140,7 +140,7 @@ class Dataset:
         and reaches into the files.
         """
         if fn is not None and expr is None and not isinstance(fn, str | Expr):
-            return self._with(mapped(self._plan, "filter", fn, arguments))
+            return self._with(mapped(self._plan, "filter", fn, arguments, timeout_s=self._context.function_timeout_s))
         refuse_placement("filter", arguments)
         if (fn is None) == (expr is None):
             raise ValueError(
@@ -254,11 +254,11 @@ class Dataset:
         A row costs microseconds: `map_batches` or an expression is much faster. What `fn` raises comes as a
         UserCodeError that names the row.
         """
-        return self._with(mapped(self._plan, "map", fn, arguments))
+        return self._with(mapped(self._plan, "map", fn, arguments, timeout_s=self._context.function_timeout_s))
 
     def flat_map(self, fn: Callable[[dict[str, Any]], Iterable[dict[str, Any]]], **arguments: Any) -> Dataset:
         """The rows that `fn` returns, or yields, for each row. Arguments as in `map`."""
-        return self._with(mapped(self._plan, "flat_map", fn, arguments))
+        return self._with(mapped(self._plan, "flat_map", fn, arguments, timeout_s=self._context.function_timeout_s))
 
     def map_batches(
         self,
@@ -292,6 +292,7 @@ class Dataset:
                 batch_size=batch_size,
                 batch_format=batch_format,
                 zero_copy_batch=zero_copy_batch,
+                timeout_s=self._context.function_timeout_s,
             )
         )
 
@@ -299,7 +300,8 @@ class Dataset:
         self, col: str, fn: Callable[[Any], Any], *, batch_format: str = "pandas", **arguments: Any
     ) -> Dataset:
         """One more column, or one in place of that of its name: what `fn` returns for each batch, one value a row."""
-        return self._with(with_added_column(self._plan, col, fn, batch_format, arguments))
+        timeout_s = self._context.function_timeout_s
+        return self._with(with_added_column(self._plan, col, fn, batch_format, arguments, timeout_s))
 
     # ---- several data sets, parts of one ----
     def union(self, *other: Dataset) -> Dataset:

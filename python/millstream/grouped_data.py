@@ -70,7 +70,12 @@ class GroupedData:
         Arguments as in `Dataset.map_batches`. A group must fit into memory: MemoryError says so where it does not.
         """
         function = checked_user_function(
-            "map_groups", fn, arguments, batch_format=batch_format, zero_copy_batch=zero_copy_batch
+            "map_groups",
+            fn,
+            arguments,
+            batch_format=batch_format,
+            zero_copy_batch=zero_copy_batch,
+            timeout_s=self._dataset._context.function_timeout_s,
         )
         return self._dataset._with(self._dataset._plan.map_groups(self._keys, function))
 

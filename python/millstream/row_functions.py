@@ -33,10 +33,17 @@ def mapped(
     batch_format: str | None = "default",
     zero_copy_batch: bool = True,
     column: str = "",
+    timeout_s: float | None = None,
 ) -> _core.Plan:
     """The plan with the function above it; else as `checked_user_function`."""
     function = checked_user_function(
-        kind, fn, arguments, batch_format=batch_format, zero_copy_batch=zero_copy_batch, column=column
+        kind,
+        fn,
+        arguments,
+        batch_format=batch_format,
+        zero_copy_batch=zero_copy_batch,
+        column=column,
+        timeout_s=timeout_s,
     )
     return plan.map_batches(function, 0 if batch_size is None else check_count(batch_size, "batch_size", least=1))
 
@@ -49,6 +56,7 @@ def checked_user_function(
     batch_format: str | None = "default",
     zero_copy_batch: bool = True,
     column: str = "",
+    timeout_s: float | None = None,
 ) -> UserFunction:
     """What a plan holds of the function. `arguments`: those of ray.data that FunctionArguments names, and placement.
 
@@ -71,14 +79,28 @@ def checked_user_function(
         check_flag(zero_copy_batch, "zero_copy_batch"),
         column,
         worker_count(own["compute"], own["concurrency"]),
+        _checked_timeout(timeout_s),
     )
 
 
+def _checked_timeout(timeout_s: Any) -> float | None:
+    if timeout_s is None:
+        return None
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        raise ValueError(f"DataContext.function_timeout_s must be a number of seconds above 0, got {timeout_s!r}")
+    return float(timeout_s)
+
+
 def with_added_column(
-    plan: _core.Plan, col: str, fn: Any, batch_format: str, arguments: Mapping[str, Any]
+    plan: _core.Plan,
+    col: str,
+    fn: Any,
+    batch_format: str,
+    arguments: Mapping[str, Any],
+    timeout_s: float | None = None,
 ) -> _core.Plan:
     """The plan with a column that `fn` makes of each batch."""
     check_text(col, "col")
     if batch_format not in ("pandas", "pyarrow", "numpy"):
         raise ValueError(f"batch_format of add_column must be 'pandas', 'pyarrow' or 'numpy', got {batch_format!r}")
-    return mapped(plan, "add_column", fn, arguments, batch_format=batch_format, column=col)
+    return mapped(plan, "add_column", fn, arguments, batch_format=batch_format, column=col, timeout_s=timeout_s)

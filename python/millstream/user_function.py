@@ -59,6 +59,7 @@ class UserFunction:
     zero_copy_batch: bool = True
     column: str = ""  # of add_column
     workers: int = 1
+    timeout_s: float | None = None  # of one call
 
     @property
     def name(self) -> str:

@@ -117,6 +117,7 @@ void RegisterFunction(nb::module_& module) {
       .def_prop_ro("number", [](const PyCall& self) { return self.call.number; })
       .def_prop_ro("batch", [](const PyCall& self) { return PyBatch{self.call.batch}; })
       .def_prop_ro("group_starts", [](const PyCall& self) { return self.call.group_starts == nullptr ? std::vector<int64_t>{0} : *self.call.group_starts; })
+      .def_prop_ro("random_key", [](const PyCall& self) { return self.calls->RandomKey(self.call); })
       .def("origin", &PyCall::Origin, nb::arg("row"));
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)

@@ -219,6 +219,7 @@ class Opener {
 
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
+  const EpochKey epoch_ = MakeEpochKey(options_.seed, options_.epoch);
   const int64_t limit_;
   Shares shares_;
 };
@@ -262,7 +263,7 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     case Kind::kMap: {
       if (node->batch_rows == PlanNode::kWholeGroups) return OpenMapGroups(*node, cut);
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {node->batch_rows, true}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input)));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input), epoch_));
       return Recut(std::move(stream), cut);
     }
     case Kind::kSample: {
@@ -509,7 +510,7 @@ Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& c
     return OpenGroupCutStream(engine, std::move(over), std::move(columns));
   };
   auto groups = OpenDeferredStream(*engine_, std::move(sorted), open);
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input)));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input), epoch_));
   return Recut(std::move(stream), cut);
 }
 

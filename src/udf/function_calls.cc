@@ -23,8 +23,10 @@ int64_t BytesOf(const RecordBatches& batches) {
 
 }  // namespace
 
-FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source)
-    : core_(std::move(engine)), statistics_(std::move(stage)), ledger_(std::move(ledger)), name_source_(std::move(name_source)) {}
+FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source, const EpochKey& epoch)
+    : core_(std::move(engine)), statistics_(std::move(stage)), ledger_(std::move(ledger)), name_source_(std::move(name_source)), epoch_(epoch) {}
+
+uint64_t FunctionCalls::RandomKey(const FunctionCall& call) const { return MakeSourceKey(epoch_, call.source).KeyOfRow(static_cast<uint64_t>(call.begin_row)); }
 
 std::string FunctionCalls::Origin(const FunctionCall& call, int64_t row) const {
   const std::string rows = "rows " + std::to_string(call.begin_row) + " to " + std::to_string(std::max(call.end_row - 1, call.begin_row));

@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/random.h"
 #include "exec/batch_stream.h"
 #include "exec/stage_statistics.h"
 #include "exec/stream_task.h"
@@ -49,7 +50,7 @@ struct FunctionResult {
 
 class FunctionCalls {
  public:
-  FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source);
+  FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source, const EpochKey& epoch);
 
   // ---- who serves ----
   /// The next call; blocks, looking at `interrupted` every 50 ms. Nothing once closed, or interrupted.
@@ -61,6 +62,8 @@ class FunctionCalls {
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
   std::string Origin(const FunctionCall& call, int64_t row = -1) const;
   const std::shared_ptr<Engine>& engine() const { return core_.engine(); }
+  /// A number for the call alone: from the epoch, and the place of its batch.
+  uint64_t RandomKey(const FunctionCall& call) const;
   /// What tasks that serve must count themselves with.
   StreamCore& core() { return core_; }
   StageStatistics& statistics() { return statistics_; }
@@ -88,6 +91,7 @@ class FunctionCalls {
   StageStatistics statistics_;
   const std::shared_ptr<Ledger> ledger_;
   const NameSource name_source_;
+  const EpochKey epoch_;
   mutable std::mutex mutex_;
   std::condition_variable added_;
   // Guarded by mutex_:

@@ -168,11 +168,12 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
 
 }  // namespace
 
-Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source) {
+Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
+                                      const EpochKey& epoch) {
   const int64_t limit = engine->budget()->limit_bytes();
   ARROW_ASSIGN_OR_RAISE(auto ledger, Budget::Open(engine->budget(), function.name(), std::min(kFloorBytesMax, limit / kFloorShare)));
   const int64_t ahead = std::max<int64_t>(2 * function.workers(engine->scheduler()->lanes()), kCallsForSchema);
-  auto calls = std::make_shared<FunctionCalls>(engine, function.name(), std::move(ledger), std::move(name_source));
+  auto calls = std::make_shared<FunctionCalls>(engine, function.name(), std::move(ledger), std::move(name_source), epoch);
   auto state = std::make_shared<MapState>(calls, std::move(input), ahead);
   auto stream = std::make_unique<MapStream>(state);
   ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<FeedTask>(state), Priority::kNormal));

@@ -13,6 +13,8 @@
 namespace millstream {
 
 /// Each batch of `input` is one call. Reserves memory for the batches that are under way.
-Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source);
+/// `epoch`: what random numbers of its calls come from.
+Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
+                                      const EpochKey& epoch = EpochKey{});
 
 }  // namespace millstream

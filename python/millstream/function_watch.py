@@ -1,0 +1,55 @@
+"""The time that one call of a function may take."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from millstream import _core
+
+_LOOKS_A_TIMEOUT = 4
+
+
+class FunctionWatch:
+    """Fails calls that take longer than `timeout_s`, from a thread of its own that ends with `close`.
+
+    The thread that such a call occupies cannot be ended: it goes on until the function returns, and what that returns
+    is dropped.
+    """
+
+    def __init__(self, stage: str, calls: _core.Calls, timeout_s: float) -> None:
+        self._stage = stage
+        self._calls = calls
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._begun: dict[int, tuple[float, _core.Call]] = {}
+        self._closed = threading.Event()
+        threading.Thread(target=self._run, name="ms-function-watch", daemon=True).start()
+
+    def begin(self, call: _core.Call) -> None:
+        """Any worker, when it begins the call."""
+        with self._lock:
+            self._begun[call.number] = (monotonic(), call)
+
+    def end(self, call: _core.Call) -> None:
+        """The same worker, when the function has returned or raised."""
+        with self._lock:
+            self._begun.pop(call.number, None)
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _run(self) -> None:
+        while not self._closed.wait(min(self._timeout_s / _LOOKS_A_TIMEOUT, 1.0)):
+            with self._lock:
+                late = [call for began, call in self._begun.values() if monotonic() - began > self._timeout_s]
+                for call in late:
+                    del self._begun[call.number]
+            for call in late:
+                self._calls.fail(call.number, TimeoutError(self._told(call)))
+
+    def _told(self, call: _core.Call) -> str:
+        return (
+            f"{self._stage}: the function has not returned within {self._timeout_s:g} s, on {call.origin(-1)}; give it "
+            "smaller batches, or more time with DataContext.get_current().function_timeout_s"
+        )
