@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.expressions import Expr, col, lit
-    from millstream.function_random import function_random
+    from millstream.call_random import function_random
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -85,7 +85,7 @@ _MODULES = {
     "from_items": "read_api",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
-    "function_random": "function_random",
+    "function_random": "call_random",
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",

@@ -6,7 +6,7 @@ import threading
 from time import thread_time
 
 from millstream import _core
-from millstream.function_random import enter_call
+from millstream.call_random import enter_call
 from millstream.function_watch import FunctionWatch
 from millstream.user_code_error import forget_batches, from_user_code, user_code_error
 from millstream.user_function import BatchCall, CallOrigin, UserFunction
