@@ -56,8 +56,8 @@ struct Job {
   explicit Job(JobKind job_kind) : kind(job_kind), shuffled(kind == JobKind::kShuffle || kind == JobKind::kShuffleFromDisk), epochs(kind == JobKind::kShuffleFromDisk ? 2 : 1) {
     // Groups are spilled into hundreds of partitions, each a read of its own: few of them make a loop of bearable length.
     const bool few = kind == JobKind::kGroup;
-    for (uint64_t file = 0; file < (epochs > 1 || few ? 1 : 3); ++file) {
-      const auto batch = RandomBatch(JobSchema(), {.rows = few ? 12 : 90, .null_share = 0.1, .seed = 40 + file});
+    for (uint64_t file = 0; file < (epochs > 1 ? 1 : 3); ++file) {
+      const auto batch = RandomBatch(JobSchema(), {.rows = few ? 4 : 90, .null_share = 0.1, .seed = 40 + file});
       const Status written = files.Write({batch}, JobSchema(), 40);
       EXPECT_TRUE(written.ok()) << written;
     }
