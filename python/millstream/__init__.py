@@ -14,11 +14,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.call_random import function_random
     from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.expressions import Expr, col, lit
-    from millstream.call_random import function_random
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
