@@ -193,6 +193,19 @@ class Count(_EngineAggregate):
         super().__init__(on, ignore_nulls, alias_name)
 
 
+class _ExtremeAggregate(_EngineAggregate):
+    """One of a column's values, by their order. `zero_factory` is taken as in ray.data, and changes nothing."""
+
+    def __init__(
+        self,
+        on: str | None = None,
+        ignore_nulls: bool = True,
+        alias_name: str | None = None,
+        zero_factory: Callable[[], Any] | None = None,
+    ) -> None:
+        super().__init__(on, ignore_nulls, alias_name)
+
+
 class Sum(_EngineAggregate):
     """The sum. Integers are summed as such; ValueError where 64 bits do not hold the result."""
 
@@ -202,34 +215,16 @@ class Sum(_EngineAggregate):
         super().__init__(on, ignore_nulls, alias_name)
 
 
-class Min(_EngineAggregate):
+class Min(_ExtremeAggregate):
     """The least value: of numbers, texts, times."""
 
     _KIND = "min"
 
-    def __init__(
-        self,
-        on: str | None = None,
-        ignore_nulls: bool = True,
-        alias_name: str | None = None,
-        zero_factory: Callable[[], Any] | None = None,
-    ) -> None:
-        super().__init__(on, ignore_nulls, alias_name)
 
-
-class Max(_EngineAggregate):
+class Max(_ExtremeAggregate):
     """The greatest value: of numbers, texts, times."""
 
     _KIND = "max"
-
-    def __init__(
-        self,
-        on: str | None = None,
-        ignore_nulls: bool = True,
-        alias_name: str | None = None,
-        zero_factory: Callable[[], Any] | None = None,
-    ) -> None:
-        super().__init__(on, ignore_nulls, alias_name)
 
 
 class Mean(_EngineAggregate):
@@ -252,19 +247,10 @@ class Std(_EngineAggregate):
         super().__init__(on, ignore_nulls, alias_name, ddof=check_count(ddof, "ddof"))
 
 
-class AbsMax(_EngineAggregate):
+class AbsMax(_ExtremeAggregate):
     """The greatest absolute value."""
 
     _KIND = "abs_max"
-
-    def __init__(
-        self,
-        on: str | None = None,
-        ignore_nulls: bool = True,
-        alias_name: str | None = None,
-        zero_factory: Callable[[], Any] | None = None,
-    ) -> None:
-        super().__init__(on, ignore_nulls, alias_name)
 
 
 class Quantile(_EngineAggregate):

@@ -5,6 +5,7 @@
 
 #include "column/gather.h"
 #include "memory/hand_over_pool.h"
+#include "ops/apply_program.h"
 
 namespace millstream {
 namespace {
@@ -94,22 +95,9 @@ class GroupCutStream : public PolledStream {
   Result<std::shared_ptr<arrow::RecordBatch>> Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts) const {
     if (parts.size() == 1) return parts.front();
     const auto pool = HandOverPool::Make(ledger_, engine_->arena());
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    int64_t rows = 0;
-    for (const auto& part : parts) rows += part->num_rows();
-    for (int column = 0; column < parts.front()->num_columns(); ++column) {
-      const auto& type = parts.front()->schema()->field(column)->type();
-      std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-      for (const auto& part : parts) {
-        ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(part->column_data(column), pool.get()));
-        pieces.push_back(std::move(stored));
-      }
-      ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, StorageType(type), pool.get()));
-      ARROW_ASSIGN_OR_RAISE(joined, FromStorage(joined, type, pool.get()));
-      columns.push_back(std::move(joined));
-    }
+    ARROW_ASSIGN_OR_RAISE(auto joined, JoinBatches(parts, pool.get()));
     pool->EndCharge();
-    return arrow::RecordBatch::Make(parts.front()->schema(), rows, std::move(columns));
+    return joined;
   }
 
   const std::shared_ptr<Engine> engine_;

@@ -35,7 +35,7 @@ class RebatchStream : public PolledStream {
         at_end_ = true;
         break;
       }
-      if (batcher_ == nullptr) batcher_ = std::make_unique<WindowBatcher>(batch->data->schema(), options_.batch_rows);
+      if (batcher_ == nullptr) batcher_ = std::make_unique<WindowBatcher>(options_.batch_rows);
       ReadyWindow window;
       window.source = batch->source;
       window.first_row = batch->first_row;

@@ -35,7 +35,7 @@ std::vector<ScanTask> TasksFor(const ScanSource& source, const ScanStreamOptions
 class ScanStream : public PolledStream {
  public:
   explicit ScanStream(std::shared_ptr<ScanState> state)
-      : PolledStream(*state->core.engine()), state_(std::move(state)), batcher_(state_->program->output, state_->options.batch_rows), rows_left_(state_->options.row_limit) {}
+      : PolledStream(*state->core.engine()), state_(std::move(state)), batcher_(state_->options.batch_rows), rows_left_(state_->options.row_limit) {}
   ~ScanStream() override { Close(); }
 
   Status Start();

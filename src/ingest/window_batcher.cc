@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "column/gather.h"
+#include "ops/apply_program.h"
 
 namespace millstream {
 
@@ -69,25 +69,6 @@ std::shared_ptr<arrow::RecordBatch> WindowBatcher::TakeSlice(int64_t rows) {
   return slice;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> WindowBatcher::Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts,
-                                                                arrow::MemoryPool* pool) const {
-  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-  int64_t rows = 0;
-  for (const auto& part : parts) rows += part->num_rows();
-  for (int column = 0; column < schema_->num_fields(); ++column) {
-    const auto& type = schema_->field(column)->type();
-    std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-    for (const auto& part : parts) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(part->column_data(column), pool));
-      pieces.push_back(std::move(stored));
-    }
-    ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, StorageType(type), pool));
-    ARROW_ASSIGN_OR_RAISE(joined, FromStorage(joined, type, pool));
-    columns.push_back(std::move(joined));
-  }
-  return arrow::RecordBatch::Make(schema_, rows, std::move(columns));
-}
-
 void WindowBatcher::EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windows) {
   for (const auto& window : *windows) window->EndCharge();
   windows->clear();
@@ -103,7 +84,7 @@ Result<StreamBatch> WindowBatcher::Take(const std::shared_ptr<HandOverPool>& poo
   StreamBatch out{parts_[0], position_};
   const bool joined = parts_.size() > 1;
   if (joined) {
-    ARROW_ASSIGN_OR_RAISE(out.data, Join(parts_, pool.get()));
+    ARROW_ASSIGN_OR_RAISE(out.data, JoinBatches(parts_, pool.get()));
     pool->EndCharge();
   }
   parts_.clear();

@@ -23,7 +23,7 @@ struct ReadyWindow {
 
 class WindowBatcher {
  public:
-  WindowBatcher(std::shared_ptr<arrow::Schema> schema, int64_t batch_rows) : schema_(std::move(schema)), batch_rows_(batch_rows) {}
+  explicit WindowBatcher(int64_t batch_rows) : batch_rows_(batch_rows) {}
   /// What is left is the user's, as far as slices of it are.
   ~WindowBatcher();
 
@@ -48,9 +48,7 @@ class WindowBatcher {
   std::shared_ptr<arrow::RecordBatch> TakeSlice(int64_t rows);
   void CountFront();
   static void EndCharges(std::vector<std::shared_ptr<HandOverPool>>* windows);
-  Result<std::shared_ptr<arrow::RecordBatch>> Join(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool) const;
 
-  std::shared_ptr<arrow::Schema> schema_;
   int64_t batch_rows_;
   std::deque<Waiting> waiting_;
   int64_t rows_waiting_ = 0;

@@ -75,17 +75,23 @@ Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch&
   return arrow::RecordBatch::Make(batch.schema(), count, std::move(columns));
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> OwnCopy(const arrow::RecordBatch& batch) {
+Result<std::shared_ptr<arrow::RecordBatch>> JoinBatches(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool) {
+  const auto& schema = parts.front()->schema();
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-  arrow::MemoryPool* pool = arrow::default_memory_pool();
-  for (int column = 0; column < batch.num_columns(); ++column) {
-    const auto& type = batch.schema()->field(column)->type();
-    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), pool));
-    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
-    ARROW_ASSIGN_OR_RAISE(auto copied, FromStorage(stored, type, pool));
-    columns.push_back(std::move(copied));
+  int64_t rows = 0;
+  for (const auto& part : parts) rows += part->num_rows();
+  for (int column = 0; column < schema->num_fields(); ++column) {
+    const auto& type = schema->field(column)->type();
+    std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
+    for (const auto& part : parts) {
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(part->column_data(column), pool));
+      pieces.push_back(std::move(stored));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, StorageType(type), pool));
+    ARROW_ASSIGN_OR_RAISE(joined, FromStorage(joined, type, pool));
+    columns.push_back(std::move(joined));
   }
-  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
+  return arrow::RecordBatch::Make(schema, rows, std::move(columns));
 }
 
 }  // namespace millstream

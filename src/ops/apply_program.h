@@ -4,6 +4,7 @@
 #include <arrow/record_batch.h>
 
 #include <memory>
+#include <vector>
 
 #include "ops/row_program.h"
 
@@ -19,7 +20,7 @@ Result<std::shared_ptr<arrow::ArrayData>> GatherColumn(const arrow::RecordBatch&
 /// The rows of the batch with these numbers, in that order.
 Result<std::shared_ptr<arrow::RecordBatch>> GatherRows(const arrow::RecordBatch& batch, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool);
 
-/// The batch in memory of its own, which outlives the engine.
-Result<std::shared_ptr<arrow::RecordBatch>> OwnCopy(const arrow::RecordBatch& batch);
+/// The rows of the batches, which have one schema and are one at least, as one batch; all of it comes from `pool`.
+Result<std::shared_ptr<arrow::RecordBatch>> JoinBatches(const std::vector<std::shared_ptr<arrow::RecordBatch>>& parts, arrow::MemoryPool* pool);
 
 }  // namespace millstream
