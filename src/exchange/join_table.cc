@@ -41,6 +41,15 @@ Status JoinKeys::Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& colu
   return Status::OK();
 }
 
+Status JoinKeys::Fill(const arrow::RecordBatch& batch, const std::vector<int>& columns) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> stored;
+  for (const int column : columns) {
+    ARROW_ASSIGN_OR_RAISE(auto values, ToStorage(batch.column_data(column), arrow::default_memory_pool()));
+    stored.push_back(std::move(values));
+  }
+  return Fill(stored);
+}
+
 Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema> schema, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
                                                    const std::vector<int>& keys, arrow::MemoryPool* pool) {
   std::shared_ptr<JoinTable> table(new JoinTable(std::move(schema), pool));
@@ -80,6 +89,14 @@ Status JoinTable::Link() {
     head = static_cast<uint32_t>(row);
   }
   return Status::OK();
+}
+
+std::vector<uint32_t> JoinTable::FirstRows() const {
+  std::vector<uint32_t> rows;
+  for (int64_t row = 0; row < rows_; ++row) {
+    if (First(keys_, row) == static_cast<uint32_t>(row)) rows.push_back(static_cast<uint32_t>(row));
+  }
+  return rows;
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> JoinTable::Gather(int column, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) const {

@@ -22,6 +22,8 @@ class JoinKeys {
   explicit JoinKeys(arrow::MemoryPool* pool) : words_(pool), valid_(pool), rows_(pool), hashes_(pool) {}
   /// `columns` in storage form, all of the same length.
   Status Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& columns);
+  /// Those columns of the batch, of any type that has an order.
+  Status Fill(const arrow::RecordBatch& batch, const std::vector<int>& columns);
 
   int64_t count() const { return hashes_.size(); }
   bool IsNull(int64_t row) const { return has_nulls_ && valid_[row] == 0; }
@@ -50,8 +52,16 @@ class JoinTable {
     if (keys.IsNull(row)) return kNone;
     return Matching(keys, row, heads_[keys.hash(row) & mask_]);
   }
+  /// Brings what First will look at for a row so many rows ahead into the cache.
+  static constexpr int64_t kPrefetchRows = 16;
+  void Prefetch(const JoinKeys& keys, int64_t row) const {
+    if (row < keys.count()) __builtin_prefetch(&heads_[keys.hash(row) & mask_]);
+  }
   /// The next one after `found`.
   uint32_t Next(const JoinKeys& keys, int64_t row, uint32_t found) const { return Matching(keys, row, next_[found]); }
+
+  /// The first row of each key, in their order; none of those with nulls.
+  std::vector<uint32_t> FirstRows() const;
 
   void Mark(uint32_t row) { marks_[row].store(1, std::memory_order_relaxed); }
   bool marked(uint32_t row) const { return marks_[row].load(std::memory_order_relaxed) != 0; }

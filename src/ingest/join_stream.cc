@@ -1,77 +1,62 @@
 #include "ingest/join_stream.h"
 
-#include <arrow/array/util.h>
 #include <arrow/compute/api_aggregate.h>
 #include <arrow/compute/expression.h>
 #include <arrow/scalar.h>
 #include <arrow/type_traits.h>
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
+#include <numeric>
 
 #include "column/gather.h"
-#include "exchange/join_table.h"
 #include "exec/stream_task.h"
-#include "ops/apply_program.h"
+#include "ingest/block_rows.h"
+#include "ingest/join_probe.h"
+#include "ingest/partitioned_join.h"
+#include "memory/hand_over_pool.h"
 #include "udf/map_stream.h"
 #include "udf/native_function.h"
 
 namespace millstream {
 namespace {
 
-/// Pairs of one batch of the result.
-constexpr int64_t kPairsMax = 64 << 10;
+/// A batch of the right, and the memory that is kept for it.
+struct HeldBatch {
+  std::shared_ptr<arrow::RecordBatch> data;
+  Reservation charge;
+};
 
-/// Beside the rows themselves while the table is made: another copy, keys, hashes and chains.
-constexpr int64_t kBuildCopies = 2;
-constexpr int64_t kBuildRowBytes = 40;
-
-bool KeepsLeft(JoinType type) { return type == JoinType::kLeftOuter || type == JoinType::kFullOuter; }
-bool KeepsRight(JoinType type) { return type == JoinType::kRightOuter || type == JoinType::kFullOuter; }
-bool GivesRight(JoinType type) { return type == JoinType::kRightSemi || type == JoinType::kRightAnti; }
-bool NeedsMarks(JoinType type) { return KeepsRight(type) || GivesRight(type); }
+/// Of a table, beside its rows and the copy that it makes of them.
+constexpr int64_t kTableRowBytes = 40;
+/// Of the result in the memory limit, at least.
+constexpr int64_t kBatchesOfLimit = 64;
 
 /// What the stream, its collecting task and its probing calls share.
 struct JoinState {
-  JoinState(std::shared_ptr<Engine> engine, PolledStreamPtr right_stream, JoinSpec join_spec, std::shared_ptr<BudgetPool> table_pool)
-      : core(std::move(engine)), right(std::move(right_stream)), spec(std::move(join_spec)), pool(std::move(table_pool)) {}
+  JoinState(std::shared_ptr<Engine> engine, PolledStreamPtr right_stream, JoinSpec join_spec, std::shared_ptr<BudgetPool> table_pool, int64_t memory)
+      : core(std::move(engine)), right(std::move(right_stream)), spec(std::move(join_spec)), pool(std::move(table_pool)), memory_bytes(memory) {}
 
   StreamCore core;
-  const PolledStreamPtr right;
+  PolledStreamPtr right;
   const JoinSpec spec;
   const std::shared_ptr<BudgetPool> pool;
+  const int64_t memory_bytes;  // for the rows of the right and their table
   StageStatistics statistics{"JoinBuild"};
-  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;  // of the right, while they are collected
   std::shared_ptr<arrow::Schema> right_schema;
   std::mutex mutex;
   // Guarded by mutex:
-  std::shared_ptr<JoinTable> table;   // set once all rows of the right are in it
-  std::shared_ptr<JoinColumns> columns;  // set by the first call
+  std::deque<HeldBatch> held;            // of the right, while they are collected
+  bool too_large = false;                // for a table: no more are collected
+  std::shared_ptr<JoinTable> table;      // set once all rows of the right are in it
+  std::shared_ptr<const JoinRows> rows;  // set by the first call
 };
 
-/// The keys of one side as the only columns of the other, which has no rows and never had a schema.
-std::shared_ptr<arrow::Schema> KeysAlone(const arrow::Schema& known, const std::vector<std::string>& known_keys, const std::vector<std::string>& names) {
-  arrow::FieldVector fields;
-  for (size_t key = 0; key < names.size(); ++key) {
-    if (const auto field = known.GetFieldByName(known_keys[key])) fields.push_back(field->WithName(names[key]));
-  }
-  return arrow::schema(std::move(fields));
-}
-
-/// `left`: null where it never had a schema.
-Result<JoinColumns> ColumnsOf(const JoinState& state, const arrow::Schema* left) {
-  const JoinSpec& spec = state.spec;
-  auto right = state.right_schema;
-  if (right->num_fields() == 0 && left != nullptr) right = KeysAlone(*left, spec.left_keys, spec.right_keys);
-  if (left != nullptr && left->num_fields() > 0) return JoinColumnsOf(spec, *left, *right);
-  return JoinColumnsOf(spec, *KeysAlone(*right, spec.right_keys, spec.left_keys), *right);
-}
-
-Status TooLarge(const JoinState& state, int64_t bytes) {
-  const int64_t limit = state.core.engine()->budget()->limit_bytes();
-  return MakeError(ErrorKind::kBudget, "join: the right side does not fit into the memory limit of " + std::to_string(limit) + " bytes (it has at least " +
-                                           std::to_string(bytes) + " bytes); join the other way round, read fewer columns, or set memory_limit to about " +
-                                           std::to_string(4 * bytes + limit / 2) + " bytes");
+Result<std::shared_ptr<const JoinRows>> RowsOf(const JoinState& state, const arrow::Schema& left) {
+  ARROW_ASSIGN_OR_RAISE(auto columns, JoinColumnsOf(state.spec, left, *state.right_schema));
+  const int64_t batch_rows = RowsWithin(state.core.engine()->options().memory_limit_bytes / kBatchesOfLimit, *columns.schema);
+  return std::make_shared<const JoinRows>(state.spec.type, std::move(columns), batch_rows);
 }
 
 /// Collects the right side and makes the table.
@@ -98,20 +83,34 @@ class CollectTask : public Task {
     *more = batch.has_value();
     if (!*more) return Status::OK();
     if (batch->data == nullptr) {
-      ended_ = true;
       *more = false;
-      return Build();
+      return rows_ > 0 && state.core.engine()->options().always_spill ? End() : Build();
     }
     if (batch->data->num_rows() == 0) return Status::OK();
-    for (const auto& column : batch->data->columns()) bytes_ += RowBytes(*column->data(), 0, column->length());
+    int64_t bytes = 0;
+    for (const auto& column : batch->data->columns()) bytes += RowBytes(*column->data(), 0, column->length());
+    bytes_ += bytes;
     rows_ += batch->data->num_rows();
     state.statistics.rows += batch->data->num_rows();
-    // For what is to come too: the copy in the table is made while these are here.
-    auto held = Reservation::Take(state.pool->ledger(), bytes_ - held_bytes_);
-    if (!held.ok()) return TooLarge(state, bytes_);
-    charges_.push_back(std::move(*held));
-    held_bytes_ = bytes_;
-    state.batches.push_back(std::move(batch->data));
+    auto charge = Reservation::Take(state.pool->ledger(), bytes);
+    const bool too_large = !charge.ok() || 2 * bytes_ + kTableRowBytes * rows_ > state.memory_bytes;
+    {
+      std::lock_guard lock(state.mutex);
+      state.held.push_back({std::move(batch->data), charge.ok() ? std::move(*charge) : Reservation()});
+    }
+    *more = !too_large;
+    return too_large ? End() : Status::OK();
+  }
+
+  /// Leaves the rows to a join that needs not hold them.
+  Status End() {
+    JoinState& state = *state_;
+    ended_ = true;
+    {
+      std::lock_guard lock(state.mutex);
+      state.too_large = true;
+    }
+    state.core.WakeConsumer();
     return Status::OK();
   }
 
@@ -125,121 +124,94 @@ class CollectTask : public Task {
     }
     // Columns that are not there are told with the first row of the left.
     if (keys.size() < state.spec.right_keys.size()) keys.clear();
-    auto table = JoinTable::Make(state.right_schema, state.batches, keys, state.pool->for_libraries());
-    if (!table.ok()) return KindOf(table.status()) == ErrorKind::kBudget ? TooLarge(state, bytes_) : table.status();
-    state.batches.clear();
-    charges_.clear();
+    std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+    for (const HeldBatch& held : state.held) batches.push_back(held.data);
+    auto table = JoinTable::Make(state.right_schema, batches, keys, state.pool->for_libraries());
+    if (KindOf(table.status()) == ErrorKind::kBudget) return End();
+    ARROW_RETURN_NOT_OK(table.status());
+    ended_ = true;
     {
       std::lock_guard lock(state.mutex);
+      state.held.clear();
       state.table = std::move(*table);
     }
+    state.pool->ledger()->TrySetFloor(state.pool->ledger()->used_bytes());
     state.core.WakeConsumer();
     return Status::OK();
   }
 
   TaskCount count_;
   std::shared_ptr<JoinState> state_;
-  std::vector<Reservation> charges_;
   int64_t bytes_ = 0;
-  int64_t held_bytes_ = 0;
   int64_t rows_ = 0;
   bool begun_ = false;
   bool ended_ = false;
 };
 
-/// Pairs of rows, `right` being table.rows() where there is none.
-struct Pairs {
-  std::vector<uint32_t> left;
-  std::vector<uint32_t> right;
-};
-
-class Prober {
+/// The rows that were collected, then those that follow them.
+class CollectedStream : public PolledStream {
  public:
-  explicit Prober(std::shared_ptr<JoinState> state) : state_(std::move(state)) {}
-
-  Result<RecordBatches> operator()(const arrow::RecordBatch& batch) const {
-    JoinState& state = *state_;
-    std::shared_ptr<JoinTable> table;
-    std::shared_ptr<JoinColumns> columns;
-    {
-      std::lock_guard lock(state.mutex);
-      table = state.table;
-      if (state.columns == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(auto found, ColumnsOf(state, batch.schema().get()));
-        state.columns = std::make_shared<JoinColumns>(std::move(found));
-      }
-      columns = state.columns;
-    }
-    JoinKeys keys(arrow::default_memory_pool());
-    std::vector<std::shared_ptr<arrow::ArrayData>> key_columns;
-    for (const int key : columns->left_keys) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(key), arrow::default_memory_pool()));
-      key_columns.push_back(std::move(stored));
-    }
-    ARROW_RETURN_NOT_OK(keys.Fill(key_columns));
-    RecordBatches results;
-    Pairs pairs;
-    for (int64_t row = 0; row < batch.num_rows(); ++row) {
-      AddPairs(keys, row, *table, &pairs);
-      if (static_cast<int64_t>(pairs.left.size()) < kPairsMax && row + 1 < batch.num_rows()) continue;
-      ARROW_ASSIGN_OR_RAISE(auto made, MakeBatch(batch, *columns, *table, pairs));
-      results.push_back(std::move(made));
-      pairs = {};
-    }
-    return results;
+  CollectedStream(const Engine& engine, std::deque<HeldBatch> held, PolledStreamPtr rest) : PolledStream(engine), held_(std::move(held)), rest_(std::move(rest)) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return rest_->schema(); }
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    given_ = {};
+    if (held_.empty()) return rest_->TryNext(waker);
+    given_ = std::move(held_.front().charge);
+    StreamBatch batch;
+    batch.data = std::move(held_.front().data);
+    held_.pop_front();
+    return batch;
   }
+  void Close() override {
+    held_.clear();
+    given_ = {};
+    rest_->Close();
+  }
+  void StopSoon() override { rest_->StopSoon(); }
+  std::vector<const StageStatistics*> stages() const override { return rest_->stages(); }
 
  private:
-  void AddPairs(const JoinKeys& keys, int64_t row, JoinTable& table, Pairs* pairs) const {
-    const JoinType type = state_->spec.type;
-    uint32_t found = table.First(keys, row);
-    const auto add = [&](uint32_t right) {
-      pairs->left.push_back(static_cast<uint32_t>(row));
-      pairs->right.push_back(right);
-    };
-    if (type == JoinType::kLeftSemi || type == JoinType::kLeftAnti) {
-      if ((found != JoinTable::kNone) == (type == JoinType::kLeftSemi)) add(0);
-      return;
-    }
-    if (found == JoinTable::kNone && KeepsLeft(type)) add(static_cast<uint32_t>(table.rows()));
-    for (; found != JoinTable::kNone; found = table.Next(keys, row, found)) {
-      if (NeedsMarks(type)) table.Mark(found);
-      if (!GivesRight(type)) add(found);
-    }
-  }
-
-  Result<std::shared_ptr<arrow::RecordBatch>> MakeBatch(const arrow::RecordBatch& batch, const JoinColumns& join, const JoinTable& table, const Pairs& pairs) const {
-    arrow::MemoryPool* pool = arrow::default_memory_pool();
-    const auto count = static_cast<int64_t>(pairs.left.size());
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    for (const JoinColumns::Column& column : join.columns) {
-      std::shared_ptr<arrow::ArrayData> values;
-      if (column.right) {
-        ARROW_ASSIGN_OR_RAISE(values, table.Gather(column.column, pairs.right.data(), count, pool));
-      } else {
-        ARROW_ASSIGN_OR_RAISE(values, GatherColumn(batch, column.column, pairs.left.data(), count, pool));
-      }
-      columns.push_back(std::move(values));
-    }
-    return arrow::RecordBatch::Make(join.schema, count, std::move(columns));
-  }
-
-  const std::shared_ptr<JoinState> state_;
+  std::deque<HeldBatch> held_;
+  Reservation given_;  // of the batch that was given last
+  const PolledStreamPtr rest_;
 };
+
+/// What the rows of one call make with the table; a batch without rows where that is nothing, which tells the columns.
+Result<NextBatch> Probe(const std::shared_ptr<JoinState>& state, const FunctionCall& call) {
+  std::shared_ptr<JoinTable> table;
+  std::shared_ptr<const JoinRows> rows;
+  {
+    std::lock_guard lock(state->mutex);
+    table = state->table;
+    if (state->rows == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(state->rows, RowsOf(*state, *call.batch->schema()));
+    }
+    rows = state->rows;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto made, JoinProbe::Make(rows, std::move(table), call.batch));
+  return [state, probe = std::shared_ptr<JoinProbe>(std::move(made)), rows, any = false]() mutable -> Result<std::shared_ptr<arrow::RecordBatch>> {
+    // Memory that was touched before; whoever holds the batch counts it.
+    const auto memory = HandOverPool::Make(state->pool->ledger(), state->core.engine()->arena());
+    ARROW_ASSIGN_OR_RAISE(auto batch, probe->Next(memory.get()));
+    memory->EndCharge();
+    if (batch != nullptr || std::exchange(any, true)) return batch;
+    return arrow::RecordBatch::MakeEmpty(rows->columns().schema);
+  };
+}
 
 /// Keeps the rows of the left that the table has a match for.
 class MatchSelector : public RowSelector {
  public:
   explicit MatchSelector(std::shared_ptr<JoinTable> table) : table_(std::move(table)) {}
   Status Select(const arrow::RecordBatch& columns, uint8_t* selected) const override {
+    std::vector<int> all(static_cast<size_t>(columns.num_columns()));
+    std::iota(all.begin(), all.end(), 0);
     JoinKeys keys(arrow::default_memory_pool());
-    std::vector<std::shared_ptr<arrow::ArrayData>> stored;
-    for (int column = 0; column < columns.num_columns(); ++column) {
-      ARROW_ASSIGN_OR_RAISE(auto values, ToStorage(columns.column_data(column), arrow::default_memory_pool()));
-      stored.push_back(std::move(values));
+    ARROW_RETURN_NOT_OK(keys.Fill(columns, all));
+    for (int64_t row = 0; row < keys.count(); ++row) {
+      table_->Prefetch(keys, row + JoinTable::kPrefetchRows);
+      selected[row] &= table_->First(keys, row) != JoinTable::kNone;
     }
-    ARROW_RETURN_NOT_OK(keys.Fill(stored));
-    for (int64_t row = 0; row < keys.count(); ++row) selected[row] &= table_->First(keys, row) != JoinTable::kNone;
     return Status::OK();
   }
 
@@ -265,21 +237,24 @@ ExpressionPtr KeyRange(const JoinSpec& spec, const JoinTable& table, int key) {
 
 class JoinStream : public PolledStream {
  public:
-  JoinStream(std::shared_ptr<JoinState> state, OpenLeft open_left) : PolledStream(*state->core.engine()), state_(std::move(state)), open_left_(std::move(open_left)) {}
+  JoinStream(std::shared_ptr<JoinState> state, OpenLeft open_left, JoinOptions options)
+      : PolledStream(*state->core.engine()), state_(std::move(state)), open_left_(std::move(open_left)), options_(options) {}
   ~JoinStream() override { Close(); }
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return partitioned_ ? joined_->schema() : schema_; }
+  std::optional<int64_t> total_rows() const override { return partitioned_ ? joined_->total_rows() : std::nullopt; }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (closed_) return StreamBatch{};
     ARROW_RETURN_NOT_OK(state_->core.cancellation().status());
-    if (probed_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const bool built, Built(waker));
-      if (!built) return std::nullopt;
-      ARROW_RETURN_NOT_OK(OpenProbe());
+    if (joined_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const bool collected, Collected(waker));
+      if (!collected) return std::nullopt;
+      ARROW_RETURN_NOT_OK(state_->table == nullptr ? OpenPartitioned() : OpenProbe());
     }
+    if (partitioned_) return joined_->TryNext(waker);
     while (!left_ended_) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, probed_->TryNext(waker));
+      ARROW_ASSIGN_OR_RAISE(auto batch, joined_->TryNext(waker));
       if (!batch.has_value()) return batch;
       left_ended_ = batch->data == nullptr;
       if (!left_ended_) return Number(std::move(batch->data));
@@ -289,39 +264,56 @@ class JoinStream : public PolledStream {
 
   void Close() override {
     if (std::exchange(closed_, true)) return;
-    if (probed_ != nullptr) probed_->Close();
+    if (joined_ != nullptr) joined_->Close();
     state_->core.Stop();
-    state_->right->Close();
-    state_->batches.clear();
+    if (state_->right != nullptr) state_->right->Close();
     std::lock_guard lock(state_->mutex);
+    state_->held.clear();
     state_->table.reset();
   }
 
   std::vector<const StageStatistics*> stages() const override {
-    auto stages = state_->right->stages();
-    stages.push_back(&state_->statistics);
     std::lock_guard lock(mutex_);
-    if (probed_ == nullptr) return stages;
-    const auto left = probed_->stages();
-    stages.insert(stages.end(), left.begin(), left.end());
+    std::vector<const StageStatistics*> stages;
+    if (!partitioned_) {
+      stages = state_->right->stages();
+      stages.push_back(&state_->statistics);
+    }
+    if (joined_ == nullptr) return stages;
+    const auto joined = joined_->stages();
+    stages.insert(stages.end(), joined.begin(), joined.end());
     return stages;
   }
 
  private:
-  Result<bool> Built(const Waker& waker) {
+  Result<bool> Collected(const Waker& waker) {
     std::lock_guard lock(state_->mutex);
-    if (state_->table != nullptr) return true;
+    if (state_->table != nullptr || state_->too_large) return true;
     state_->core.BlockConsumer(waker);
     return false;
   }
 
   Status OpenProbe() {
-    const auto function = MakeNativeFunction("Join", [prober = std::make_shared<Prober>(state_)](const FunctionCall& call) { return (*prober)(*call.batch); });
+    const auto function = MakeNativeBatchesFunction("Join", [state = state_](const FunctionCall& call) { return Probe(state, call); });
     const auto name = [](uint32_t) { return std::string("the left side of Join"); };
     ARROW_ASSIGN_OR_RAISE(auto left, open_left_(KeyFilter()));
     std::lock_guard lock(mutex_);
     left_ = left.get();
-    return OpenMapStream(state_->core.engine(), std::move(left), *function, name).Value(&probed_);
+    return OpenMapStream(state_->core.engine(), std::move(left), *function, name).Value(&joined_);
+  }
+
+  Status OpenPartitioned() {
+    const auto& engine = state_->core.engine();
+    const auto open_left = [open = open_left_](int64_t memory_bytes) {
+      JoinKeyFilter nothing_known;
+      nothing_known.memory_bytes = memory_bytes;
+      return open(nothing_known);
+    };
+    std::lock_guard lock(mutex_);
+    auto right = std::make_unique<CollectedStream>(*engine, std::move(state_->held), std::move(state_->right));
+    partitioned_ = true;
+    const PartitionedJoinOptions options{state_->pool, state_->pool->ledger()->floor_bytes(), options_.left_rows_guess, options_.right_rows_guess};
+    return OpenPartitionedJoin(engine, open_left, std::move(right), state_->spec, options).Value(&joined_);
   }
 
   JoinKeyFilter KeyFilter() const {
@@ -345,57 +337,27 @@ class JoinStream : public PolledStream {
 
   /// Rows of the right that are kept for their own sake.
   Result<std::optional<StreamBatch>> NextOfRight() {
-    const JoinType type = state_->spec.type;
-    if (!NeedsMarks(type)) return StreamBatch{};
-    const JoinTable& table = *state_->table;
-    std::vector<uint32_t> rows;
-    const bool marked = type == JoinType::kRightSemi;
-    for (; next_right_ < table.rows() && static_cast<int64_t>(rows.size()) < kPairsMax; ++next_right_) {
-      if (table.marked(static_cast<uint32_t>(next_right_)) == marked) rows.push_back(static_cast<uint32_t>(next_right_));
-    }
-    if (rows.empty()) return StreamBatch{};
-    ARROW_ASSIGN_OR_RAISE(auto batch, RightRows(rows));
-    return Number(std::move(batch));
-  }
-
-  Result<std::shared_ptr<arrow::RecordBatch>> RightRows(const std::vector<uint32_t>& rows) {
-    arrow::MemoryPool* pool = arrow::default_memory_pool();
-    const auto count = static_cast<int64_t>(rows.size());
-    ARROW_ASSIGN_OR_RAISE(const JoinColumns join, ColumnsWithoutLeft());
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    for (size_t i = 0; i < join.columns.size(); ++i) {
-      const JoinColumns::Column& column = join.columns[i];
-      const auto& type = join.schema->field(static_cast<int>(i))->type();
-      const int right = column.right ? column.column : column.right_column;
-      std::shared_ptr<arrow::ArrayData> values;
-      if (right >= 0) {
-        ARROW_ASSIGN_OR_RAISE(values, state_->table->Gather(right, rows.data(), count, pool));
-        if (!values->type->Equals(*type)) {
-          ARROW_ASSIGN_OR_RAISE(values, ToStorage(values, pool));
-          ARROW_ASSIGN_OR_RAISE(values, FromStorage(values, type, pool));
-        }
-      } else {
-        ARROW_ASSIGN_OR_RAISE(const auto nulls, arrow::MakeArrayOfNull(type, count, pool));
-        values = nulls->data();
-      }
-      columns.push_back(std::move(values));
-    }
-    return arrow::RecordBatch::Make(join.schema, count, std::move(columns));
-  }
-
-  Result<JoinColumns> ColumnsWithoutLeft() const {
-    {
+    if (!NeedsMarks(state_->spec.type)) return StreamBatch{};
+    if (rows_ == nullptr) {
       std::lock_guard lock(state_->mutex);
-      if (state_->columns != nullptr) return *state_->columns;
+      rows_ = state_->rows;
     }
-    return ColumnsOf(*state_, left_->schema().get());
+    if (rows_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(rows_, RowsOf(*state_, left_->schema() == nullptr ? *arrow::schema({}) : *left_->schema()));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto batch, rows_->RestOfRight(*state_->table, &next_right_));
+    if (batch == nullptr) return StreamBatch{};
+    return Number(std::move(batch));
   }
 
   const std::shared_ptr<JoinState> state_;
   mutable std::mutex mutex_;  // between opening and stages()
   const OpenLeft open_left_;
-  PolledStreamPtr probed_;
-  const PolledStream* left_ = nullptr;  // below probed_
+  const JoinOptions options_;
+  PolledStreamPtr joined_;
+  bool partitioned_ = false;             // joined_ is all of the result
+  const PolledStream* left_ = nullptr;  // below joined_
+  std::shared_ptr<const JoinRows> rows_;
   std::shared_ptr<arrow::Schema> schema_;
   int64_t next_row_ = 0;
   int64_t next_right_ = 0;
@@ -405,10 +367,12 @@ class JoinStream : public PolledStream {
 
 }  // namespace
 
-Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec) {
-  ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("join", 0));
-  auto state = std::make_shared<JoinState>(engine, std::move(right), std::move(spec), std::move(pool));
-  auto stream = std::make_unique<JoinStream>(state, std::move(open_left));
+Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec, const JoinOptions& options) {
+  // Other executions may have taken memory that the plan was given.
+  const int64_t floor = std::min(options.memory_bytes, engine->budget()->free_bytes() / 8 * 7);
+  ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("join", floor));
+  auto state = std::make_shared<JoinState>(engine, std::move(right), std::move(spec), std::move(pool), options.memory_bytes);
+  auto stream = std::make_unique<JoinStream>(state, std::move(open_left), options);
   ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<CollectTask>(state), Priority::kNormal));
   return stream;
 }

@@ -1,5 +1,6 @@
 #pragma once
-/// Joins two streams: the rows of the right are held, those of the left pass by.
+/// Joins two streams: the rows of the right are held, those of the left pass by. Where the right turns out to be too large for that, both go through the exchange
+/// (partitioned_join.h).
 ///
 /// Rows come in the order of the left, those of one left row in the order of the right; where the join keeps rows of the right that nothing matched, they come at the
 /// end, in their order. A right semi or anti join gives rows of the right, in their order.
@@ -14,12 +15,18 @@ namespace millstream {
 struct JoinKeyFilter {
   std::shared_ptr<const RowSelector> selector;  // over the key columns; null where rows without a match stay
   ExpressionPtr range;                          // of the first key, for leaving out what cannot match; null: not known
+  int64_t memory_bytes = 0;                     // for what reads the left; 0: as the plan has it
+};
+
+struct JoinOptions {
+  int64_t memory_bytes = 0;  // for the right's rows and their table, or what takes their place
+  int64_t left_rows_guess = 0;
+  int64_t right_rows_guess = 0;
 };
 
 /// Opens the left side; `schema` is known beforehand where that is not null. Called once, on any thread: it must not wait.
 using OpenLeft = std::function<Result<PolledStreamPtr>(const JoinKeyFilter& filter)>;
 
-/// The right's rows count for a ledger of their own: kBudget, naming what would do, where they do not fit.
-Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec);
+Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec, const JoinOptions& options);
 
 }  // namespace millstream

@@ -13,6 +13,7 @@
 #include "exec/row_streams.h"
 #include "format/parquet/parquet_writer.h"
 #include "ingest/block_cut_stream.h"
+#include "ingest/block_rows.h"
 #include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
@@ -35,20 +36,11 @@ namespace {
 
 using Kind = PlanNode::Kind;
 
-/// Rows of a batch where a stage takes whole blocks: a block that has more comes in several (docs/order.md). A function of the schema alone, so that nothing else
-/// decides what a function is given.
-constexpr int64_t kBlockRowsMax = 64 << 10;
-constexpr int64_t kBlockRowsMin = 1 << 10;
-constexpr int64_t kBlockBytes = 4 << 20;
-int64_t BlockRows(const arrow::Schema& schema) {
-  const int64_t rows = std::clamp<int64_t>(kBlockBytes / RowBytesGuess(schema), kBlockRowsMin, kBlockRowsMax);
-  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(rows)));
-}
-
 /// How the rows of a segment are to be cut.
 struct Cut {
   int64_t batch_rows = 0;  // 0: as they come
   bool within_source = true;
+  bool any_size = false;   // as they come, and nobody sees how: a scan may give fewer rows at a time where memory is short
 };
 
 Result<std::shared_ptr<const RowProgram>> ProgramOf(const std::vector<PlanPtr>& nodes, const std::shared_ptr<arrow::Schema>& schema) {
@@ -94,15 +86,13 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
 
 /// A hash of the keys of each row.
 Result<std::unique_ptr<JoinKeys>> HashKeys(const arrow::RecordBatch& batch, const std::vector<std::string>& names) {
-  std::vector<std::shared_ptr<arrow::ArrayData>> keys;
+  std::vector<int> columns;
   for (const std::string& name : names) {
-    const int column = batch.schema()->GetFieldIndex(name);
-    if (column < 0) return UnknownColumn(name, *batch.schema());
-    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(column), arrow::default_memory_pool()));
-    keys.push_back(std::move(stored));
+    columns.push_back(batch.schema()->GetFieldIndex(name));
+    if (columns.back() < 0) return UnknownColumn(name, *batch.schema());
   }
   auto hashed = std::make_unique<JoinKeys>(arrow::default_memory_pool());
-  ARROW_RETURN_NOT_OK(hashed->Fill(keys));
+  ARROW_RETURN_NOT_OK(hashed->Fill(batch, columns));
   return hashed;
 }
 
@@ -147,6 +137,9 @@ NameSource NamesOf(const PlanNode& node) {
   name = (below->kind == Kind::kSource ? "" : "the output of ") + name.substr(0, name.find('['));
   return [name](uint32_t) { return name; };
 }
+
+/// Batches that a scan has room for, about, where their size is free.
+constexpr int64_t kBatchesOfScan = 8;
 
 /// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
 struct Shares {
@@ -251,6 +244,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   if (skip != nullptr) folded.source = SkipTasks(std::move(folded.source), skip);
   ScanStreamOptions options;
   options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : BlockRows(*folded.program->output);
+  if (cut.any_size) options.batch_rows = RowsWithin(shares_.scan_bytes / kBatchesOfScan, *folded.program->output);
   options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
@@ -476,15 +470,17 @@ std::vector<int> InputsBehind(const RowProgram& program, const std::vector<std::
 
 /// A scan on the left reads its keys first, and of the other columns only what matches.
 Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
-  ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), {}));
+  const Cut any_size{0, true, true};
+  ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), any_size));
+  const JoinOptions join{shares_.exchange_bytes, GuessRows(*node.input), GuessRows(*node.others.front())};
   const bool scans = HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr;
   if (!scans) {
-    ARROW_ASSIGN_OR_RAISE(auto opened, Open(node.input, {}));
+    ARROW_ASSIGN_OR_RAISE(auto opened, Open(node.input, any_size));
     auto left = std::make_shared<PolledStreamPtr>(std::move(opened));
-    return OpenJoinStream(engine_, [left](const JoinKeyFilter&) -> Result<PolledStreamPtr> { return std::move(*left); }, std::move(right), *node.join);
+    return OpenJoinStream(engine_, [left](const JoinKeyFilter&) -> Result<PolledStreamPtr> { return std::move(*left); }, std::move(right), *node.join, join);
   }
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
-  const auto open = [opener = *this, input = node.input, keys = node.join->left_keys, folded](const JoinKeyFilter& filter) mutable {
+  const auto open = [opener = *this, input = node.input, keys = node.join->left_keys, folded, any_size](const JoinKeyFilter& filter) mutable {
     const auto inputs = InputsBehind(*folded.program, keys);
     if (filter.selector != nullptr && !inputs.empty()) {
       auto program = std::make_shared<RowProgram>(*folded.program);
@@ -496,10 +492,10 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
       if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
     }
     // What the right took is known by now; others that open later want their part of the rest.
-    opener.shares_.scan_bytes = std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
-    return opener.OpenScan(*input, std::move(folded), {}, nullptr);
+    opener.shares_.scan_bytes = filter.memory_bytes > 0 ? filter.memory_bytes : std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
+    return opener.OpenScan(*input, std::move(folded), any_size, nullptr);
   };
-  return OpenJoinStream(engine_, open, std::move(right), *node.join);
+  return OpenJoinStream(engine_, open, std::move(right), *node.join, join);
 }
 
 Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {

@@ -1,5 +1,7 @@
 #include "ingest/scatter_phase.h"
 
+#include <algorithm>
+
 #include "exec/stream_scatter_lane.h"
 
 namespace millstream {
@@ -71,19 +73,23 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   options.keys = ShuffleKeys::All(phase->inputs_.epoch, plan.first_pass_partitions(), phase->inputs_.lowest_key);
   options.sort = phase->inputs_.sort;
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
-  options.always_spill = engine.options().always_spill || plan.two_passes();
+  options.always_spill = engine.options().always_spill || plan.two_passes() || phase->inputs_.first_pass_bytes > 0;
   options.short_runs = plan.two_passes();
+  options.run_rows = plan.run_rows;
   if (options.always_spill || plan.may_spill) {
     ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
   }
   phase->store_ = std::make_unique<ShuffleStore>(std::move(options));
   if (phase->inputs_.source != nullptr) phase->cursor_ = std::make_unique<ScanCursor>(&phase->inputs_.source->tasks());
+  const int64_t most = std::max(phase->inputs_.resident_bytes_max, phase->inputs_.first_pass_bytes);
+  const auto resident = most > 0 ? std::make_shared<LedgerGroup>(most) : nullptr;
   for (int lane = 0; lane < plan.lanes; ++lane) {
     const std::string number = std::to_string(lane);
     ScatterLane::Pools& pools = phase->pools_.emplace_back();
     ARROW_ASSIGN_OR_RAISE(pools.scan, engine.OpenPool("scan lane " + number, plan.scan_floor));
     ARROW_ASSIGN_OR_RAISE(pools.scatter, engine.OpenPool("shuffle lane " + number, plan.scatter_floor));
+    if (resident != nullptr) pools.scatter->ledger()->JoinGroup(resident);
     ARROW_ASSIGN_OR_RAISE(pools.spill, engine.OpenPool("spill lane " + number, plan.spill_floor));
   }
   phase->scan_.rows_expected = plan.rows;
@@ -270,6 +276,7 @@ void ScatterPhase::LaneFinished() {
   {
     std::lock_guard lock(mutex_);
     if (--lanes_running_ > 0) return;
+    if (inputs_.first_pass_bytes > 0) pools_.front().scatter->ledger()->SetGroupMost(inputs_.resident_bytes_max);
     done.swap(done_);
     std::swap(earlier, earlier_);
   }

@@ -30,6 +30,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
     EpochKey epoch;
     std::shared_ptr<const SortOrder> sort;  // null: rows are shuffled
     uint64_t lowest_key = 0;  // of a resume
+    int64_t resident_bytes_max = 0;  // of rows that have not been spilled; 0: what the limit leaves
+    int64_t first_pass_bytes = 0;    // ShuffleSizes
     std::string source_name;
     std::string stage_name = "RandomShuffle";
   };

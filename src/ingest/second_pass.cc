@@ -9,15 +9,16 @@
 namespace millstream {
 namespace {
 
-constexpr size_t kChunksSampled = 16;
-constexpr int64_t kRowsSampledOfChunk = 4096;
+/// Neighbours in a stream may be neighbours in the order too: few rows of many chunks tell more than many of few.
+constexpr size_t kChunksSampled = 128;
+constexpr int64_t kRowsSampled = 64 << 10;
 constexpr int64_t kPartitionsMax = 4096;
 
 /// Some of the chunk's rows: their sort columns, and who they are.
-Status AddSample(const ShuffleStore& store, const PartitionRows& rows, const SortOrder& sort, const std::shared_ptr<BudgetPool>& pool, std::vector<ArrayDatas>* parts,
-                 std::vector<uint64_t>* identities) {
+Status AddSample(const ShuffleStore& store, const PartitionRows& rows, const SortOrder& sort, const std::shared_ptr<BudgetPool>& pool, int64_t rows_wanted,
+                 std::vector<ArrayDatas>* parts, std::vector<uint64_t>* identities) {
   ARROW_ASSIGN_OR_RAISE(const auto columns, sort.ColumnsOf(rows, store.flat_widths(), store.storage_types(), pool));
-  const int64_t step = std::max<int64_t>(rows.count / kRowsSampledOfChunk, 1);
+  const int64_t step = std::max<int64_t>(rows.count / rows_wanted, 1);
   std::vector<uint32_t> chosen;
   int64_t row = 0;
   for (const PartitionPiece& piece : rows.pieces) {
@@ -78,6 +79,7 @@ Status SecondPass::Submit(uint32_t coarse) {
   options.keys.first = coarse * options.keys.count;
   options.stage += 1;
   options.short_runs = false;
+  options.run_rows = 0;
   options.always_spill = first_->inputs().engine->options().always_spill;
   auto chunks = first_->store().ChunksOf(coarse);
   if (options.sort != nullptr) ARROW_RETURN_NOT_OK(SampleAnew(chunks, &options));
@@ -101,12 +103,13 @@ Status SecondPass::SampleAnew(const std::vector<StoredChunk>& chunks, ShuffleOpt
   std::vector<uint64_t> identities;
   int64_t rows = 0;
   const size_t step = (chunks.size() + kChunksSampled - 1) / kChunksSampled;
+  const int64_t rows_of_chunk = kRowsSampled / static_cast<int64_t>(std::clamp<size_t>(chunks.size(), 1, kChunksSampled));
   for (size_t chunk = 0; chunk < chunks.size(); ++chunk) {
     rows += store.RowsOfChunk(chunks[chunk]);
     if (chunk % step != step / 2 && chunks.size() > 1) continue;
     pool->ledger()->TrySetFloor(std::max(pool->ledger()->floor_bytes(), store.ChunkBytes(chunks[chunk]) * 2));
     ARROW_ASSIGN_OR_RAISE(const auto loaded, store.LoadChunk(chunks[chunk], pool));
-    ARROW_RETURN_NOT_OK(AddSample(store, loaded, *options->sort, pool, &parts, &identities));
+    ARROW_RETURN_NOT_OK(AddSample(store, loaded, *options->sort, pool, rows_of_chunk, &parts, &identities));
   }
   const int64_t planned_rows = std::max<int64_t>(plan.rows / plan.partitions, 1);
   options->keys.count = static_cast<uint32_t>(std::clamp<int64_t>(rows / planned_rows + 1, 1, kPartitionsMax));

@@ -42,6 +42,7 @@ class Sizer {
       base_.row_bytes += width > 0 ? width : std::max(kVaryingWidthGuess, scan_.column_row_bytes_max);
       base_.exact &= width > 0;
     }
+    compacts_ = !base_.exact;
     base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
     for (const ScanTask& task : source.tasks()) {
       base_.rows += task.rows;
@@ -56,12 +57,14 @@ class Sizer {
       const int64_t bytes = widths[column] > 0 ? widths[column] : std::max(kVaryingWidthGuess, stream.row_bytes[column]);
       base_.row_bytes += bytes;
       scan_.column_row_bytes_max = std::max(scan_.column_row_bytes_max, bytes);
+      compacts_ |= widths[column] <= 0;
     }
     base_.order_row_bytes = OrderRowBytes(widths, scan_.column_row_bytes_max);
     // Rows are a guess, so no spill may be left out for them.
     base_.exact = false;
     base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
     base_.rows = std::max<int64_t>(stream.rows, 1);
+    rows_guessed_ = true;
     task_rows_ = std::max<int64_t>(stream.batch_rows, 1);
   }
 
@@ -89,7 +92,7 @@ class Sizer {
     plan.may_spill = MaySpill(plan, limit);
     plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
     ChoosePasses(limit, column_bytes, &plan);
-    if (plan.may_spill && !plan.exact) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
+    if (plan.may_spill && compacts_) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
     return plan;
   }
 
@@ -102,14 +105,19 @@ class Sizer {
   }
 
   bool MaySpill(const ShufflePlan& plan, int64_t limit) const {
-    if (sizes_.always_spill || sizes_.always_two_passes || plan.bytes() > limit / 4) return true;
+    if (rows_guessed_ || sizes_.always_spill || sizes_.always_two_passes || plan.bytes() > limit / 4) return true;
     const int64_t most = plan.bytes() * (plan.exact ? 1 : 2) + plan.rows * 8;
     return plan.floor_bytes() + most > limit;
   }
 
+  /// What a lane holds at most.
+  int64_t LaneBytes(const ShufflePlan& plan, int64_t limit) const {
+    return std::max({plan.resident_bytes(limit), sizes_.first_pass_bytes, int64_t{1}}) / plan.lanes;
+  }
+
   /// What a lane evicts of a partition at a time; columns of varying width are joined for it.
-  static int64_t FrameBytes(const ShufflePlan& plan, int64_t limit) {
-    const int64_t lane_bytes = std::min(std::max<int64_t>(plan.resident_bytes(limit), 0) / plan.lanes, 2 * plan.bytes());
+  int64_t FrameBytes(const ShufflePlan& plan, int64_t limit) const {
+    const int64_t lane_bytes = std::min(LaneBytes(plan, limit), 2 * plan.bytes());
     return lane_bytes / plan.first_pass_partitions();
   }
 
@@ -139,18 +147,21 @@ class Sizer {
 
   /// Frames of a lane are what it holds at most, cut into partitions. The coarse ones of two passes are as few as fit the memory of the second.
   void ChoosePasses(int64_t limit, int64_t column_bytes, ShufflePlan* plan) const {
-    const int64_t lane_bytes = std::max<int64_t>(plan->resident_bytes(limit), 1) / plan->lanes;
+    const int64_t lane_bytes = LaneBytes(*plan, limit);
     const bool fits = plan->bytes() <= plan->resident_bytes(limit);
     const bool large_frames = lane_bytes / plan->partitions >= kFrameBytesMin && plan->partitions <= kPartitionsMax;
     if (!sizes_.always_two_passes && (fits || (large_frames && !sizes_.splitters_guessed) || plan->partitions < 4)) return;
     const int64_t most = std::max<int64_t>(2, std::min<int64_t>(lane_bytes / kFrameBytesMin, kPartitionsMax));
-    const int64_t coarse = std::clamp<int64_t>(DivideUp(plan->bytes(), std::max<int64_t>(plan->resident_bytes(limit) / 2, 1)), 2, most);
+    // Small enough for the second pass, and their frames for being joined.
+    const int64_t wanted = std::max(DivideUp(plan->bytes(), std::max<int64_t>(plan->resident_bytes(limit) / 2, 1)), DivideUp(8 * plan->lanes * lane_bytes, limit));
+    const int64_t coarse = std::clamp<int64_t>(wanted, 2, most);
     const int64_t inner = std::min(DivideUp(plan->partitions, coarse), kPartitionsMax);
     plan->coarse_partitions = static_cast<uint32_t>(coarse);
     plan->partitions = static_cast<uint32_t>(coarse * inner);
     // What a lane reads back at a time: its rows of one task and of one eviction.
     const int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
     plan->scan_floor = std::max(plan->scan_floor, chunk_bytes + kRoundingBytes);
+    plan->run_rows = std::max<int64_t>(chunk_bytes / 2 / plan->row_bytes, 1);
     plan->spill_floor += 2 * column_bytes / coarse;
   }
 
@@ -158,6 +169,8 @@ class Sizer {
   ScanSizes scan_;
   ShuffleSizes sizes_;
   int64_t task_rows_ = 1;
+  bool rows_guessed_ = false;  // there may be any number
+  bool compacts_ = false;      // columns of varying width, which are joined for a frame
 };
 
 Status CheckIdentities(const ScanSource& source) {

@@ -20,6 +20,7 @@ struct ShufflePlan {
   /// In two passes rows are first cut into so many ranges of partitions, all of which go to disk; 1: one pass.
   uint32_t coarse_partitions = 1;
   int64_t piece_rows = 0;
+  int64_t run_rows = 0;  // in two passes: of rows that the second takes up together, about
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
   int lanes = 1;
@@ -49,6 +50,8 @@ struct ShuffleSizes {
   bool always_spill = false;
   int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
   std::vector<int> sort_columns;   // of the program's output; empty: rows are shuffled
+  /// For rows in memory until all have come, where that is more than the limit leaves: then all are spilled, and none stay.
+  int64_t first_pass_bytes = 0;
   bool splitters_guessed = false;  // from the first rows: where rows spill, each coarse partition is sampled anew
 };
 

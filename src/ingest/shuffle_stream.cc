@@ -132,7 +132,12 @@ namespace {
 ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
   const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
   return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
-          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.splitters_guessed};
+          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.first_pass_bytes, options.splitters_guessed};
+}
+
+/// Where others have a part of the limit, the rows must leave it to them.
+int64_t ResidentBytesMax(const ShufflePlan& plan, const ShuffleSizes& sizes) {
+  return plan.may_spill && sizes.memory_kept_bytes > 0 ? std::max<int64_t>(plan.resident_bytes(sizes.memory_limit_bytes), 1) : 0;
 }
 
 ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options) {
@@ -162,6 +167,8 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(*source, *inputs.program, sizes));
+  inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
+  inputs.first_pass_bytes = options.first_pass_bytes;
   inputs.source = std::move(source);
   return inputs;
 }
@@ -172,6 +179,8 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess), *inputs.program, sizes));
+  inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
+  inputs.first_pass_bytes = options.first_pass_bytes;
   return inputs;
 }
 

@@ -22,6 +22,7 @@ struct ShuffleStreamOptions {
   int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
   std::vector<int> sort_columns;  // where rows are sorted: of the program's output
   bool splitters_guessed = false;
+  int64_t first_pass_bytes = 0;  // ShuffleSizes
 };
 
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,

@@ -133,6 +133,7 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   shuffle.batch_rows = options.batch_rows;
   shuffle.source_name = options.source_name;
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
+  shuffle.first_pass_bytes = options.first_pass_bytes;
   shuffle.sort_columns = options.by.columns;
   return shuffle;
 }
@@ -232,7 +233,7 @@ class SampledSortStream : public PolledStream {
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine_, program_, std::max(rows_guess_, held_->rows()), shuffle));
     ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));
     ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
-    inputs.stage_name = "Sort";
+    inputs.stage_name = options_.stage_name;
     std::lock_guard lock(mutex_);
     inputs.stream = std::make_shared<SharedInput>(std::move(held_));
     return OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_);
@@ -271,7 +272,7 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shar
   SourceSampler sampler(*engine, *source, RowProgram::Select(*program, options.by.columns), SampleRows(inputs.plan));
   ARROW_ASSIGN_OR_RAISE(const auto sample, sampler.Take(pool));
   ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
-  inputs.stage_name = "Sort";
+  inputs.stage_name = options.stage_name;
   return OpenShuffleStream(std::move(inputs), shuffle);
 }
 

@@ -11,7 +11,9 @@ struct SortStreamOptions {
   SortOrder::By by;  // columns of the program's output
   int64_t batch_rows = 1024;
   std::string source_name = "ReadParquet";
+  std::string stage_name = "Sort";
   int64_t memory_kept_bytes = 0;
+  int64_t first_pass_bytes = 0;  // ShuffleSizes
 };
 
 /// Samples the source's sort columns before it returns; the calling thread must not be a lane's.

@@ -16,6 +16,7 @@ struct Ledger::State {
   std::shared_ptr<Budget> budget;
   std::string name;
   int64_t floor = 0;
+  std::shared_ptr<LedgerGroup> group;  // may be null
   // Written under the budget's mutex.
   std::atomic<int64_t> used{0};
   std::atomic<int64_t> peak{0};
@@ -30,6 +31,7 @@ struct Budget::State {
 
   bool TryAdd(Ledger::State& ledger, int64_t bytes);
   void Add(Ledger::State& ledger, int64_t bytes);
+  void Reserve(Ledger::State& ledger, int64_t bytes);
   void AskToShrink(const Ledger::State* asker, int64_t bytes);
   int64_t TakeAwayLocked(Ledger::State& ledger, int64_t bytes);
   Status RefusedFloor(const std::string& name, int64_t floor_bytes) const;
@@ -51,10 +53,16 @@ struct Budget::State {
   std::function<bool(const std::string&, int64_t)> refuse;
 };
 
+/// `bytes` more than before, or fewer.
+void Budget::State::Reserve(Ledger::State& ledger, int64_t bytes) {
+  reserved += bytes;
+  if (ledger.group != nullptr) ledger.group->reserved_ += bytes;
+}
+
 void Budget::State::Add(Ledger::State& ledger, int64_t bytes) {
   const int64_t before = ledger.reserved();
   const int64_t now = ledger.used += bytes;
-  reserved += ledger.reserved() - before;
+  Reserve(ledger, ledger.reserved() - before);
   used += bytes;
   ledger.peak = std::max(ledger.peak.load(), now);
   peak = std::max(peak, used.load());
@@ -64,6 +72,7 @@ bool Budget::State::TryAdd(Ledger::State& ledger, int64_t bytes) {
   if (refuse && refuse(ledger.name, bytes)) return false;
   if (bytes > limit) return false;
   const int64_t rise = std::max(ledger.floor, ledger.used + bytes) - ledger.reserved();
+  if (rise > 0 && ledger.group != nullptr && ledger.group->reserved_ + rise > ledger.group->most_bytes_) return false;
   if (rise > 0 && reserved + rise > limit) {
     AskToShrink(&ledger, reserved + rise - limit);
     return false;
@@ -93,7 +102,7 @@ int64_t Budget::State::TakeAwayLocked(Ledger::State& ledger, int64_t bytes) {
   const int64_t before = ledger.reserved();
   ledger.used -= bytes;
   used -= bytes;
-  reserved += ledger.reserved() - before;
+  Reserve(ledger, ledger.reserved() - before);
   return bytes;
 }
 
@@ -126,7 +135,7 @@ Ledger::~Ledger() {
   {
     std::lock_guard lock(budget.mutex);
     budget.TakeAwayLocked(*state_, state_->used);
-    budget.reserved -= state_->floor;
+    budget.Reserve(*state_, -state_->floor);
     budget.floors -= state_->floor;
     std::erase(budget.ledgers, state_.get());
     ++budget.releases;
@@ -181,13 +190,24 @@ bool Ledger::TrySetFloor(int64_t bytes) {
       return false;
     }
     budget.floors += bytes - state_->floor;
-    budget.reserved += rise;
+    budget.Reserve(*state_, rise);
     state_->floor = bytes;
     if (rise >= 0 || !budget.anyone_waiting) return true;
     ++budget.releases;
   }
   budget.AnnounceRelease();
   return true;
+}
+
+void Ledger::JoinGroup(std::shared_ptr<LedgerGroup> group) {
+  std::lock_guard lock(state_->budget->state_->mutex);
+  group->reserved_ += state_->reserved();
+  state_->group = std::move(group);
+}
+
+void Ledger::SetGroupMost(int64_t bytes) {
+  std::lock_guard lock(state_->budget->state_->mutex);
+  if (state_->group != nullptr) state_->group->most_bytes_ = bytes;
 }
 
 void Ledger::TransferTo(Ledger& other, int64_t bytes) {

@@ -32,6 +32,19 @@ namespace millstream {
 
 class Budget;
 
+/// What several ledgers of one budget may take together; each may take its floor in any case.
+class LedgerGroup {
+ public:
+  explicit LedgerGroup(int64_t most_bytes) : most_bytes_(most_bytes) {}
+
+ private:
+  friend class Ledger;
+  friend class Budget;
+  // Guarded by the budget's mutex:
+  int64_t most_bytes_;
+  int64_t reserved_ = 0;
+};
+
 /// One operator's account. Closing it (last reference) gives its floor back; charges must be zero by then.
 class Ledger {
  public:
@@ -60,6 +73,10 @@ class Ledger {
   /// How many bytes the budget wants back from this ledger, 0 if none; cleared by ClearShrink. Looked at between steps.
   int64_t shrink_wanted_bytes() const;
   void ClearShrink();
+  /// Before anything is charged. Once.
+  void JoinGroup(std::shared_ptr<LedgerGroup> group);
+  /// Changes what the ledger's group may take from now on.
+  void SetGroupMost(int64_t bytes);
   /// Marks the ledger as one that can shrink (an exchange, a cache); only such ledgers are asked to.
   void SetElastic(bool elastic);
 

@@ -37,6 +37,15 @@ Status CheckKeys(const JoinColumns& join, const arrow::Schema& left, const arrow
   return Status::OK();
 }
 
+/// The keys of one side as the only columns of the other, which has no rows and never had a schema.
+arrow::Schema KeysAlone(const arrow::Schema& known, const std::vector<std::string>& known_keys, const std::vector<std::string>& names) {
+  arrow::FieldVector fields;
+  for (size_t key = 0; key < names.size(); ++key) {
+    if (const auto field = known.GetFieldByName(known_keys[key])) fields.push_back(field->WithName(names[key]));
+  }
+  return arrow::Schema(std::move(fields));
+}
+
 bool IsOneSided(JoinType type) { return type >= JoinType::kLeftSemi; }
 bool IsRightSided(JoinType type) { return type == JoinType::kRightSemi || type == JoinType::kRightAnti; }
 
@@ -86,6 +95,8 @@ Result<JoinType> JoinTypeOf(const std::string& name) {
 }
 
 Result<JoinColumns> JoinColumnsOf(const JoinSpec& spec, const arrow::Schema& left, const arrow::Schema& right) {
+  if (left.num_fields() == 0 && right.num_fields() > 0) return JoinColumnsOf(spec, KeysAlone(right, spec.right_keys, spec.left_keys), right);
+  if (right.num_fields() == 0 && left.num_fields() > 0) return JoinColumnsOf(spec, left, KeysAlone(left, spec.left_keys, spec.right_keys));
   JoinColumns join;
   ARROW_ASSIGN_OR_RAISE(join.left_keys, KeyColumns(spec.left_keys, left));
   ARROW_ASSIGN_OR_RAISE(join.right_keys, KeyColumns(spec.right_keys, right));

@@ -16,6 +16,14 @@ enum class JoinType : uint8_t { kInner = 0, kLeftOuter = 1, kRightOuter = 2, kFu
 const char* NameOf(JoinType type);
 Result<JoinType> JoinTypeOf(const std::string& name);
 
+/// Rows without a match on the other side stay in the result.
+constexpr bool KeepsLeft(JoinType type) { return type == JoinType::kLeftOuter || type == JoinType::kFullOuter; }
+constexpr bool KeepsRight(JoinType type) { return type == JoinType::kRightOuter || type == JoinType::kFullOuter; }
+/// Rows of the right by themselves are the result.
+constexpr bool GivesRight(JoinType type) { return type == JoinType::kRightSemi || type == JoinType::kRightAnti; }
+/// Rows of the right are in the result for having matched, or not.
+constexpr bool NeedsMarks(JoinType type) { return KeepsRight(type) || GivesRight(type); }
+
 struct JoinSpec {
   JoinType type = JoinType::kInner;
   std::vector<std::string> left_keys;
@@ -38,7 +46,8 @@ struct JoinColumns {
 };
 
 /// Semi and anti joins give the columns of one side; others those of the left, then those of the right but its keys, which are the left's. kUnknownColumn;
-/// kType where keys are of different types, or have no order; kInvalidArgument for two columns of one name.
+/// kType where keys are of different types, or have no order; kInvalidArgument for two columns of one name. A side without columns, which has no rows and never had
+/// a schema, is taken to have its keys.
 Result<JoinColumns> JoinColumnsOf(const JoinSpec& spec, const arrow::Schema& left, const arrow::Schema& right);
 
 }  // namespace millstream

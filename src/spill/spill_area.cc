@@ -9,6 +9,8 @@
 namespace millstream {
 namespace {
 
+constexpr int64_t kHoleBytesMin = 64 << 10;
+
 class ScopedArea : public SpillArea {
  public:
   explicit ScopedArea(std::shared_ptr<SpillDisk> disk) : disk_(std::move(disk)) {}
@@ -96,7 +98,8 @@ Result<std::shared_ptr<arrow::Buffer>> ScopedArea::ReadFrame(const FrameLocation
 void ScopedArea::Discard(const FrameLocation& frame) {
   const auto file = files_->inherited() ? nullptr : files_->Find(frame.file);
   if (file == nullptr) return;
-  file->file().Discard(frame.offset, frame.stored_bytes);
+  // A small hole costs more time than its blocks are worth before the file goes.
+  if (frame.stored_bytes >= kHoleBytesMin) file->file().Discard(frame.offset, frame.stored_bytes);
   file->Shrink(frame.stored_bytes);
   files_->CloseIfEmpty(frame.file);
 }

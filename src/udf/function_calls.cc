@@ -90,18 +90,18 @@ void FunctionCalls::Add(StreamBatch batch) {
   if (server) server();
 }
 
-void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches) {
+void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatch more) {
   {
     std::lock_guard lock(mutex_);
     const auto found = taken_.find(number);
     if (closed_ || found == taken_.end()) return;
     const auto [source, input_bytes] = found->second;
     taken_.erase(found);
-    const int64_t bytes = batches.ok() ? BytesOf(*batches) : 0;
+    const int64_t bytes = (batches.ok() ? BytesOf(*batches) : 0) + (more ? input_bytes : 0);
     ledger_->Release(input_bytes);
     ledger_->ForceCharge(bytes);
     held_bytes_ += bytes - input_bytes;
-    Done done{{batches.status(), {}, source}, bytes};
+    Done done{{batches.status(), {}, std::move(more), source}, bytes};
     if (batches.ok()) done.result.batches = std::move(*batches);
     done_.emplace(number, std::move(done));
   }

@@ -27,6 +27,8 @@
 namespace millstream {
 
 using RecordBatches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
+/// The next batch of a result, null at the end. One caller at a time.
+using NextBatch = std::function<Result<std::shared_ptr<arrow::RecordBatch>>()>;
 
 struct FunctionCall {
   int64_t number = 0;  // of the call, from 0 on
@@ -45,6 +47,7 @@ using NameSource = std::function<std::string(uint32_t source)>;
 struct FunctionResult {
   Status status;
   RecordBatches batches;
+  NextBatch more;  // what comes after them, made when it is wanted; may be null
   uint32_t source = 0;
 };
 
@@ -57,7 +60,7 @@ class FunctionCalls {
   std::optional<FunctionCall> Take(const std::function<bool()>& interrupted);
   /// The same for a task on a lane: where nothing is there the waker is kept. `closed` tells that there will be nothing.
   std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
-  void Give(int64_t number, Result<RecordBatches> batches);
+  void Give(int64_t number, Result<RecordBatches> batches, NextBatch more = nullptr);
   const std::string& stage() const { return statistics_.name; }
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
   std::string Origin(const FunctionCall& call, int64_t row = -1) const;

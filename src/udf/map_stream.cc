@@ -90,6 +90,8 @@ class MapStream : public PolledStream {
   /// False where the waker was kept.
   Result<bool> TakeResult(const Waker& waker);
   Result<bool> FindSchema(const Waker& waker);
+  /// Makes the next batch of the first result, where it makes them when they are wanted; null at its end.
+  Result<std::shared_ptr<arrow::RecordBatch>> MakeMore();
 
   const std::shared_ptr<MapState> state_;
   std::shared_ptr<arrow::Schema> schema_;
@@ -133,6 +135,13 @@ Result<bool> MapStream::FindSchema(const Waker& waker) {
   return true;
 }
 
+Result<std::shared_ptr<arrow::RecordBatch>> MapStream::MakeMore() {
+  const NextBatch& more = results_.front().more;
+  if (!more) return nullptr;
+  CpuTimer timer(&state_->calls->statistics().cpu_nanoseconds);
+  return more();
+}
+
 Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
   if (closed_) return StreamBatch{};
   ARROW_RETURN_NOT_OK(state_->calls->core().cancellation().status());
@@ -140,6 +149,7 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
     ARROW_ASSIGN_OR_RAISE(const bool found, FindSchema(waker));
     if (!found) return std::nullopt;
   }
+  std::shared_ptr<arrow::RecordBatch> batch;
   for (;;) {
     if (results_.empty()) {
       if (at_end_) return StreamBatch{};
@@ -149,13 +159,18 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
     }
     FunctionResult& result = results_.front();
     ARROW_RETURN_NOT_OK(result.status);
-    if (next_batch_ < result.batches.size()) break;
+    if (next_batch_ < result.batches.size()) {
+      batch = std::move(result.batches[next_batch_++]);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(batch, MakeMore());
+    }
+    if (batch != nullptr) break;
     results_.pop_front();
     next_batch_ = 0;
   }
-  FunctionResult& result = results_.front();
+  const FunctionResult& result = results_.front();
   StreamBatch out;
-  ARROW_ASSIGN_OR_RAISE(out.data, ConformBatch(state_->calls->stage(), result.batches[next_batch_++], schema_, arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(out.data, ConformBatch(state_->calls->stage(), batch, schema_, arrow::default_memory_pool()));
   if (result.source != source_) next_row_ = 0;
   source_ = result.source;
   out.source = source_;

@@ -15,4 +15,8 @@ using NativeBatchFunction = std::function<Result<RecordBatches>(const FunctionCa
 
 std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function);
 
+/// One whose result may be far larger than what it is given: the first few batches are made on the lanes, the others when they are wanted.
+using NativeBatchesFunction = std::function<Result<NextBatch>(const FunctionCall& call)>;
+std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function);
+
 }  // namespace millstream

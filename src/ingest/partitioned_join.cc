@@ -1,0 +1,407 @@
+#include "ingest/partitioned_join.h"
+
+#include <arrow/array/builder_primitive.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/random.h"
+#include "column/gather.h"
+#include "exec/row_streams.h"
+#include "ingest/block_rows.h"
+#include "ingest/join_probe.h"
+#include "ingest/join_range.h"
+#include "ingest/sort_stream.h"
+#include "ops/apply_program.h"
+#include "plan/near_names.h"
+#include "udf/map_stream.h"
+#include "udf/native_function.h"
+
+namespace millstream {
+namespace {
+
+/// The memory is for so many: the sorts of both sides and of the result, the tables, and what reads the left.
+constexpr int64_t kParts = 5;
+/// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
+constexpr int64_t kSortedBatches = 32;
+constexpr int64_t kJoinedBatches = 6;
+
+/// Rows of one batch with the hash of their keys and their numbers behind. Rows with a null key match nothing: they are spread over all hashes.
+Result<RecordBatches> AddHashes(const FunctionCall& call, const std::vector<std::string>& keys, bool keys_only) {
+  std::vector<int> columns;
+  for (const std::string& key : keys) {
+    const int column = call.batch->schema()->GetFieldIndex(key);
+    if (column < 0) return UnknownColumn(key, *call.batch->schema());
+    columns.push_back(column);
+  }
+  JoinKeys hashed(arrow::default_memory_pool());
+  ARROW_RETURN_NOT_OK(hashed.Fill(*call.batch, columns));
+  arrow::UInt64Builder hashes;
+  arrow::Int64Builder numbers;
+  ARROW_RETURN_NOT_OK(hashes.Reserve(call.rows));
+  ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
+  for (int64_t row = 0; row < call.rows; ++row) {
+    const int64_t number = call.begin_row + row;
+    hashes.UnsafeAppend(Mix64(hashed.IsNull(row) ? static_cast<uint64_t>(number) : hashed.hash(row)));
+    numbers.UnsafeAppend(number);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto hash_column, hashes.Finish());
+  ARROW_ASSIGN_OR_RAISE(const auto number_column, numbers.Finish());
+  auto batch = call.batch;
+  if (keys_only) {
+    ARROW_ASSIGN_OR_RAISE(batch, batch->SelectColumns(columns));
+  }
+  ARROW_ASSIGN_OR_RAISE(batch, batch->AddColumn(batch->num_columns(), arrow::field("hash of the join's keys", arrow::uint64(), false), hash_column));
+  ARROW_ASSIGN_OR_RAISE(batch, batch->AddColumn(batch->num_columns(), arrow::field("row of the join", arrow::int64(), false), number_column));
+  return RecordBatches{std::move(batch)};
+}
+
+/// Memory that is kept free for the parts of the join that are opened later.
+class KeptMemory {
+ public:
+  KeptMemory(std::shared_ptr<BudgetPool> pool, int64_t part_bytes) : pool_(std::move(pool)), part_bytes_(part_bytes) {}
+  /// From now on only for so many parts.
+  void Keep(int64_t parts) const { pool_->ledger()->TrySetFloor(parts * part_bytes_); }
+  int64_t part_bytes() const { return part_bytes_; }
+  const std::shared_ptr<BudgetPool>& pool() const { return pool_; }
+
+ private:
+  const std::shared_ptr<BudgetPool> pool_;
+  const int64_t part_bytes_;
+};
+
+/// What both sides and the result are opened with.
+struct Opening {
+  std::shared_ptr<Engine> engine;
+  KeptMemory kept;
+
+  /// `first_pass_parts`: for rows until all have come.
+  Result<PolledStreamPtr> Sorted(PolledStreamPtr input, std::vector<int> columns, const std::string& name, int64_t rows_guess, int64_t first_pass_parts) const {
+    SortStreamOptions options;
+    options.by.directions.resize(columns.size());
+    options.by.columns = std::move(columns);
+    options.stage_name = name;
+    options.batch_rows = RowsWithin(kept.part_bytes() / kSortedBatches, *input->schema());
+    options.memory_kept_bytes = engine->options().memory_limit_bytes - kept.part_bytes();
+    options.first_pass_bytes = first_pass_parts * kept.part_bytes();
+    ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
+    return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
+  }
+};
+
+struct Side {
+  std::vector<std::string> keys;
+  bool keys_only = false;
+  std::string name;  // of its stages
+  int64_t rows_guess = 0;
+  int64_t parts_kept = 0;  // while its rows come
+  int64_t first_pass_parts = 0;
+};
+
+/// The rows in the order of their hashes.
+Result<PolledStreamPtr> OpenSide(const Opening& opening, PolledStreamPtr input, Side side) {
+  const Engine& engine = *opening.engine;
+  const auto function = MakeNativeFunction(side.name, [keys = side.keys, only = side.keys_only](const FunctionCall& call) { return AddHashes(call, keys, only); });
+  const auto name = [name = side.name](uint32_t) { return "the input of " + name; };
+  ARROW_ASSIGN_OR_RAISE(auto hashed, OpenMapStream(opening.engine, OpenNumberedStream(engine, std::move(input)), *function, name));
+  return OpenDeferredStream(engine, std::move(hashed), [opening, side = std::move(side)](PolledStreamPtr over) {
+    opening.kept.Keep(side.parts_kept);
+    const int column = JoinHashColumn(*over->schema());
+    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, side.first_pass_parts);
+  });
+}
+
+std::shared_ptr<arrow::Schema> WithoutExtras(const std::shared_ptr<arrow::Schema>& schema) {
+  auto fields = schema == nullptr ? arrow::FieldVector() : schema->fields();
+  if (!fields.empty()) fields.resize(fields.size() - kJoinExtraColumns);
+  return arrow::schema(std::move(fields));
+}
+
+/// The columns of the result, and behind them the numbers of the rows that made each, null where a side has none.
+Result<JoinColumns> NumberedColumns(const JoinSpec& spec, const std::shared_ptr<arrow::Schema>& left, const std::shared_ptr<arrow::Schema>& right) {
+  ARROW_ASSIGN_OR_RAISE(auto join, JoinColumnsOf(spec, *WithoutExtras(left), *WithoutExtras(right)));
+  auto fields = join.schema->fields();
+  for (const bool of_right : {false, true}) {
+    const auto& side = of_right ? right : left;
+    join.columns.push_back({of_right, side == nullptr ? -1 : JoinNumberColumn(*side)});
+    fields.push_back(arrow::field(of_right ? "row of the right" : "row of the left", arrow::int64()));
+  }
+  join.schema = arrow::schema(std::move(fields));
+  return join;
+}
+
+/// Joins one range of hashes after the other.
+class RangeJoinStream : public PolledStream {
+ public:
+  RangeJoinStream(Opening opening, PolledStreamPtr right, std::function<Result<PolledStreamPtr>()> open_left, JoinSpec spec)
+      : PolledStream(*opening.engine), opening_(std::move(opening)), spec_(std::move(spec)), open_left_(std::move(open_left)), right_(std::move(right)),
+        range_(&right_, opening_.kept.pool(), opening_.kept.part_bytes()) {}
+  ~RangeJoinStream() override { Close(); }
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    while (!closed_ && step_ != Step::kEnd) {
+      if (probe_ != nullptr) {
+        ARROW_ASSIGN_OR_RAISE(auto batch, probe_->Next());
+        if (batch != nullptr) return Number(std::move(batch));
+        probe_.reset();
+      }
+      std::shared_ptr<arrow::RecordBatch> batch;
+      ARROW_ASSIGN_OR_RAISE(const bool went_on, Advance(waker, &batch));
+      if (!went_on) return std::nullopt;
+      if (batch != nullptr) return Number(std::move(batch));
+    }
+    return StreamBatch{};
+  }
+
+  void Close() override {
+    if (std::exchange(closed_, true)) return;
+    probe_.reset();
+    ClearHeld();
+    range_.Clear();
+    right_.stream().Close();
+    if (left_ != nullptr) left_->stream().Close();
+  }
+
+  std::vector<const StageStatistics*> stages() const override {
+    auto stages = right_.stream().stages();
+    std::lock_guard lock(mutex_);
+    if (left_ == nullptr) return stages;
+    const auto left = left_->stream().stages();
+    stages.insert(stages.end(), left.begin(), left.end());
+    return stages;
+  }
+
+ private:
+  enum class Step : uint8_t { kRange, kLeft, kHeld, kRight, kHeldAlone, kEnd };
+
+  /// Rows of the left that pass by several tables, for the right has more of their hash than one can hold.
+  struct Held {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    std::vector<uint8_t> matched;
+  };
+
+  /// Does a step, which may give a batch or begin to probe. False where the waker was kept.
+  Result<bool> Advance(const Waker& waker, std::shared_ptr<arrow::RecordBatch>* batch) {
+    switch (step_) {
+      case Step::kRange:
+        return MakeTable(waker);
+      case Step::kLeft:
+        return PassLeft(waker);
+      case Step::kHeld:
+        return PassHeld();
+      case Step::kRight: {
+        ARROW_ASSIGN_OR_RAISE(*batch, rows_->RestOfRight(*table_, &next_right_));
+        if (*batch == nullptr) EndRange();
+        return true;
+      }
+      case Step::kHeldAlone:
+        return PassHeldAlone(batch);
+      case Step::kEnd:
+        break;
+    }
+    return true;
+  }
+
+  bool LeftTellsAll() const { return spec_.type == JoinType::kLeftSemi || spec_.type == JoinType::kLeftAnti; }
+
+  Result<bool> MakeTable(const Waker& waker) {
+    ARROW_ASSIGN_OR_RAISE(const bool filled, range_.Fill(waker));
+    if (!filled) return false;
+    if (right_keys_.empty()) {
+      for (const std::string& key : spec_.right_keys) right_keys_.push_back(right_.stream().schema()->GetFieldIndex(key));
+    }
+    if (range_.goes_on() && LeftTellsAll()) {
+      ARROW_RETURN_NOT_OK(range_.KeepFirstOfEachKey(right_keys_));
+      return true;
+    }
+    ARROW_ASSIGN_OR_RAISE(table_, range_.MakeTable(right_keys_));
+    next_right_ = 0;
+    next_held_ = 0;
+    step_ = holding_ ? Step::kHeld : Step::kLeft;
+    holding_ |= range_.goes_on();
+    return true;
+  }
+
+  Result<bool> PassLeft(const Waker& waker) {
+    if (left_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(auto left, open_left_());
+      std::lock_guard lock(mutex_);
+      left_ = std::make_unique<HashedRows>(std::move(left));
+    }
+    ARROW_ASSIGN_OR_RAISE(const bool there, left_->Fill(waker));
+    if (!there) return false;
+    if (rows_ == nullptr) {
+      const auto& left_schema = left_->stream().schema();
+      const bool none = left_schema == nullptr || left_schema->num_fields() == 0;
+      ARROW_ASSIGN_OR_RAISE(auto columns, NumberedColumns(spec_, none ? nullptr : left_schema, right_.stream().schema()));
+      schema_ = columns.schema;
+      const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / kJoinedBatches, *schema_);
+      rows_ = std::make_shared<JoinRows>(spec_.type, std::move(columns), batch_rows);
+    }
+    const HashedBatch* next = left_->next();
+    if (next == nullptr || next->first() > range_.last_hash()) {
+      step_ = holding_ ? Step::kHeld : Step::kRight;
+      return true;
+    }
+    // Of a hash that goes on rows are held; those below it have no match.
+    const int64_t below = holding_ ? next->RowsBelow(range_.last_hash()) : next->RowsUpTo(range_.last_hash());
+    if (below == 0) {
+      ARROW_RETURN_NOT_OK(Hold(left_->Take(next->RowsUpTo(range_.last_hash()))));
+      return true;
+    }
+    ARROW_ASSIGN_OR_RAISE(probe_, JoinProbe::Make(rows_, table_, left_->Take(below).batch()));
+    return true;
+  }
+
+  Status Hold(const HashedBatch& rows) {
+    auto batch = rows.batch();
+    if (GivesRight(spec_.type)) {
+      // That a key is there is all they tell.
+      ARROW_ASSIGN_OR_RAISE(const auto keys, JoinTable::Make(batch->schema(), {batch}, rows_->columns().left_keys, arrow::default_memory_pool()));
+      const auto first = keys->FirstRows();
+      ARROW_ASSIGN_OR_RAISE(batch, GatherRows(*batch, first.data(), static_cast<int64_t>(first.size()), arrow::default_memory_pool()));
+    }
+    int64_t bytes = batch->num_rows();
+    for (const auto& column : batch->columns()) bytes += RowBytes(*column->data(), 0, column->length());
+    auto charge = Reservation::Take(opening_.kept.pool()->ledger(), bytes);
+    if (!charge.ok()) return TooManyOfOneKey();
+    held_rows_ += batch->num_rows();
+    charges_.push_back(std::move(*charge));
+    held_.push_back({batch, std::vector<uint8_t>(static_cast<size_t>(batch->num_rows()))});
+    return Status::OK();
+  }
+
+  Status TooManyOfOneKey() const {
+    return MakeError(ErrorKind::kBudget, "join: one key has more than " + std::to_string(held_rows_) + " rows on the left and more than " + std::to_string(table_->rows()) +
+                                             " on the right, and neither fit the memory limit; each pair of them would be a row of the result: join by more columns, or "
+                                             "filter that key out");
+  }
+
+  Result<bool> PassHeld() {
+    if (next_held_ == held_.size()) {
+      step_ = Step::kRight;
+      return true;
+    }
+    Held& held = held_[next_held_++];
+    ARROW_ASSIGN_OR_RAISE(probe_, JoinProbe::Make(rows_, table_, held.batch, held.matched.data()));
+    return true;
+  }
+
+  void EndRange() {
+    const bool goes_on = range_.goes_on();
+    step_ = range_.at_end() ? Step::kEnd : holding_ && !goes_on ? Step::kHeldAlone : Step::kRange;
+    next_held_ = 0;
+    // Those held that nothing matched are rows of the result with none of this table, which may be gone.
+    if (step_ != Step::kHeldAlone) table_.reset();
+    range_.Clear();
+  }
+
+  Result<bool> PassHeldAlone(std::shared_ptr<arrow::RecordBatch>* batch) {
+    if (next_held_ == held_.size() || !KeepsLeft(spec_.type)) {
+      ClearHeld();
+      table_.reset();
+      step_ = Step::kRange;
+      return true;
+    }
+    const Held& held = held_[next_held_++];
+    JoinPairs pairs;
+    for (size_t row = 0; row < held.matched.size(); ++row) {
+      if (held.matched[row] != 0) continue;
+      pairs.left.push_back(static_cast<uint32_t>(row));
+      pairs.right.push_back(static_cast<uint32_t>(table_->rows()));
+    }
+    if (pairs.left.empty()) return true;
+    ARROW_ASSIGN_OR_RAISE(*batch, rows_->OfPairs(*held.batch, *table_, pairs));
+    return true;
+  }
+
+  void ClearHeld() {
+    held_.clear();
+    charges_.clear();
+    held_rows_ = 0;
+    holding_ = false;
+  }
+
+  StreamBatch Number(std::shared_ptr<arrow::RecordBatch> batch) {
+    StreamBatch out;
+    out.first_row = next_row_;
+    next_row_ += batch->num_rows();
+    out.position = {0, next_row_};
+    out.data = std::move(batch);
+    return out;
+  }
+
+  const Opening opening_;
+  const JoinSpec spec_;
+  const std::function<Result<PolledStreamPtr>()> open_left_;
+  mutable std::mutex mutex_;  // between opening the left and stages()
+  HashedRows right_;
+  std::unique_ptr<HashedRows> left_;
+  JoinRange range_;
+  std::vector<int> right_keys_;
+  std::shared_ptr<const JoinRows> rows_;
+  std::shared_ptr<JoinTable> table_;  // of the range
+  std::unique_ptr<JoinProbe> probe_;
+  std::vector<Held> held_;
+  std::vector<Reservation> charges_;  // of held_
+  int64_t held_rows_ = 0;
+  size_t next_held_ = 0;
+  bool holding_ = false;
+  int64_t next_right_ = 0;
+  int64_t next_row_ = 0;
+  Step step_ = Step::kRange;
+  std::shared_ptr<arrow::Schema> schema_;
+  bool closed_ = false;
+};
+
+/// Without the numbers by which the rows were sorted.
+class WithoutNumbersStream : public PolledStream {
+ public:
+  WithoutNumbersStream(const Engine& engine, PolledStreamPtr input) : PolledStream(engine), input_(std::move(input)) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  std::optional<int64_t> total_rows() const override { return input_->total_rows(); }
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+    if (!batch.has_value()) return batch;
+    if (schema_ == nullptr) schema_ = WithoutExtras(input_->schema());
+    if (batch->data == nullptr) return batch;
+    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+    for (int column = 0; column < schema_->num_fields(); ++column) columns.push_back(batch->data->column_data(column));
+    batch->data = arrow::RecordBatch::Make(schema_, batch->data->num_rows(), std::move(columns));
+    return batch;
+  }
+  void Close() override { input_->Close(); }
+  void StopSoon() override { input_->StopSoon(); }
+  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
+
+ private:
+  const PolledStreamPtr input_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+}  // namespace
+
+Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
+  const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / kParts)};
+  opening.kept.Keep(kParts - 1);
+  const Side right_side{spec.right_keys, spec.type == JoinType::kLeftSemi || spec.type == JoinType::kLeftAnti, "Join, right", options.right_rows_guess, 1, 3};
+  ARROW_ASSIGN_OR_RAISE(auto sorted_right, OpenSide(opening, std::move(right), right_side));
+  const Side left_side{spec.left_keys, GivesRight(spec.type), "Join, left", options.left_rows_guess, 1, 2};
+  const auto open_sorted_left = [opening, left_side, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
+    opening.kept.Keep(3);  // the right has left memory
+    ARROW_ASSIGN_OR_RAISE(auto left, open_left(opening.kept.part_bytes()));
+    return OpenSide(opening, std::move(left), left_side);
+  };
+  auto joined = std::make_unique<RangeJoinStream>(opening, std::move(sorted_right), open_sorted_left, spec);
+  const int64_t rows_guess = std::max(options.left_rows_guess, options.right_rows_guess);
+  auto in_order = OpenDeferredStream(*engine, std::move(joined), [opening, rows_guess](PolledStreamPtr over) {
+    opening.kept.Keep(1);
+    const int numbers = over->schema()->num_fields() - kJoinExtraColumns;
+    return opening.Sorted(std::move(over), {numbers, numbers + 1}, "Join", rows_guess, 2);
+  });
+  return std::make_unique<WithoutNumbersStream>(*engine, OpenNumberedStream(*engine, std::move(in_order)));
+}
+
+}  // namespace millstream

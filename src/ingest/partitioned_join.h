@@ -1,0 +1,28 @@
+#pragma once
+/// A join neither side of which needs to fit memory.
+///
+/// Both sides are sorted by a hash of their keys in the exchange, and joined a range of hashes at a time: as many rows of the right as there is room for make a table,
+/// which the left's rows of that range pass by. What comes of it carries the numbers of the rows it was made of, and is sorted by them: the order is that of a join in
+/// memory. One key may have more rows of the right than fit a table; then the left's rows of that key are held, and pass by one table after the other.
+
+#include <functional>
+
+#include "exec/polled_stream.h"
+#include "plan/join_type.h"
+
+namespace millstream {
+
+/// Opens the left side with so much memory for what reads it.
+using OpenLeftIn = std::function<Result<PolledStreamPtr>(int64_t memory_bytes)>;
+
+struct PartitionedJoinOptions {
+  std::shared_ptr<BudgetPool> pool;  // its floor is memory_bytes, which the join gives to its parts
+  int64_t memory_bytes = 0;
+  int64_t left_rows_guess = 0;
+  int64_t right_rows_guess = 0;
+};
+
+/// `open_left` is called once, after the right has been read. Positions number the rows of the result.
+Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options);
+
+}  // namespace millstream
