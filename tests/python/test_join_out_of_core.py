@@ -107,7 +107,8 @@ def test_a_right_side_beyond_the_limit(use_engine, join_type):
     elif join_type == "left_anti":
         assert (columns["key"] == np.arange(rows, 2 * rows)).all()
     else:
-        assert (columns["key"] == keys).all() and (columns["pad59"] == np.arange(rows) * 60).all()
+        assert (columns["key"] == keys).all()
+        assert (columns["pad59"] == np.arange(rows) * 60).all()
 
 
 @pytest.mark.parametrize("join_type", TYPES)
@@ -148,5 +149,5 @@ def test_a_key_with_too_many_rows_on_both_sides_is_named_as_the_cause(use_engine
     wide = {f"pad{i}": pa.array(np.arange(rows)) for i in range(40)}
     side = ms.from_arrow(pa.table({"key": pa.array(np.zeros(rows, dtype=np.int64)), **wide}))
     other = side.rename_columns({name: f"other {name}" for name in wide})
-    with pytest.raises(MemoryError, match="one key has more than .* rows on the left .* filter that key out"):
+    with pytest.raises(MemoryError, match=r"one key has more than .* rows on the left .* filter that key out"):
         next(iter(side.join(other, "inner", on="key").iter_batches()))
