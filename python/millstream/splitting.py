@@ -34,9 +34,7 @@ def split(dataset: Dataset, n: int, equal: bool) -> list[Dataset]:
     return _each(dataset, dataset._plan.split_evenly(n, equal, dataset.count()))
 
 
-def train_test_split(
-    dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None
-) -> tuple[Dataset, Dataset]:
+def train_test_split(dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None) -> tuple[Dataset, Dataset]:
     """The first rows and the last: `test_size` is a share of all rows, or a number of rows."""
     if shuffle:
         dataset = dataset.random_shuffle(seed=seed)
@@ -49,9 +47,7 @@ def train_test_split(
     return train, test
 
 
-def stratified_split(
-    dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool
-) -> tuple[Dataset, Dataset]:
+def stratified_split(dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool) -> tuple[Dataset, Dataset]:
     """The first and the last rows of each value of the column `stratify`, `test_size` being the share of the last."""
     if shuffle:
         raise ValueError("train_test_split takes shuffle=True or stratify=..., not both; shuffle the rows before")
@@ -61,9 +57,7 @@ def stratified_split(
     if not 0 < share < 1:
         raise ValueError(f"test_size must be above 0 and below all rows, got {test_size}")
     groups = dataset.groupby(stratify)
-    first, last = (
-        groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True)
-    )
+    first, last = (groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True))
     return first, last
 
 
