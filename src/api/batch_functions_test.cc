@@ -208,6 +208,7 @@ TEST_F(BatchFunctionsTest, ClosingAPassWaitsForTheCallUnderWayAndLeavesNothing) 
     (*batches)->Close();
     EXPECT_FALSE(inside);
   }
+  EXPECT_EQ(context_->memory_used(), 0);
 }
 
 TEST_F(BatchFunctionsTest, AStateIsTakenUpAboveAFunction) {

@@ -1,7 +1,5 @@
 /// The methods of Dataset that make one data set of one or several.
 
-#include <algorithm>
-
 #include "api/batch_functions.h"
 #include "api/plan_runs.h"
 #include "api/trees.h"
@@ -10,29 +8,28 @@
 namespace millstream {
 namespace {
 
-constexpr char kSortStage[] = "sort";
+/// A name for a key's column that the plan has not: the key's text, for messages show it.
+std::string NameOfKey(const PlanNode& plan, const Expression& key) {
+  std::string name = key.ToString();
+  while (plan.schema != nullptr && plan.schema->GetFieldIndex(name) >= 0) name += "'";
+  return name;
+}
 
-/// The plan with a column for each key that is none yet, and the keys by name; `added` gets the names of those columns, which messages show: they are the keys' text.
-Result<PlanPtr> WithKeyColumns(PlanPtr plan, const std::vector<SortBy>& keys, std::vector<SortKey>* sort_keys, std::vector<std::string>* added) {
-  ColumnChange change;
-  change.kind = ColumnChange::Kind::kSet;
+/// The keys by name, and in `computed` the columns of those that are no column yet.
+Result<std::vector<SortKey>> NamedKeys(const PlanNode& plan, const std::vector<SortBy>& keys, NamedExpressions* computed) {
+  std::vector<SortKey> named;
   for (const SortBy& by : keys) {
-    ARROW_RETURN_NOT_OK(WithContext(by.key.status(), kSortStage));
-    std::string name = by.key.tree()->bare_column();
-    if (name.empty()) {
-      name = by.key.tree()->ToString();
-      while (plan->schema != nullptr && plan->schema->GetFieldIndex(name) >= 0) name += "'";
-      if (std::find(added->begin(), added->end(), name) == added->end()) {
-        change.columns.emplace_back(name, by.key.tree());
-        added->push_back(name);
-      }
+    ARROW_RETURN_NOT_OK(WithContext(by.key.status(), "sort"));
+    const ExpressionPtr& tree = by.key.tree();
+    const std::string column = tree->bare_column();
+    SortKey key = {column.empty() ? NameOfKey(plan, *tree) : column, by.descending, by.nulls_first};
+    for (const SortKey& other : named) {
+      if (other.column == key.column) return MakeError(ErrorKind::kInvalidArgument, "sort got '" + key.column + "' twice");
     }
-    const bool twice = std::any_of(sort_keys->begin(), sort_keys->end(), [&](const SortKey& key) { return key.column == name; });
-    if (twice) return MakeError(ErrorKind::kInvalidArgument, "sort got '" + name + "' twice");
-    sort_keys->push_back({std::move(name), by.descending, by.nulls_first});
+    if (column.empty()) computed->emplace_back(key.column, tree);
+    named.push_back(std::move(key));
   }
-  if (added->empty()) return plan;
-  return ChangeColumnsPlan(std::move(plan), std::move(change));
+  return named;
 }
 
 PlanPtr ShuffledBy(const PlanPtr& plan, const RandomSeedConfig& seed) {
@@ -66,15 +63,15 @@ Result<Dataset> Dataset::FlatMapBatches(FlatMapFunction function, const MapOptio
 
 // ---- order ----
 Result<Dataset> Dataset::Sort(const std::vector<SortBy>& keys) const {
-  std::vector<SortKey> sort_keys;
-  std::vector<std::string> added;
-  ARROW_ASSIGN_OR_RAISE(auto plan, WithKeyColumns(plan_, keys, &sort_keys, &added));
-  ARROW_ASSIGN_OR_RAISE(plan, SortPlan(std::move(plan), std::move(sort_keys)));
-  if (added.empty()) return Dataset(context_, std::move(plan));
-  ColumnChange change;
-  change.kind = ColumnChange::Kind::kDrop;
-  change.names = std::move(added);
-  return With(ChangeColumnsPlan(std::move(plan), std::move(change)));
+  ColumnChange add, drop;
+  add.kind = ColumnChange::Kind::kSet;
+  drop.kind = ColumnChange::Kind::kDrop;
+  ARROW_ASSIGN_OR_RAISE(auto named, NamedKeys(*plan_, keys, &add.columns));
+  if (add.columns.empty()) return With(SortPlan(plan_, std::move(named)));
+  for (const auto& [name, key] : add.columns) drop.names.push_back(name);
+  ARROW_ASSIGN_OR_RAISE(auto plan, ChangeColumnsPlan(plan_, std::move(add)));
+  ARROW_ASSIGN_OR_RAISE(plan, SortPlan(std::move(plan), std::move(named)));
+  return With(ChangeColumnsPlan(std::move(plan), std::move(drop)));
 }
 
 Dataset Dataset::RandomShuffle(const RandomSeedConfig& seed) const { return Dataset(context_, ShuffledBy(plan_, seed)); }
