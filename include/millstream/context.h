@@ -48,6 +48,7 @@ class MILLSTREAM_EXPORT Context {
  private:
   friend class Dataset;
   friend class DataIterator;
+  friend class GroupedData;
   explicit Context(std::shared_ptr<Engine> engine);
   std::shared_ptr<Engine> engine_;
 };

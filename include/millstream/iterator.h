@@ -29,7 +29,6 @@
 
 namespace millstream {
 
-
 struct PlanNode;
 class BatchStream;
 class Passes;
@@ -67,6 +66,7 @@ class MILLSTREAM_EXPORT BatchIterator {
   BatchIterator(const BatchIterator&) = delete;
   BatchIterator& operator=(const BatchIterator&) = delete;
 
+  /// Null where a function decides the columns, until the first batch.
   const std::shared_ptr<arrow::Schema>& schema() const;
   /// The next batch, null at the end and ever after; never empty. Blocks. `interrupted`, where given, is asked every 50 ms and ends the wait with kCancelled.
   /// After an error every further call gives an error or null; begin a new pass.

@@ -104,8 +104,13 @@ class Plan:
         """aggregates: kind, column ("" for none), name, and options by name, as AggregateSpec has them."""
     def map_groups(self, keys: Sequence[str], function: Any) -> Plan:
         """Calls get whole groups, sorted by the keys; function as in map_batches."""
-    def freeze_shuffles(self) -> Plan:
-        """The same with each shuffle in the order of its first epoch."""
+    def split_at_indices(self, indices: Sequence[int]) -> list[Plan]: ...
+    def split_proportionately(self, proportions: Sequence[float], rows: int) -> list[Plan]:
+        """rows: of the plan, here and below."""
+    def split_evenly(self, count: int, equal: bool, rows: int) -> list[Plan]:
+        """equal: leaves out the rows that do not divide."""
+    def split_last_share(self, share: float, rows: int) -> list[Plan]: ...
+    def split_last_rows(self, last: int, rows: int) -> list[Plan]: ...
     def functions(self) -> list[Any]:
         """What map_batches was given, in the order that deserialize takes."""
     def limit(self, rows: int, offset: int = 0) -> Plan: ...

@@ -5,77 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from millstream import _core
 from millstream.arguments import check_count
 from millstream.seeds import check_seed
 
 if TYPE_CHECKING:
     from millstream.dataset import Dataset
 
-_ALL = (1 << 63) - 1
-
 
 def split_at_indices(dataset: Dataset, indices: Sequence[int]) -> list[Dataset]:
     """The rows before the first index, from each to the next, and from the last on."""
-    if not isinstance(indices, list | tuple) or not indices:
+    if not isinstance(indices, list | tuple):
         raise ValueError("split_at_indices takes a list of at least one row number")
     bounds = [check_count(index, "an index of split_at_indices") for index in indices]
-    if bounds != sorted(bounds):
-        raise ValueError(f"split_at_indices takes numbers in ascending order, got {list(indices)}")
-    return _parts(dataset, [0, *bounds], None)
+    return _each(dataset, dataset._plan.split_at_indices(bounds))
 
 
 def split_proportionately(dataset: Dataset, proportions: Sequence[float]) -> list[Dataset]:
     """One part a proportion, and one of the rows that are left."""
-    if not isinstance(proportions, list | tuple) or not proportions:
+    if not isinstance(proportions, list | tuple):
         raise ValueError("split_proportionately takes a list of at least one proportion")
-    if any(not 0 < proportion < 1 for proportion in proportions) or sum(proportions) >= 1:
-        raise ValueError(f"proportions must each be above 0, and less than 1 together, got {list(proportions)}")
-    rows = dataset.count()
-    bounds, whole = [], 0.0
-    for proportion in proportions:
-        whole += proportion
-        bounds.append(int(rows * whole))
-    # As in ray.data no part is empty where there are rows enough for one each.
-    for place in range(len(bounds) - 1, -1, -1):
-        most = (bounds[place + 1] if place + 1 < len(bounds) else rows) - 1
-        bounds[place] = max(min(bounds[place], most), 0)
-    return _parts(dataset, [0, *bounds], rows)
+    return _each(dataset, dataset._plan.split_proportionately(proportions, dataset.count()))
 
 
 def split(dataset: Dataset, n: int, equal: bool) -> list[Dataset]:
     """`n` parts whose sizes differ by at most one row; `equal` leaves out the rows that do not divide."""
     check_count(n, "n", least=1)
-    rows = dataset.count()
-    if equal:
-        size = rows // n
-        return _parts(dataset, [size * part for part in range(n)], size * n)
-    return _parts(dataset, [rows * part // n for part in range(n)], rows)
+    return _each(dataset, dataset._plan.split_evenly(n, equal, dataset.count()))
 
 
-def train_test_split(
-    dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None
-) -> tuple[Dataset, Dataset]:
+def train_test_split(dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None) -> tuple[Dataset, Dataset]:
     """The first rows and the last: `test_size` is a share of all rows, or a number of rows."""
     if shuffle:
         dataset = dataset.random_shuffle(seed=seed)
     if isinstance(test_size, bool) or not isinstance(test_size, int | float):
         raise TypeError(f"test_size must be a share or a number of rows, not {type(test_size).__name__}")
-    rows = dataset.count()
-    if isinstance(test_size, float):
-        if not 0 < test_size < 1:
-            raise ValueError(f"a test_size that is a share must be above 0 and below 1, got {test_size}")
-        first = int(rows * (1 - test_size))
-    else:
-        if not 0 < test_size < rows:
-            raise ValueError(f"a test_size of {test_size} rows must be above 0 and below the {rows} rows there are")
-        first = rows - test_size
-    train, test = _parts(dataset, [0, first], rows)
+    plan, rows = dataset._plan, dataset.count()
+    by_share = isinstance(test_size, float)
+    parts = plan.split_last_share(test_size, rows) if by_share else plan.split_last_rows(int(test_size), rows)
+    train, test = _each(dataset, parts)
     return train, test
 
 
-def stratified_split(
-    dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool
-) -> tuple[Dataset, Dataset]:
+def stratified_split(dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool) -> tuple[Dataset, Dataset]:
     """The first and the last rows of each value of the column `stratify`, `test_size` being the share of the last."""
     if shuffle:
         raise ValueError("train_test_split takes shuffle=True or stratify=..., not both; shuffle the rows before")
@@ -85,9 +57,7 @@ def stratified_split(
     if not 0 < share < 1:
         raise ValueError(f"test_size must be above 0 and below all rows, got {test_size}")
     groups = dataset.groupby(stratify)
-    first, last = (
-        groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True)
-    )
+    first, last = (groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True))
     return first, last
 
 
@@ -135,15 +105,8 @@ def checked_fraction(fraction: Any) -> float:
 
 def drawn_or(seed: int | None) -> int:
     """The seed, or one that is drawn now."""
-    from millstream import _core
-
     return _core.random_seed() if seed is None else check_seed(seed)
 
 
-def _parts(dataset: Dataset, begins: list[int], end: int | None) -> list[Dataset]:
-    """Parts of one order: a shuffle below them stays as it is in the first epoch, so that no row changes its part."""
-    plan = dataset._plan.freeze_shuffles()
-    ends = [*begins[1:], _ALL if end is None else end]
-    return [
-        dataset._with(plan.limit(max(last - first, 0), first)) for first, last in zip(begins, ends, strict=True)
-    ]
+def _each(dataset: Dataset, plans: list[_core.Plan]) -> list[Dataset]:
+    return [dataset._with(plan) for plan in plans]

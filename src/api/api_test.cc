@@ -1,61 +1,9 @@
-/// The public API as an application sees it: only headers of include/millstream, linked to libmillstream.
+/// Reading, iterating, and the states of iterators.
 
-#include <arrow/api.h>
-#include <arrow/io/file.h>
-#include <gtest/gtest.h>
-#include <parquet/arrow/writer.h>
-
-#include <algorithm>
-#include <filesystem>
-
-#include "millstream/millstream.h"
+#include "api/test_rows.h"
 
 namespace millstream {
 namespace {
-
-constexpr int64_t kRows = 1000;
-
-std::shared_ptr<arrow::Table> Numbers(int64_t begin, int64_t end) {
-  arrow::Int64Builder numbers;
-  arrow::StringBuilder names;
-  for (int64_t i = begin; i < end; ++i) {
-    EXPECT_TRUE(numbers.Append(i).ok());
-    EXPECT_TRUE((i % 5 == 0 ? names.AppendNull() : names.Append("row " + std::to_string(i))).ok());
-  }
-  const auto schema = arrow::schema({arrow::field("number", arrow::int64()), arrow::field("name", arrow::utf8())});
-  return arrow::Table::Make(schema, {*numbers.Finish(), *names.Finish()});
-}
-
-class ApiTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto made = Context::Make({.num_cpus = 2, .memory_limit = 256 << 20});
-    ASSERT_TRUE(made.ok()) << made.status();
-    context_.emplace(*made);
-    std::string pattern = (std::filesystem::temp_directory_path() / "millstream-api-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    for (int file = 0; file < 4; ++file) WriteFile(file);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  void WriteFile(int file) {
-    auto sink = arrow::io::FileOutputStream::Open(directory_ + "/part-" + std::to_string(file) + ".parquet");
-    ASSERT_TRUE(sink.ok()) << sink.status();
-    const auto table = Numbers(file * kRows / 4, (file + 1) * kRows / 4);
-    ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), *sink, /*chunk_size=*/70).ok());
-    ASSERT_TRUE((*sink)->Close().ok());
-  }
-
-  Dataset Read() const {
-    auto dataset = Dataset::ReadParquet(*context_, {directory_});
-    EXPECT_TRUE(dataset.ok()) << dataset.status();
-    return *dataset;
-  }
-
-  std::optional<Context> context_;
-  std::string directory_;
-};
 
 /// Column "number" of what is left of a pass, batch by batch.
 std::vector<std::vector<int64_t>> Drain(BatchIterator* batches) {

@@ -4,30 +4,17 @@
 
 #include <algorithm>
 
+#include "api/plan_runs.h"
+#include "api/trees.h"
+#include "exec/engine.h"
 #include "format/parquet/parquet_dataset.h"
-#include "ingest/execute.h"
+#include "ingest/write_parquet.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
-#include "plan/near_names.h"
 #include "plan/read_parquet.h"
 
 namespace millstream {
 namespace {
-
-NamedExpressions AllColumns(const arrow::Schema& schema) {
-  NamedExpressions columns;
-  for (const auto& field : schema.fields()) columns.emplace_back(field->name(), ColumnExpression(field->name()));
-  return columns;
-}
-
-Result<NamedExpressions> TheseColumns(const arrow::Schema& schema, const std::vector<std::string>& names) {
-  NamedExpressions columns;
-  for (const std::string& name : names) {
-    if (schema.GetFieldIndex(name) < 0) return UnknownColumn(name, schema);
-    columns.emplace_back(name, ColumnExpression(name));
-  }
-  return columns;
-}
 
 Status CheckBatch(const arrow::RecordBatch& batch, const arrow::Schema& schema) {
   if (!batch.schema()->Equals(schema)) {
@@ -36,41 +23,41 @@ Status CheckBatch(const arrow::RecordBatch& batch, const arrow::Schema& schema) 
   return WithContext(batch.ValidateFull(), "the Arrow data given is not valid");
 }
 
-/// The plan without its shuffles, which change no count, and without columns.
-Result<PlanPtr> CountingPlan(const PlanPtr& plan) {
-  if (plan->input == nullptr) return plan;
-  ARROW_ASSIGN_OR_RAISE(auto input, CountingPlan(plan->input));
-  switch (plan->kind) {
-    case PlanNode::Kind::kFilter:
-      return FilterPlan(std::move(input), plan->filter);
-    case PlanNode::Kind::kProject:
-      return ProjectPlan(std::move(input), plan->columns);
-    case PlanNode::Kind::kLimit:
-      return LimitPlan(std::move(input), plan->limit);
-    case PlanNode::Kind::kShuffle:
-      return input;
-    default:
-      return plan;
-  }
+ColumnChange ChangeOf(ColumnChange::Kind kind, std::vector<std::string> names) {
+  ColumnChange change;
+  change.kind = kind;
+  change.names = std::move(names);
+  return change;
 }
 
-/// Calls `use` with every batch of epoch 0.
-template <typename Use>
-Status ForEachBatch(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, Use&& use) {
-  ExecuteOptions options;
-  options.batch_rows = 64 << 10;
-  ARROW_ASSIGN_OR_RAISE(auto stream, Execute(engine, plan, options));
-  for (;;) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, stream->Next(nullptr));
-    if (batch.data == nullptr) return Status::OK();
-    use(std::move(batch.data));
+Result<WriteParquetOptions> WritingOf(const WriteOptions& options, const PlanNode& plan) {
+  if (options.row_group_size < 0 || options.min_rows_per_file < 0 || options.max_rows_per_file < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "rows of a row group or file must not be negative");
   }
+  if (options.max_rows_per_file > 0 && options.min_rows_per_file > options.max_rows_per_file) {
+    return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.min_rows_per_file) + ") is more than max_rows_per_file (" +
+                                                      std::to_string(options.max_rows_per_file) + ")");
+  }
+  WriteParquetOptions writing;
+  writing.seed = SeedOf(plan);
+  ARROW_ASSIGN_OR_RAISE(writing.parquet.compression, ParseCompression(options.compression));
+  writing.parquet.row_group_rows = options.row_group_size;
+  writing.file_rows_min = options.min_rows_per_file;
+  writing.file_rows_max = options.max_rows_per_file;
+  writing.mode = options.mode;
+  return writing;
 }
 
 }  // namespace
 
-Dataset::Dataset(Context context, std::shared_ptr<const PlanNode> plan) : context_(std::move(context)), plan_(std::move(plan)) {}
+Dataset::Dataset(Context context, Plan plan) : context_(std::move(context)), plan_(std::move(plan)) {}
 
+Result<Dataset> Dataset::With(Result<Plan> plan) const {
+  ARROW_RETURN_NOT_OK(plan.status());
+  return Dataset(context_, std::move(*plan));
+}
+
+// ---- sources ----
 Result<Dataset> Dataset::ReadParquet(const Context& context, const std::vector<std::string>& paths, const ReadParquetOptions& options) {
   const Engine& engine = *context.engine_;
   const auto columns = options.columns.empty() ? std::nullopt : std::optional(options.columns);
@@ -97,95 +84,91 @@ Result<Dataset> Dataset::Range(const Context& context, int64_t rows, int64_t blo
   return Dataset(context, SourcePlan("Range", std::move(source), nullptr, std::min(blocks, kBlocksMax)));
 }
 
+// ---- rows and columns ----
 Result<Dataset> Dataset::Filter(const Expr& condition) const {
-  ARROW_ASSIGN_OR_RAISE(auto plan, FilterPlan(plan_, condition.tree()));
-  return Dataset(context_, std::move(plan));
+  ARROW_RETURN_NOT_OK(condition.status());
+  return With(FilterPlan(plan_, condition.tree()));
 }
 
 Result<Dataset> Dataset::Project(const std::vector<std::pair<std::string, Expr>>& columns) const {
-  NamedExpressions named;
-  for (const auto& [name, value] : columns) named.emplace_back(name, value.tree());
-  ARROW_ASSIGN_OR_RAISE(auto plan, ProjectPlan(plan_, std::move(named)));
-  return Dataset(context_, std::move(plan));
+  ARROW_ASSIGN_OR_RAISE(auto trees, TreesOf(columns));
+  return With(ProjectPlan(plan_, std::move(trees)));
 }
 
 Result<Dataset> Dataset::SelectColumns(const std::vector<std::string>& names) const {
-  ARROW_ASSIGN_OR_RAISE(auto columns, TheseColumns(*schema(), names));
-  ARROW_ASSIGN_OR_RAISE(auto plan, ProjectPlan(plan_, std::move(columns)));
-  return Dataset(context_, std::move(plan));
+  return With(ChangeColumnsPlan(plan_, ChangeOf(ColumnChange::Kind::kSelect, names)));
 }
 
 Result<Dataset> Dataset::DropColumns(const std::vector<std::string>& names) const {
-  ARROW_RETURN_NOT_OK(TheseColumns(*schema(), names).status());
-  NamedExpressions columns = AllColumns(*schema());
-  std::erase_if(columns, [&](const auto& column) { return std::find(names.begin(), names.end(), column.first) != names.end(); });
-  ARROW_ASSIGN_OR_RAISE(auto plan, ProjectPlan(plan_, std::move(columns)));
-  return Dataset(context_, std::move(plan));
+  return With(ChangeColumnsPlan(plan_, ChangeOf(ColumnChange::Kind::kDrop, names)));
 }
 
 Result<Dataset> Dataset::RenameColumns(const std::vector<std::pair<std::string, std::string>>& names) const {
-  NamedExpressions columns = AllColumns(*schema());
+  ColumnChange change = ChangeOf(ColumnChange::Kind::kRename, {});
   for (const auto& [old_name, new_name] : names) {
-    const int field = schema()->GetFieldIndex(old_name);
-    if (field < 0) return UnknownColumn(old_name, *schema());
-    columns[field].first = new_name;
+    change.names.push_back(old_name);
+    change.new_names.push_back(new_name);
   }
-  ARROW_ASSIGN_OR_RAISE(auto plan, ProjectPlan(plan_, std::move(columns)));
-  return Dataset(context_, std::move(plan));
+  return With(ChangeColumnsPlan(plan_, std::move(change)));
 }
 
-Result<Dataset> Dataset::WithColumn(const std::string& name, const Expr& value) const {
-  NamedExpressions columns = AllColumns(*schema());
-  const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) { return column.first == name; });
-  if (found == columns.end()) {
-    columns.emplace_back(name, value.tree());
-  } else {
-    found->second = value.tree();
-  }
-  ARROW_ASSIGN_OR_RAISE(auto plan, ProjectPlan(plan_, std::move(columns)));
-  return Dataset(context_, std::move(plan));
+Result<Dataset> Dataset::WithColumn(const std::string& name, const Expr& value) const { return WithColumns({{name, value}}); }
+
+Result<Dataset> Dataset::WithColumns(const std::vector<std::pair<std::string, Expr>>& columns) const {
+  ColumnChange change = ChangeOf(ColumnChange::Kind::kSet, {});
+  ARROW_ASSIGN_OR_RAISE(change.columns, TreesOf(columns));
+  return With(ChangeColumnsPlan(plan_, std::move(change)));
 }
 
-Result<Dataset> Dataset::Limit(int64_t rows) const {
-  ARROW_ASSIGN_OR_RAISE(auto plan, LimitPlan(plan_, rows));
-  return Dataset(context_, std::move(plan));
-}
+Result<Dataset> Dataset::Limit(int64_t rows) const { return With(LimitPlan(plan_, rows)); }
 
-Dataset Dataset::RandomShuffle(const RandomSeedConfig& seed) const {
-  SeedKind kind = SeedKind::kUnset;
-  if (seed.seed.has_value()) kind = seed.reseed_after_execution ? SeedKind::kPerExecution : SeedKind::kFixed;
-  return Dataset(context_, ShufflePlanNode(plan_, kind, seed.seed.value_or(0)));
-}
-
+// ---- looking at it ----
 const std::shared_ptr<arrow::Schema>& Dataset::schema() const { return plan_->schema; }
 
-Result<int64_t> Dataset::Count() const {
-  if (const auto known = KnownRowCount(*plan_)) return *known;
-  ARROW_ASSIGN_OR_RAISE(auto plan, CountingPlan(plan_));
-  ARROW_ASSIGN_OR_RAISE(plan, ProjectPlan(std::move(plan), {}));
-  int64_t rows = 0;
-  ARROW_RETURN_NOT_OK(ForEachBatch(context_.engine_, plan, [&](std::shared_ptr<arrow::RecordBatch> batch) { rows += batch->num_rows(); }));
-  return rows;
-}
+Result<std::shared_ptr<arrow::Schema>> Dataset::FetchSchema() const { return SchemaOf(context_.engine_, plan_); }
 
-int64_t Dataset::NumBlocks() const { return static_cast<int64_t>(BlockStarts(SourceOf(*plan_)).size()) - 1; }
+Result<int64_t> Dataset::Count() const { return CountRows(context_.engine_, plan_); }
+
+int64_t Dataset::NumBlocks() const { return millstream::NumBlocks(*plan_); }
 
 std::vector<std::string> Dataset::InputFiles() const {
   std::vector<std::string> paths;
-  const auto& parquet = SourceOf(*plan_).parquet;
-  if (parquet == nullptr) return paths;
-  for (const ListedFile& file : parquet->files()) paths.push_back(file.path);
+  for (const PlanNode* source : SourcesOf(*plan_)) {
+    if (source->parquet == nullptr) continue;
+    for (const ListedFile& file : source->parquet->files()) paths.push_back(file.path);
+  }
   return paths;
 }
 
-Result<std::string> Dataset::Explain() const { return DescribePlan(*plan_); }
+Result<std::string> Dataset::Explain(const ExplainOptions& options) const {
+  ExecuteOptions execute;
+  execute.batch_rows = options.batch_size;
+  ARROW_ASSIGN_OR_RAISE(const auto execution, ExplainExecution(context_.engine_, plan_, execute));
+  std::string text = DescribePlan(*plan_) + execution;
+  if (!text.ends_with('\n')) text += '\n';
+  if (!options.analyze) return text;
+  ARROW_ASSIGN_OR_RAISE(const auto table, AnalyzeRun(context_.engine_, plan_, options.batch_size));
+  return text + table;
+}
 
+// ---- its rows ----
 DataIterator Dataset::Iterator() const { return DataIterator(context_, plan_); }
 
-Result<std::shared_ptr<arrow::Table>> Dataset::ToTable() const {
+Result<std::shared_ptr<arrow::Table>> Dataset::ToTable() const { return TableOf(context_.engine_, plan_); }
+
+Result<Dataset> Dataset::Materialize() const {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-  ARROW_RETURN_NOT_OK(ForEachBatch(context_.engine_, plan_, [&](std::shared_ptr<arrow::RecordBatch> batch) { batches.push_back(std::move(batch)); }));
-  return arrow::Table::FromRecordBatches(schema(), std::move(batches));
+  ARROW_ASSIGN_OR_RAISE(auto schema, ForEachBatch(context_.engine_, plan_, [&](auto batch) { batches.push_back(std::move(batch)); }));
+  ARROW_ASSIGN_OR_RAISE(auto source, MakeTableSource(std::move(schema), std::move(batches)));
+  return Dataset(context_, SourcePlan("Materialized", std::move(source)));
+}
+
+Result<std::vector<FileReport>> Dataset::WriteParquet(const std::string& directory, const WriteOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto writing, WritingOf(options, *plan_));
+  ARROW_ASSIGN_OR_RAISE(const auto files, millstream::WriteParquet(context_.engine_, plan_, directory, writing));
+  std::vector<FileReport> reports;
+  for (const WrittenFile& file : files) reports.push_back({file.path, file.rows, file.bytes});
+  return reports;
 }
 
 }  // namespace millstream

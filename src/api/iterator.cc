@@ -1,7 +1,6 @@
 #include "millstream/iterator.h"
 
 #include <optional>
-#include <random>
 
 #include "api/resume_state.h"
 #include "exec/engine.h"
@@ -22,15 +21,9 @@ struct IteratorState {
 
 namespace {
 
-uint64_t DrawSeed() {
-  std::random_device device;
-  return (uint64_t{device()} << 31) ^ device();
-}
-
 std::optional<uint64_t> SeedFor(const PlanNode& plan) {
   const PlanNode* shuffle = ShuffleOf(plan);
-  if (shuffle == nullptr) return std::nullopt;
-  return shuffle->seed_kind == SeedKind::kUnset ? DrawSeed() : shuffle->seed;
+  return shuffle == nullptr ? std::nullopt : std::optional(shuffle->seed);
 }
 
 double Seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }

@@ -18,6 +18,7 @@
 #include "ops/table_source.h"
 #include "plan/blocks.h"
 #include "plan/fingerprint.h"
+#include "plan/parts.h"
 #include "plan/plan_serial.h"
 #include "plan/read_parquet.h"
 
@@ -158,6 +159,12 @@ std::vector<PlanPtr> WithOthers(const Plan& plan, const std::vector<Plan>& other
   return inputs;
 }
 
+std::vector<Plan> Parts(Result<std::vector<PlanPtr>> plans) {
+  std::vector<Plan> parts;
+  for (PlanPtr& plan : ValueOrRaise(std::move(plans))) parts.push_back(Mutable(std::move(plan)));
+  return parts;
+}
+
 nb::list Functions(const Plan& plan) {
   nb::list specs;
   for (const auto& function : FunctionsOf(*plan)) specs.append(SpecOf(*function));
@@ -250,7 +257,16 @@ void RegisterPlan(nb::module_& module) {
            }, nb::arg("blocks"), nb::arg("block_rows"), nb::arg("keys"), nb::arg("sort"))
       .def("map_groups", &MapGroups, nb::arg("keys"), nb::arg("function"))
       .def("aggregate", &Aggregate, nb::arg("keys"), nb::arg("aggregates"))
-      .def("freeze_shuffles", [](const Plan& plan) { return Mutable(FreezeShuffles(plan)); })
+      .def("split_at_indices", [](const Plan& plan, const std::vector<int64_t>& indices) { return Parts(SplitAtIndices(plan, indices)); }, nb::arg("indices"))
+      .def("split_proportionately", [](const Plan& plan, const std::vector<double>& proportions, int64_t rows) {
+             return Parts(SplitProportionately(plan, proportions, rows));
+           }, nb::arg("proportions"), nb::arg("rows"))
+      .def("split_evenly", [](const Plan& plan, int64_t count, bool equal, int64_t rows) { return Parts(SplitEvenly(plan, count, equal, rows)); },
+           nb::arg("count"), nb::arg("equal"), nb::arg("rows"))
+      .def("split_last_share", [](const Plan& plan, double share, int64_t rows) { return Parts(SplitLastShare(plan, share, rows)); }, nb::arg("share"),
+           nb::arg("rows"))
+      .def("split_last_rows", [](const Plan& plan, int64_t last, int64_t rows) { return Parts(SplitLastRows(plan, last, rows)); }, nb::arg("last"),
+           nb::arg("rows"))
       .def("random_shuffle", [](const Plan& plan, const std::string& kind, uint64_t seed) { return Mutable(ShufflePlanNode(plan, SeedKindOf(kind), seed)); },
            nb::arg("kind"), nb::arg("seed"))
       .def("serialize", [](const Plan& plan) {

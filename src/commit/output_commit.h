@@ -21,16 +21,9 @@
 #include <string>
 
 #include "base/status.h"
+#include "millstream/save_mode.h"
 
 namespace millstream {
-
-/// What to do with a target that is there already.
-enum class SaveMode : uint8_t {
-  kAppend,     // add files beside those there
-  kOverwrite,  // everything in the directory, of whatever name, gives way to the new files, at Publish and not before
-  kIgnore,     // write nothing
-  kError,      // kInvalidArgument
-};
 
 /// "append", "overwrite", "ignore", "error"; kInvalidArgument for another.
 Result<SaveMode> ParseSaveMode(const std::string& name);

@@ -190,10 +190,7 @@ const Composition* FindComposition(const std::string& name) {
 }
 
 Status UnknownOperator(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& entry : Operators()) names.push_back(entry.name);
-  for (const auto& entry : kCompositions) names.push_back(entry.name);
-  const std::string near = NearestName(name, names);
+  const std::string near = NearestName(name, KnownOperators());
   return MakeError(ErrorKind::kInvalidArgument, "unknown operation '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
 }
 
@@ -235,6 +232,14 @@ Result<std::vector<OptionValue>> InOrder(const std::string& name, const OptionsF
 }
 
 }  // namespace
+
+std::vector<std::string> KnownOperators() {
+  std::vector<std::string> names;
+  for (const auto& entry : Operators()) names.push_back(entry.name);
+  for (const auto& entry : kCompositions) names.push_back(entry.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 const FunctionEntry* FindFunction(const std::string& arrow_name) {
   static const auto* by_name = [] {

@@ -45,6 +45,9 @@ struct FunctionEntry {
   const OptionsForm* options;  // null: takes none
 };
 
+/// All names that CallOperator knows, sorted.
+std::vector<std::string> KnownOperators();
+
 /// Null for a function that is not allowed.
 const FunctionEntry* FindFunction(const std::string& arrow_name);
 /// The options of `function` by name, for instance to read them from a Python dict; empty for an operator that takes none.

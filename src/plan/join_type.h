@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "millstream/join_type.h"
 
 namespace millstream {
-
-enum class JoinType : uint8_t { kInner = 0, kLeftOuter = 1, kRightOuter = 2, kFullOuter = 3, kLeftSemi = 4, kRightSemi = 5, kLeftAnti = 6, kRightAnti = 7 };
 
 /// The name that users know: "left_outer". kInvalidArgument for another, with all of them.
 const char* NameOf(JoinType type);

@@ -67,6 +67,8 @@ class FunctionCalls {
   const std::shared_ptr<Engine>& engine() const { return core_.engine(); }
   /// A number for the call alone: from the epoch, and the place of its batch.
   uint64_t RandomKey(const FunctionCall& call) const;
+  /// Whether nobody waits for results any more.
+  bool cancelled() const { return core_.cancellation().cancelled(); }
   /// What tasks that serve must count themselves with.
   StreamCore& core() { return core_; }
   StageStatistics& statistics() { return statistics_; }
