@@ -11,6 +11,7 @@ from millstream.arguments import check_count, check_flag, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
+from millstream.expression_stages import FunctionSettings, is_staged, staged_filter
 from millstream.expressions import Expr, UnnestExpr
 from millstream.process_engine import PROCESS_ENGINE
 from millstream.projections import dropped, named_columns, renamed, replaced, selected
@@ -120,10 +121,13 @@ class Dataset:
     ) -> Dataset:
         """As `with_column`, several at once; `unnest(expr)` is one column a field of a struct. All see the columns as
         they were before.
+
+        Functions in the expressions (`millstream.expressions.udf`) take `compute`, as in `map`.
         """
-        refuse_placement("with_columns", ray_remote_args)
         columns = named_columns(self._core_schema, more_exprs if exprs is None else (exprs, *more_exprs))
-        return self._with(replaced(self._plan, columns)) if columns else self
+        compute = ray_remote_args.pop("compute", None) if any(map(is_staged, columns.values())) else None
+        refuse_placement("with_columns", ray_remote_args)
+        return self._with(replaced(self._plan, columns, self._function_settings(compute))) if columns else self
 
     def filter(
         self,
@@ -141,6 +145,7 @@ class Dataset:
         """
         if fn is not None and expr is None and not isinstance(fn, str | Expr):
             return self._with(mapped(self._plan, "filter", fn, arguments, timeout_s=self._context.function_timeout_s))
+        compute = arguments.pop("compute", None) if is_staged(expr) else None
         refuse_placement("filter", arguments)
         if (fn is None) == (expr is None):
             raise ValueError(
@@ -152,6 +157,8 @@ class Dataset:
             return self._with(self._plan.filter(_core.parse_filter(expr)))
         if not isinstance(expr, Expr):
             raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}")
+        if is_staged(expr):
+            return self._with(staged_filter(self._plan, expr, self._function_settings(compute)))
         return self._with(self._plan.filter(expr.to_core()))
 
     def sort(
@@ -695,6 +702,9 @@ class Dataset:
         if self._schema is None and fetch:
             self._schema = fetched_schema(self._engine(), self._plan)
         return self._schema
+
+    def _function_settings(self, compute: Any) -> FunctionSettings:
+        return FunctionSettings(compute, self._context.function_timeout_s)
 
     def _aggregate_each(self, kind: Any, on: str | list[str] | None, **options: Any) -> Any:
         from millstream.grouped_data import aggregated_columns

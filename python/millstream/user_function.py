@@ -178,6 +178,15 @@ def _add_column(spec: UserFunction, function: Any) -> BatchCall:
     return call
 
 
+def _with_columns(spec: UserFunction, function: Any) -> BatchCall:
+    compute = function.open(spec.name)
+
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        return [compute(pyarrow_record_batch(batch))]
+
+    return call
+
+
 def _map_groups(spec: UserFunction, function: Any) -> BatchCall:
     convert = batch_formatter(spec.batch_format)
     copy = not spec.zero_copy_batch
@@ -250,6 +259,7 @@ _CALLS: Mapping[str, Callable[[UserFunction, Any], BatchCall]] = {
     "flat_map": _flat_map,
     "filter": _filter,
     "add_column": _add_column,
+    "with_columns": _with_columns,
     "map_groups": _map_groups,
     "aggregate_groups": _aggregate_groups,
 }
@@ -259,6 +269,7 @@ _STAGES = {
     "flat_map": "FlatMap",
     "filter": "Filter",
     "add_column": "AddColumn",
+    "with_columns": "WithColumns",
     "map_groups": "MapGroups",
     "aggregate_groups": "Aggregate",
 }
