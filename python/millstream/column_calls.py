@@ -61,6 +61,10 @@ class ColumnCalls:
     def __name__(self) -> str:
         return ", ".join(call.function.name for call in self.calls)
 
+    def __call__(self, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+        """The columns of one batch, by instances of their own."""
+        return self.open("WithColumns")(batch)
+
     def open(self, where: str) -> Callable[[pyarrow.RecordBatch], pyarrow.RecordBatch]:
         """What a worker calls with each batch: gives it back with the columns behind its own."""
         opened = [(call, call.function.open()) for call in self.calls]

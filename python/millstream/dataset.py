@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from millstream.aggregate import AggregateFn
+    from millstream.datasink import Datasink
     from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -616,6 +617,22 @@ class Dataset:
         from millstream.parquet_writing import write_parquet
 
         write_parquet(self._engine(), self._plan, path, mode=mode, **options)
+
+    def write_datasink(
+        self, datasink: Datasink[Any], *, ray_remote_args: Any = None, concurrency: int | None = None
+    ) -> None:
+        """Writes the rows into a sink of the user's own, a `millstream.datasource.Datasink`, as a stream.
+
+        Its `write` is called on this thread, one call after the other; `concurrency` is the most at one time, so any
+        number will do. What it raises is raised, after its `on_write_failed` was called.
+        """
+        from millstream.datasink import write_datasink
+
+        refuse_placement("write_datasink", {"ray_remote_args": ray_remote_args})
+        if concurrency is not None:
+            check_count(concurrency, "concurrency", least=1)
+        order = self._context.execution_options.preserve_order
+        write_datasink(self._engine(), self._plan, datasink, preserve_order=order)
 
     # ---- what it is ----
     def size_bytes(self) -> int:

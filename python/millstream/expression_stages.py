@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from millstream import _core
 from millstream.column_calls import ColumnCall, ColumnCalls
-from millstream.compute_strategy import worker_count
 from millstream.expression_functions import DownloadExpr, FunctionExpr, PlaceExpr, StagedExpr
 from millstream.expression_operations import Operation
 from millstream.expression_tree import Substitution, innermost, outermost
 from millstream.expression_types import check_condition, checked_type
 from millstream.expressions import BinaryExpr, ColumnExpr, Expr, LiteralExpr
-from millstream.row_functions import checked_timeout
-from millstream.user_function import UserFunction
+from millstream.row_functions import checked_user_function
 
 if TYPE_CHECKING:
     import pyarrow
@@ -108,9 +106,9 @@ class _Stages:
     def _run(self, calls: tuple[ColumnCall, ...], downloads: bool) -> None:
         if not calls:
             return
-        workers = worker_count(self._settings.compute, None)
-        timeout_s = checked_timeout(self._settings.timeout_s)
-        function = UserFunction("with_columns", ColumnCalls(calls), workers=workers, timeout_s=timeout_s)
+        arguments = {"compute": self._settings.compute}
+        timeout_s = self._settings.timeout_s
+        function = checked_user_function("with_columns", ColumnCalls(calls), arguments, timeout_s=timeout_s)
         self.plan = self.plan.map_batches(function, _DOWNLOADED_ROWS if downloads else 0)
 
     def _new_name(self) -> str:

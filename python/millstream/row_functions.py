@@ -79,12 +79,11 @@ def checked_user_function(
         check_flag(zero_copy_batch, "zero_copy_batch"),
         column,
         worker_count(own["compute"], own["concurrency"]),
-        checked_timeout(timeout_s),
+        _checked_timeout(timeout_s),
     )
 
 
-def checked_timeout(timeout_s: Any) -> float | None:
-    """Seconds that one call may take. ValueError for what is not a number above 0, or None."""
+def _checked_timeout(timeout_s: Any) -> float | None:
     if timeout_s is None:
         return None
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
