@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
-from millstream.arguments import check_count, check_flag, refuse_placement
+from millstream.arguments import check_count, check_flag, check_text, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
@@ -157,7 +157,8 @@ class Dataset:
         if isinstance(expr, str):
             return self._with(self._plan.filter(_core.parse_filter(expr)))
         if not isinstance(expr, Expr):
-            raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}")
+            remedy = "; give a function of rows without its name: filter(fn)" if callable(expr) else ""
+            raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}{remedy}")
         if is_staged(expr):
             return self._with(staged_filter(self._plan, expr, self._function_settings(compute)))
         return self._with(self._plan.filter(expr.to_core()))
@@ -235,6 +236,7 @@ class Dataset:
 
     def unique(self, column: str, ignore_nulls: bool = False) -> list[Any]:
         """The distinct values of a column, in their order, nulls last."""
+        check_text(column, "column")
         values = [row[column] for row in self._with(self._plan.aggregate([column], [])).iter_rows()]
         return [value for value in values if value is not None] if ignore_nulls else values
 

@@ -231,12 +231,17 @@ def _arrow_column(array: Any) -> Any:
 
 
 def _column_of_items(name: Any, values: list[Any]) -> Any:
-    import pyarrow
+    from millstream.result_columns import plain_values
 
     if not isinstance(name, str):
         raise TypeError(f"the keys of an item are names of columns; {name!r} is not a text")
     try:
-        return pyarrow.array(values)
+        return plain_values(values)
+    except OverflowError as error:
+        raise ValueError(
+            f"column {name!r} holds a whole number that does not fit in 64 bits, or not with the others ({error}); "
+            "write it as a text or a float"
+        ) from None
     except (ValueError, TypeError) as error:
         raise type(error)(f"column {name!r}: {error}; the values of a column must be of one type") from None
 

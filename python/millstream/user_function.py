@@ -134,7 +134,7 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
 def _map(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         rows = [row_from_result(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
-        return [rows_to_batch(rows, where=spec.name)]
+        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))]
 
     return call
 
@@ -144,7 +144,7 @@ def _flat_map(spec: UserFunction, function: Any) -> BatchCall:
         rows: list[Any] = []
         for row in _numbered_rows(batch, origin):
             rows.extend(rows_of_flat_map(function(row), where=spec.name))
-        return [rows_to_batch(rows, where=spec.name)] if rows else []
+        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))] if rows else []
 
     return call
 
@@ -220,6 +220,10 @@ def _aggregate_groups(spec: UserFunction, function: Any) -> BatchCall:
         return [rows_to_batch(rows, where=spec.name)]
 
     return call
+
+
+def _unsigned_columns(batch: _core.Batch) -> frozenset[str]:
+    return frozenset(name for index, name in enumerate(batch.names) if batch.column_kind(index) == "uint64")
 
 
 def _runs_of_true(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
