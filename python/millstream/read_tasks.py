@@ -68,7 +68,7 @@ class ReadTasks:
     def serve(self, calls: _core.Calls) -> None:
         """Starts the threads that read, which end when the stage does."""
         for number in range(self.workers):
-            thread = threading.Thread(target=_run, args=(self, calls), name=f"ms-read-{number}", daemon=True)
+            thread = threading.Thread(target=_run, args=(self, calls), name=f"ms-function-{number}", daemon=True)
             thread.start()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -125,11 +125,13 @@ bool FunctionCalls::GivePart(int64_t number, RecordBatches batches) {
     std::unique_lock lock(mutex_);
     const auto found = taken_.find(number);
     if (closed_ || found == taken_.end()) return false;
-    const uint32_t source = found->second.first;
+    FunctionResult part;
+    part.batches = std::move(batches);
+    part.source = found->second.first;
     room_.wait(lock, [&] { return closed_ || MakeRoomLocked(number, bytes); });
     if (closed_) return false;
     held_bytes_ += bytes;
-    parts_[number].push_back({{Status::OK(), std::move(batches), source}, bytes});
+    parts_[number].push_back({std::move(part), bytes});
   }
   core_.WakeConsumer();
   return true;

@@ -255,3 +255,31 @@ def test_random_int_rows_are_the_same_each_time():
     assert rows.take_all() == rows.take_all()
     assert source.estimate_inmemory_data_size() == 24000
     assert ms.read_datasource(RandomIntRowDatasource(2, 1), override_num_blocks=7).count() == 2
+
+
+ENDLESS = """
+import itertools, os, sys
+import millstream as ms
+from millstream.datasource import BlockMetadata, Datasource, ReadTask
+
+class Endless(Datasource):
+    def get_read_tasks(self, parallelism):
+        def read():
+            for number in itertools.count():
+                yield {"n": [number] * 1000}
+        return [ReadTask(read, BlockMetadata()) for _ in range(4)]
+
+batches = iter(ms.read_datasource(Endless(), concurrency=3).iter_batches(batch_size=10))
+print(next(batches)["n"].tolist() == [0] * 10)
+"""
+FORK = """
+child = os.fork()
+if child == 0:
+    os._exit(0 if ms.range(3).count() == 3 else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_process_ends_while_tasks_read(run_python):
+    assert run_python(ENDLESS) == "True\n"
+    assert run_python(ENDLESS + FORK) == "True\n0\n"
