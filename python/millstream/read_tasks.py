@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from time import thread_time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millstream.datasource import Datasource, ReadTask
 
 _TASK_BYTES = 64 << 20
+_ROW_BYTES_GUESS = 32
 _TASKS_MIN = 8
 _TASKS_MAX = 1 << 12
 _TASKS_WITHOUT_SIZE = 64
@@ -28,17 +29,30 @@ _READERS_MAX = 4
 
 def datasource_plan(source: Datasource, tasks_asked: int, compute: Any, concurrency: Any) -> _core.Plan:
     """The plan of all rows, in the order of the tasks. `tasks_asked` is 0 where the size decides."""
-    tasks = source.get_read_tasks(tasks_asked or _task_count(source.estimate_inmemory_data_size()))
+    size_bytes = source.estimate_inmemory_data_size()
+    tasks = source.get_read_tasks(tasks_asked or _task_count(size_bytes))
     checked = tuple(_checked_task(source, task) for task in tasks)
     asked = compute is not None or concurrency is not None
     readers = worker_count(compute, concurrency) if asked else min(_READERS_MAX, len(os.sched_getaffinity(0)))
-    reader = ReadTasks(source.get_name(), checked, max(1, min(readers, len(checked))))
+    workers = max(1, min(readers, len(checked)))
+    reader = ReadTasks(source.get_name(), checked, workers, _rows_expected(checked, size_bytes))
     return _core.Plan.range(len(checked), max(1, len(checked))).map_batches(reader, 1)
 
 
 def _task_count(size_bytes: int | None) -> int:
     """The same on every machine, for the order of the rows may depend on it."""
     return _TASKS_WITHOUT_SIZE if size_bytes is None else min(max(size_bytes // _TASK_BYTES, _TASKS_MIN), _TASKS_MAX)
+
+
+def _rows_expected(tasks: Sequence[ReadTask], size_bytes: int | None) -> int:
+    """Rows, about: of tasks that do not tell, as many as others have, or as the bytes make."""
+    known = [rows for task in tasks if (rows := task.metadata.num_rows) is not None]
+    if known:
+        return sum(known) * len(tasks) // len(known)
+    sizes = [size for task in tasks if (size := task.metadata.size_bytes) is not None]
+    if size_bytes is None:
+        size_bytes = sum(sizes) * len(tasks) // len(sizes) if sizes else _TASK_BYTES * len(tasks)
+    return size_bytes // _ROW_BYTES_GUESS
 
 
 def _checked_task(source: Datasource, task: Any) -> ReadTask:
@@ -56,6 +70,7 @@ class ReadTasks:
     source_name: str
     tasks: tuple[ReadTask, ...]
     workers: int
+    rows_expected: int
 
     @property
     def name(self) -> str:
@@ -74,7 +89,7 @@ class ReadTasks:
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
 
-        parts = (self.source_name, self.tasks, self.workers)
+        parts = (self.source_name, self.tasks, self.workers, self.rows_expected)
         return _loaded, (cloudpickle.dumps(parts),)
 
 

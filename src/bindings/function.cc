@@ -90,7 +90,10 @@ class PyCalls {
 class PythonFunction : public BatchFunction {
  public:
   explicit PythonFunction(nb::object spec)
-      : spec_(std::move(spec)), name_(nb::cast<std::string>(spec_.attr("name"))), workers_(nb::cast<int>(spec_.attr("workers"))) {}
+      : spec_(std::move(spec)),
+        name_(nb::cast<std::string>(spec_.attr("name"))),
+        workers_(nb::cast<int>(spec_.attr("workers"))),
+        rows_expected_(nb::cast<int64_t>(nb::getattr(spec_, "rows_expected", nb::int_(-1)))) {}
   ~PythonFunction() override {
     const AcquireGil acquire;
     spec_.reset();
@@ -98,6 +101,7 @@ class PythonFunction : public BatchFunction {
 
   const std::string& name() const override { return name_; }
   int workers(int) const override { return workers_; }
+  int64_t rows_expected() const override { return rows_expected_; }
   const nb::object& spec() const { return spec_; }
 
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
@@ -114,6 +118,7 @@ class PythonFunction : public BatchFunction {
   nb::object spec_;
   const std::string name_;
   const int workers_;
+  const int64_t rows_expected_;
 };
 
 }  // namespace

@@ -111,11 +111,11 @@ void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches) {
 
 bool FunctionCalls::MakeRoomLocked(int64_t number, int64_t bytes) {
   const auto parts = parts_.find(number);
-  if (parts != parts_.end() && parts->second.size() >= kPartsMax) return false;
-  if (ledger_->TryCharge(bytes)) return true;
-  // All others wait for what the consumer takes of this one.
-  if (number != given_out_) return false;
-  ledger_->ForceCharge(bytes);
+  const size_t waiting = parts == parts_.end() ? 0 : parts->second.size();
+  // What the consumer waits for always comes; what is ahead of it keeps to what is reserved.
+  const bool wanted = number == given_out_ && waiting == 0;
+  if (!wanted && (waiting >= kPartsMax || ledger_->used_bytes() + bytes > ledger_->floor_bytes())) return false;
+  if (!ledger_->TryCharge(bytes)) ledger_->ForceCharge(bytes);
   return true;
 }
 

@@ -5,7 +5,7 @@
 /// result, in any order, or in parts. Bounded by the stage: it adds no call before it has room for one.
 ///
 /// Memory: the batches of calls and results count for the ledger while they are here. They exist already when they come, so they are never refused; the stage
-/// looks at `short_of_memory` before it adds the next call. Parts of a result wait for memory, but for those of the call whose result is wanted next.
+/// looks at `short_of_memory` before it adds the next call. Parts of a result wait for room in what the ledger has reserved, but for the one that is wanted next.
 
 #include <arrow/record_batch.h>
 

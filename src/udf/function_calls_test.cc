@@ -1,5 +1,6 @@
 #include "udf/function_calls.h"
 
+#include <arrow/api.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -11,6 +12,11 @@ namespace {
 
 std::shared_ptr<arrow::RecordBatch> Rows(int64_t rows) {
   return arrow::RecordBatch::Make(arrow::schema({}), rows, std::vector<std::shared_ptr<arrow::Array>>{});
+}
+
+std::shared_ptr<arrow::RecordBatch> Numbers(int64_t rows) {
+  const auto numbers = arrow::MakeArrayFromScalar(arrow::Int64Scalar(1), rows).ValueOrDie();
+  return arrow::RecordBatch::Make(arrow::schema({arrow::field("n", arrow::int64())}), rows, {numbers});
 }
 
 StreamBatch Input(int64_t rows) {
@@ -78,6 +84,19 @@ TEST_F(CallsTest, AThirdPartWaitsUntilOneIsTaken) {
   EXPECT_TRUE(third.get());
   EXPECT_EQ(Taken(), 2);
   EXPECT_EQ(Taken(), 3);
+}
+
+TEST_F(CallsTest, PartsAheadKeepToWhatIsReservedAndTheOneThatIsWantedComes) {
+  calls_->Add(Input(1));
+  calls_->Add(Input(1));
+  const auto large = Numbers(1 << 18);  // 2 MB, twice what is reserved
+  auto ahead = std::async(std::launch::async, [&] { return calls_->GivePart(1, {large}); });
+  EXPECT_TRUE(calls_->GivePart(0, {large}));
+  EXPECT_EQ(Taken(), large->num_rows());
+  calls_->Give(0, RecordBatches{});
+  EXPECT_EQ(Taken(), 0);
+  EXPECT_TRUE(ahead.get());
+  EXPECT_EQ(Taken(), large->num_rows());
 }
 
 TEST_F(CallsTest, PartsOfWhatIsClosedAreNotWanted) {

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import pickle
+import re
 import threading
 
 import numpy as np
@@ -245,6 +246,24 @@ def test_names_and_what_tasks_tell():
     assert task.read_fn() == []
     assert Numbers().get_name() == "Numbers"
     assert Numbers().supports_distributed_reads
+
+
+def test_what_tasks_tell_of_their_rows_sizes_the_stages_above(capsys):
+    def expected(*metadata, size=None):
+        class Told(Datasource):
+            def estimate_inmemory_data_size(self):
+                return size
+
+            def get_read_tasks(self, parallelism):
+                return [ReadTask(list, told) for told in metadata]
+
+        ms.read_datasource(Told()).random_shuffle(seed=1).explain()
+        return int(re.search(r"shuffle: about (\d+) rows", capsys.readouterr().out)[1])
+
+    assert expected(BlockMetadata(100), BlockMetadata(200)) == 300
+    assert expected(BlockMetadata(100), BlockMetadata(), BlockMetadata(200)) == 450
+    assert expected(BlockMetadata(size_bytes=3200), BlockMetadata()) == 200
+    assert expected(BlockMetadata(), size=32_000) == 1000
 
 
 def test_random_int_rows_are_the_same_each_time():
