@@ -119,7 +119,9 @@ def _not_a_column(values: Any) -> str:
 
 def _is_pandas(values: Any) -> bool:
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(values, pandas.Series | pandas.Index)
+    # Another thread may be in the middle of importing it.
+    kinds = getattr(pandas, "Series", None), getattr(pandas, "Index", None)
+    return any(kind is not None and isinstance(values, kind) for kind in kinds)
 
 
 def _is_array_like(value: Any) -> bool:
