@@ -119,9 +119,8 @@ def _not_a_column(values: Any) -> str:
 
 def _is_pandas(values: Any) -> bool:
     pandas = sys.modules.get("pandas")
-    # Another thread may be in the middle of importing it.
-    kinds = getattr(pandas, "Series", None), getattr(pandas, "Index", None)
-    return any(kind is not None and isinstance(values, kind) for kind in kinds)
+    kinds = tuple(getattr(pandas, name) for name in ("Series", "Index") if hasattr(pandas, name))
+    return isinstance(values, kinds)
 
 
 def _is_array_like(value: Any) -> bool:
