@@ -18,13 +18,22 @@ if TYPE_CHECKING:
     from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
+    from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.expressions import Expr, col, lit
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
     from millstream.preprocessor import Preprocessor
-    from millstream.read_api import from_arrow, from_items, from_numpy, from_pandas, range, read_parquet
+    from millstream.read_api import (
+        from_arrow,
+        from_items,
+        from_numpy,
+        from_pandas,
+        range,
+        read_datasource,
+        read_parquet,
+    )
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
@@ -39,6 +48,8 @@ __all__ = [
     "DataIterator",
     "Dataset",
     "DatasetSummary",
+    "Datasink",
+    "Datasource",
     "ExecutionOptions",
     "ExecutionResources",
     "Expr",
@@ -46,6 +57,7 @@ __all__ = [
     "MixStoppingCondition",
     "Preprocessor",
     "RandomSeedConfig",
+    "ReadTask",
     "SaveMode",
     "Schema",
     "TaskPoolStrategy",
@@ -59,6 +71,7 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "read_datasource",
     "read_parquet",
     "shutdown",
 ]
@@ -72,12 +85,15 @@ _MODULES = {
     "DataContext": "context",
     "DataIterator": "iterator",
     "Dataset": "dataset",
+    "Datasink": "datasource",
+    "Datasource": "datasource",
     "ExecutionOptions": "context",
     "ExecutionResources": "context",
     "Expr": "expressions",
     "MaterializedDataset": "materialized_dataset",
     "Preprocessor": "preprocessor",
     "RandomSeedConfig": "seeds",
+    "ReadTask": "datasource",
     "SaveMode": "save_mode",
     "Schema": "schema",
     "col": "expressions",
@@ -89,6 +105,7 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "read_datasource": "read_api",
     "read_parquet": "read_api",
     "shutdown": "initialize",
 }

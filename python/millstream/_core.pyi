@@ -80,11 +80,13 @@ class Plan:
         columns: Sequence[tuple[str, Expression]] = (),
     ) -> Plan: ...
     def map_batches(self, function: Any, batch_size: int) -> Plan:
-        """function: has name, workers and serve(Calls), as UserFunction. batch_size 0: whole blocks."""
+        """function: has name, workers and serve(Calls), as UserFunction, and maybe rows_expected. batch_size 0: whole blocks."""
     def union(self, others: Sequence[Plan]) -> Plan: ...
     def zip(self, others: Sequence[Plan]) -> Plan: ...
     def random_sample(self, fraction: float, seed: int, column: str = "", rest: bool = False) -> Plan:
         """column: by its hash, "" by the row's place. rest: the other rows instead."""
+    def row_values(self, values: Sequence[tuple[str, str, int, bool]]) -> Plan:
+        """Columns behind the others: kind ("id", "random", "uuid"), name, seed, whether each epoch has others."""
     def randomize_block_order(self, seed: int) -> Plan: ...
     def sort(self, keys: Sequence[tuple[str, bool, bool]]) -> Plan:
         """keys: column, descending, nulls first."""
@@ -154,6 +156,8 @@ class Calls:
         """The next one; None once there will be none."""
     def give(self, number: int, batches: Sequence[Any]) -> None:
         """The result, objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
+    def give_part(self, number: int, batches: Sequence[Any]) -> bool:
+        """Part of a result that goes on, `give` coming behind the last one. Waits for room; False where nothing is wanted any more."""
     def fail(self, number: int, exception: BaseException) -> None:
         """Raised by the consumer when it comes to this call."""
     def add_cpu_time(self, seconds: float) -> None: ...

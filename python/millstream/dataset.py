@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
-from millstream.arguments import check_count, check_flag, refuse_placement
+from millstream.arguments import check_count, check_flag, check_text, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
+from millstream.expression_stages import FunctionSettings, is_staged, staged_filter
 from millstream.expressions import Expr, UnnestExpr
 from millstream.process_engine import PROCESS_ENGINE
 from millstream.projections import dropped, named_columns, renamed, replaced, selected
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from millstream.aggregate import AggregateFn
+    from millstream.datasink import Datasink
     from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -120,10 +122,13 @@ class Dataset:
     ) -> Dataset:
         """As `with_column`, several at once; `unnest(expr)` is one column a field of a struct. All see the columns as
         they were before.
+
+        Functions in the expressions (`millstream.expressions.udf`) take `compute`, as in `map`.
         """
-        refuse_placement("with_columns", ray_remote_args)
         columns = named_columns(self._core_schema, more_exprs if exprs is None else (exprs, *more_exprs))
-        return self._with(replaced(self._plan, columns)) if columns else self
+        compute = ray_remote_args.pop("compute", None) if any(map(is_staged, columns.values())) else None
+        refuse_placement("with_columns", ray_remote_args)
+        return self._with(replaced(self._plan, columns, self._function_settings(compute))) if columns else self
 
     def filter(
         self,
@@ -141,6 +146,7 @@ class Dataset:
         """
         if fn is not None and expr is None and not isinstance(fn, str | Expr):
             return self._with(mapped(self._plan, "filter", fn, arguments, timeout_s=self._context.function_timeout_s))
+        compute = arguments.pop("compute", None) if is_staged(expr) else None
         refuse_placement("filter", arguments)
         if (fn is None) == (expr is None):
             raise ValueError(
@@ -151,7 +157,10 @@ class Dataset:
         if isinstance(expr, str):
             return self._with(self._plan.filter(_core.parse_filter(expr)))
         if not isinstance(expr, Expr):
-            raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}")
+            remedy = "; give a function of rows without its name: filter(fn)" if callable(expr) else ""
+            raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}{remedy}")
+        if is_staged(expr):
+            return self._with(staged_filter(self._plan, expr, self._function_settings(compute)))
         return self._with(self._plan.filter(expr.to_core()))
 
     def sort(
@@ -227,6 +236,7 @@ class Dataset:
 
     def unique(self, column: str, ignore_nulls: bool = False) -> list[Any]:
         """The distinct values of a column, in their order, nulls last."""
+        check_text(column, "column")
         values = [row[column] for row in self._with(self._plan.aggregate([column], [])).iter_rows()]
         return [value for value in values if value is not None] if ignore_nulls else values
 
@@ -610,6 +620,22 @@ class Dataset:
 
         write_parquet(self._engine(), self._plan, path, mode=mode, **options)
 
+    def write_datasink(
+        self, datasink: Datasink[Any], *, ray_remote_args: Any = None, concurrency: int | None = None
+    ) -> None:
+        """Writes the rows into a sink of the user's own, a `millstream.datasource.Datasink`, as a stream.
+
+        Its `write` is called on this thread, one call after the other; `concurrency` is the most at one time, so any
+        number will do. What it raises is raised, after its `on_write_failed` was called.
+        """
+        from millstream.datasink import write_datasink
+
+        refuse_placement("write_datasink", {"ray_remote_args": ray_remote_args})
+        if concurrency is not None:
+            check_count(concurrency, "concurrency", least=1)
+        order = self._context.execution_options.preserve_order
+        write_datasink(self._engine(), self._plan, datasink, preserve_order=order)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else
@@ -695,6 +721,9 @@ class Dataset:
         if self._schema is None and fetch:
             self._schema = fetched_schema(self._engine(), self._plan)
         return self._schema
+
+    def _function_settings(self, compute: Any) -> FunctionSettings:
+        return FunctionSettings(compute, self._context.function_timeout_s)
 
     def _aggregate_each(self, kind: Any, on: str | list[str] | None, **options: Any) -> Any:
         from millstream.grouped_data import aggregated_columns

@@ -1,6 +1,6 @@
 """One execution of a plan: batches and rows of its first epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from millstream import _core
@@ -11,7 +11,7 @@ BATCH_ROWS = 4096
 
 def batches_once(
     engine: _core.Engine, plan: _core.Plan, *, batch_size: int = BATCH_ROWS, preserve_order: bool = True
-) -> Iterator[_core.Batch]:
+) -> Generator[_core.Batch]:
     """Batches of epoch 0. Touches no iterator's epoch; ends the execution when dropped."""
     stream = _core.execute(
         engine,

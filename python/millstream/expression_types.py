@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from millstream import _core
-from millstream.expressions import AliasExpr, ColumnExpr, Expr
+from millstream.expressions import AliasExpr, ColumnExpr, Expr, LiteralExpr
 
 if TYPE_CHECKING:
     import pyarrow
@@ -13,13 +13,45 @@ if TYPE_CHECKING:
 
 def type_of(expr: Expr, schema: pyarrow.Schema) -> pyarrow.DataType | None:
     """None where the expression cannot be computed over such columns."""
-    import pyarrow
-
     try:
-        plan = _core.Plan.from_arrow(schema.empty_table()).project([("value", expr.to_core())])
+        return checked_type(expr, schema)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def checked_type(expr: Expr, schema: pyarrow.Schema) -> pyarrow.DataType:
+    """KeyError, TypeError or ValueError where the expression cannot be computed over such columns."""
+    import pyarrow
+
+    plain, schema = _without_stages(expr, schema)
+    plan = _core.Plan.from_arrow(schema.empty_table()).project([("value", plain.to_core())])
     return pyarrow.schema(plan.schema()).field(0).type
+
+
+def check_condition(expr: Expr, schema: pyarrow.Schema) -> None:
+    """The same errors, and TypeError where the expression is neither true nor false."""
+    plain, schema = _without_stages(expr, schema)
+    _core.Plan.from_arrow(schema.empty_table()).filter(plain.to_core())
+
+
+def _without_stages(expr: Expr, schema: pyarrow.Schema) -> tuple[Expr, pyarrow.Schema]:
+    """What is computed in stages of its own as columns of its type, behind those of the schema."""
+    import pyarrow
+
+    from millstream.expression_functions import StagedExpr
+    from millstream.expression_tree import Substitution, outermost
+
+    columns: dict[int, Expr] = {}
+    for part in outermost(expr, lambda inner: isinstance(inner, StagedExpr)):
+        assert isinstance(part, StagedExpr)
+        args, kwargs = part.arguments()
+        for argument in (*args, *kwargs.values()):
+            if not isinstance(argument, LiteralExpr):
+                checked_type(argument, schema)
+        column = f"__stage_{len(columns)}__"
+        columns[id(part)] = ColumnExpr(column)
+        schema = schema.append(pyarrow.field(column, part.data_type.to_arrow_dtype(), part.nullable(schema)))
+    return Substitution(columns)(expr), schema
 
 
 def field_of(expr: Expr, schema: pyarrow.Schema) -> pyarrow.Field | None:

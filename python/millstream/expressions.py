@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     import pyarrow
     import pyarrow.compute
 
+    from millstream.expression_functions import (
+        DownloadExpr,
+        MonotonicallyIncreasingIdExpr,
+        RandomExpr,
+        UDFExpr,
+        UUIDExpr,
+        download,
+        monotonically_increasing_id,
+        pyarrow_udf,
+        random,
+        udf,
+        uuid,
+    )
     from millstream.expression_namespaces import (
         ArrayExpressions,
         ListExpressions,
@@ -31,16 +44,27 @@ __all__ = [
     "AliasExpr",
     "BinaryExpr",
     "ColumnExpr",
+    "DownloadExpr",
     "Expr",
     "LiteralExpr",
+    "MonotonicallyIncreasingIdExpr",
     "Operation",
+    "RandomExpr",
     "StarExpr",
+    "UDFExpr",
+    "UUIDExpr",
     "UnaryExpr",
     "UnnestExpr",
     "col",
+    "download",
     "lit",
+    "monotonically_increasing_id",
+    "pyarrow_udf",
+    "random",
     "star",
+    "udf",
     "unnest",
+    "uuid",
 ]
 
 
@@ -86,7 +110,9 @@ class Expr(NumberFunctions):
 
     def is_idempotent(self) -> bool:
         """Whether it gives the same however often, and wherever in a plan, it is computed."""
-        return True
+        from millstream.expression_tree import children
+
+        return all(child.is_idempotent() for child in children(self))
 
     def expand_projection(self, input_schema: pyarrow.Schema | None) -> list[Expr]:
         """The expressions of one column each that it stands for: itself, but for `unnest`."""
@@ -370,9 +396,6 @@ class AliasExpr(Expr):
     def nullable(self, input_schema: pyarrow.Schema) -> bool:
         return self.expr.nullable(input_schema)
 
-    def is_idempotent(self) -> bool:
-        return self.expr.is_idempotent()
-
     def __repr__(self) -> str:
         return f"{self.expr!r}.alias({self.alias_name!r})"
 
@@ -514,6 +537,8 @@ def _same(left: Any, right: Any) -> bool:
         return False
     if isinstance(left, tuple):
         return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(_same(left[name], right[name]) for name in left)
     if hasattr(left, "equals"):
         return bool(left.equals(right))
     return left is right or repr(left) == repr(right) if hasattr(left, "ndim") else left is right or bool(left == right)
@@ -531,7 +556,12 @@ def _value_set(values: Any) -> Any:
     return values if hasattr(values, "__arrow_c_array__") else tuple(values)
 
 
-_NAMESPACES = {
+_FUNCTIONS = (
+    *("DownloadExpr", "MonotonicallyIncreasingIdExpr", "RandomExpr", "UDFExpr", "UUIDExpr"),
+    *("download", "monotonically_increasing_id", "pyarrow_udf", "random", "udf", "uuid"),
+)
+_ELSEWHERE = {
+    **{name: ("expression_functions", name) for name in _FUNCTIONS},
     "_ArrayNamespace": ("expression_namespaces", "ArrayExpressions"),
     "_DatetimeNamespace": ("expression_namespaces", "TimeExpressions"),
     "_ListNamespace": ("expression_namespaces", "ListExpressions"),
@@ -542,10 +572,10 @@ _NAMESPACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """ray.data's names of the classes that `str`, `dt` and the like give."""
-    if name not in _NAMESPACES:
+    """What ray.data has here: functions in stages of their own, and the classes that `str`, `dt` and the like give."""
+    if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
     import importlib
 
-    module, known = _NAMESPACES[name]
+    module, known = _ELSEWHERE[name]
     return getattr(importlib.import_module(f"millstream.{module}"), known)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from millstream.result_columns import is_single_value, one_chunk, result_column
+from millstream.result_columns import is_single_value, one_chunk, result_column, unsigned_values
 
 if TYPE_CHECKING:
     import pyarrow
@@ -46,10 +46,11 @@ def batch_from_result(result: Any, *, where: str) -> pyarrow.RecordBatch:
     raise TypeError(f"{where}: the function {_returned(result)}; {_BATCHES}{_batch_remedy(result)}")
 
 
-def rows_to_batch(rows: Sequence[Any], *, where: str) -> pyarrow.RecordBatch:
+def rows_to_batch(rows: Sequence[Any], *, where: str, unsigned: Container[str] = ()) -> pyarrow.RecordBatch:
     """The batch of the rows that a function of `map` or `flat_map` gave, each a dict.
 
-    Columns are in the order in which their names first appear; where a row lacks one it is null.
+    Columns are in the order in which their names first appear; where a row lacks one it is null. `unsigned`: columns
+    that stay uint64 where all of their values are whole numbers that fit, so that a batch of small ones is no other.
     """
     pyarrow = _pyarrow(where)
     names: dict[str, None] = {}
@@ -60,7 +61,9 @@ def rows_to_batch(rows: Sequence[Any], *, where: str) -> pyarrow.RecordBatch:
             names.update(dict.fromkeys(row))
     if not names:
         return pyarrow.RecordBatch.from_struct_array(pyarrow.array([{}] * len(rows), pyarrow.struct([])))
-    return _of_columns([(name, [row.get(name) for row in rows]) for name in names], where)
+    columns = [(name, [row.get(name) for row in rows]) for name in names]
+    kept = [(name, unsigned_values(values) if name in unsigned else values) for name, values in columns]
+    return _of_columns(kept, where)
 
 
 def row_from_result(result: Any, *, where: str) -> Any:
@@ -190,8 +193,9 @@ def _check_different(names: list[str], where: str) -> None:
 
 
 def _is_frame(value: Any, package: str) -> bool:
-    module = sys.modules.get(package)
-    return module is not None and isinstance(value, module.DataFrame)
+    # Another thread may be in the middle of the import: then the value is none of its frames.
+    frame = getattr(sys.modules.get(package), "DataFrame", None)
+    return frame is not None and isinstance(value, frame)
 
 
 def _returned(value: Any) -> str:

@@ -123,7 +123,14 @@ def aggregated_columns(dataset: Dataset, on: str | list[str] | None, keys: list[
         if not columns:
             raise ValueError("there is no column to aggregate beside the keys")
         return columns
-    columns = [on] if isinstance(on, str) else list(on)
+    columns = [on] if isinstance(on, str) else list(on) if isinstance(on, list | tuple) else None
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        remedy = (
+            "; functions of rows are not aggregated: make a column with with_column() before" if callable(on) else ""
+        )
+        raise TypeError(
+            f"on= must name a column, or a list of them, or be None for all, not {type(on).__name__}{remedy}"
+        )
     if not columns:
         raise ValueError("on= must name at least one column, or be None for all")
     return columns

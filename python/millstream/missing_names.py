@@ -6,7 +6,7 @@ from typing import Any
 
 _BATCHES = "process the batches that iter_batches() gives"
 _FRAME = "use to_pandas() or to_arrow() where the result fits in memory"
-_WRITE = "use write_parquet(), or write the batches that iter_batches() gives"
+_WRITE = "use write_parquet(), or write_datasink() with a sink of your own"
 _SPLIT = "read a part of the files, or of the rows with limit() or filter(), in each process"
 
 _DATASET = {
@@ -57,6 +57,6 @@ def no_function(module: Any, name: str) -> AttributeError:
     """For `millstream.name`."""
     remedy = _READ.get(name)
     if remedy is None and name.startswith(("read_", "from_")):
-        remedy = "use read_parquet(), from_arrow(), from_pandas() or from_items()"
+        remedy = "use read_parquet(), from_arrow() or from_pandas(), or read_datasource() with a source of your own"
     text = f"module 'millstream' has no attribute {name!r}"
     return AttributeError(text if remedy is None else f"{text} in this version; {remedy}", name=name, obj=module)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from millstream import _core
+from millstream.expression_stages import FunctionSettings, is_staged, with_staged_columns
 from millstream.expressions import Expr, UnnestExpr
 
 
@@ -57,9 +58,8 @@ def named_columns(schema: Callable[[], _core.Schema | None], arguments: Iterable
     return columns
 
 
-def replaced(plan: _core.Plan, columns: Mapping[str, Expr]) -> _core.Plan:
+def replaced(plan: _core.Plan, columns: Mapping[str, Expr], settings: FunctionSettings) -> _core.Plan:
     """The plan with columns computed anew, in place or at the end."""
-    computed: list[tuple[str, _core.Expression]] = []
     for name, expr in columns.items():
         if not isinstance(name, str):
             raise TypeError(f"a column's name must be a text, not {type(name).__name__}")
@@ -67,7 +67,9 @@ def replaced(plan: _core.Plan, columns: Mapping[str, Expr]) -> _core.Plan:
             raise TypeError(
                 f"column {name!r} must be an expression such as col('a') * 2 or lit(0), not {type(expr).__name__}"
             )
-        computed.append((name, expr.to_core()))
+    if any(map(is_staged, columns.values())):
+        return with_staged_columns(plan, columns, settings)
+    computed = [(name, expr.to_core()) for name, expr in columns.items()]
     return plan.change_columns("set", columns=computed)
 
 

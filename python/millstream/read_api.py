@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
+    from millstream.datasource import Datasource
+
 _RANGE_BLOCK_ROWS = 1 << 20
 
 _READ_PARQUET_REMEDIES = {
@@ -104,6 +106,40 @@ def read_parquet(
         return dataset
     filtered = dataset.filter(expr=filter)
     return filtered if names is None else filtered.select_columns(names)
+
+
+def read_datasource(
+    datasource: Datasource,
+    *,
+    parallelism: int = -1,
+    override_num_blocks: int | None = None,
+    concurrency: int | None = None,
+    compute: Any = None,
+    **read_args: Any,
+) -> Dataset:
+    """Rows of a source of the user's own, in the order of its tasks, and within each of its blocks.
+
+    Asks it now for its tasks, and reads them when rows are asked for. A task that yields blocks is read as a stream.
+
+    Args:
+        datasource: A `millstream.datasource.Datasource`.
+        parallelism: As override_num_blocks; -1 lets the size of the data decide.
+        override_num_blocks: Tasks to ask for. By default one for each 64 MB that the source estimates, from 8 to 4096;
+            64 where it does not.
+        concurrency: Tasks read at one time; by default one a CPU, up to 4. They are read on threads. The order of rows
+            does not depend on it.
+        compute: The same as a TaskPoolStrategy.
+
+    Raises:
+        UserCodeError: a task raised; the error names it, and its files where its metadata does.
+    """
+    from millstream.datasource import Datasource
+    from millstream.read_tasks import datasource_plan
+
+    refuse_placement("read_datasource", read_args)
+    if not isinstance(datasource, Datasource):
+        raise TypeError(f"read_datasource takes a Datasource, not {type(datasource).__name__}")
+    return Dataset(datasource_plan(datasource, _blocks(parallelism, override_num_blocks), compute, concurrency))
 
 
 def range(
@@ -195,12 +231,17 @@ def _arrow_column(array: Any) -> Any:
 
 
 def _column_of_items(name: Any, values: list[Any]) -> Any:
-    import pyarrow
+    from millstream.result_columns import plain_values
 
     if not isinstance(name, str):
         raise TypeError(f"the keys of an item are names of columns; {name!r} is not a text")
     try:
-        return pyarrow.array(values)
+        return plain_values(values)
+    except OverflowError as error:
+        raise ValueError(
+            f"column {name!r} holds a whole number that does not fit in 64 bits, or not with the others ({error}); "
+            "write it as a text or a float"
+        ) from None
     except (ValueError, TypeError) as error:
         raise type(error)(f"column {name!r}: {error}; the values of a column must be of one type") from None
 

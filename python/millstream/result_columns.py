@@ -119,7 +119,8 @@ def _not_a_column(values: Any) -> str:
 
 def _is_pandas(values: Any) -> bool:
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(values, pandas.Series | pandas.Index)
+    kinds = tuple(getattr(pandas, name) for name in ("Series", "Index") if hasattr(pandas, name))
+    return isinstance(values, kinds)
 
 
 def _is_array_like(value: Any) -> bool:
@@ -192,11 +193,34 @@ def _of_list(name: str, values: Sequence[Any]) -> Any:
     return _of_values(values)
 
 
-def _of_values(values: Sequence[Any]) -> Any:
+def plain_values(values: Sequence[Any]) -> Any:
+    """As pyarrow.array, but whole numbers of 2**63 and more, which it does not look for, are uint64."""
     import pyarrow
 
     try:
         return pyarrow.array(values)
+    except OverflowError as error:
+        overflow = error
+    with contextlib.suppress(OverflowError, *_REFUSED):
+        return pyarrow.array(values, pyarrow.uint64())
+    raise overflow
+
+
+def unsigned_values(values: Sequence[Any]) -> Any:
+    """As uint64 where they are whole numbers that fit, else as they are."""
+    import pyarrow
+
+    if all(value is None or type(value) is int for value in values):
+        with contextlib.suppress(OverflowError, *_REFUSED):
+            return pyarrow.array(values, pyarrow.uint64())
+    return values
+
+
+def _of_values(values: Sequence[Any]) -> Any:
+    import pyarrow
+
+    try:
+        return plain_values(values)
     except _REFUSED as error:
         refused = error
     with contextlib.suppress(*_REFUSED):
@@ -289,7 +313,10 @@ def _tensors(name: str, arrays: list[Any], known: list[Any]) -> Any:
 # ---- what to say ----
 def _reason(values: Any, error: Exception) -> str:
     if isinstance(error, OverflowError):
-        return f"holds a whole number that does not fit in 64 bits ({error}); return it as a text or a float"
+        return (
+            f"holds a whole number that does not fit in 64 bits, or not with the others ({error}); return it as a text "
+            "or a float"
+        )
     if isinstance(error, UnicodeError):
         return f"holds a text that cannot be written as UTF-8 ({error}); return bytes in its place"
     dtype = str(getattr(values, "dtype", "object"))

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from millstream.old_habits import habit_remedy
+
 _LINE_SHOWN_MAX = 80
 _PACKAGE = str(Path(__file__).parent)
 
@@ -22,7 +24,8 @@ class UserCodeError(RuntimeError):
 
 def user_code_error(stage: str, origin: str, error: BaseException) -> BaseException:
     """The error to raise for `error`, which the stage's function raised on the rows `origin`."""
-    text = f"{stage}: the function raised {_said(error)}{_line(error)}, on {origin}{_habit(error)}"
+    remedy = habit_remedy(stage, type(error), str(error))
+    text = f"{stage}: the function raised {_said(error)}{_line(error)}, on {origin}{remedy}"
     raised: BaseException = _like(error)(text)
     raised.__cause__ = error
     return raised
@@ -43,12 +46,6 @@ def _line(error: BaseException) -> str:
     line = frame.line or ""
     code = f": {line if len(line) <= _LINE_SHOWN_MAX else line[:_LINE_SHOWN_MAX] + '…'}" if line else ""
     return f" ({frame.filename}, line {frame.lineno}{code})"
-
-
-def _habit(error: BaseException) -> str:
-    if isinstance(error, TypeError | AttributeError) and "'dict'" in str(error):
-        return "; rows are dicts: use row['column'], or map_batches for a dict of arrays"
-    return ""
 
 
 def _like(error: BaseException) -> Any:

@@ -134,7 +134,7 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
 def _map(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         rows = [row_from_result(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
-        return [rows_to_batch(rows, where=spec.name)]
+        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))]
 
     return call
 
@@ -144,7 +144,7 @@ def _flat_map(spec: UserFunction, function: Any) -> BatchCall:
         rows: list[Any] = []
         for row in _numbered_rows(batch, origin):
             rows.extend(rows_of_flat_map(function(row), where=spec.name))
-        return [rows_to_batch(rows, where=spec.name)] if rows else []
+        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))] if rows else []
 
     return call
 
@@ -174,6 +174,15 @@ def _add_column(spec: UserFunction, function: Any) -> BatchCall:
         if index >= 0:
             return [whole.set_column(index, column.schema.field(0), column.column(0))]
         return [whole.append_column(column.schema.field(0), column.column(0))]
+
+    return call
+
+
+def _with_columns(spec: UserFunction, function: Any) -> BatchCall:
+    compute = function.open(spec.name)
+
+    def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
+        return [compute(pyarrow_record_batch(batch))]
 
     return call
 
@@ -213,6 +222,10 @@ def _aggregate_groups(spec: UserFunction, function: Any) -> BatchCall:
     return call
 
 
+def _unsigned_columns(batch: _core.Batch) -> frozenset[str]:
+    return frozenset(name for index, name in enumerate(batch.names) if batch.column_kind(index) == "uint64")
+
+
 def _runs_of_true(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """Where each run of true ones begins, and its length."""
     begin = 0
@@ -250,6 +263,7 @@ _CALLS: Mapping[str, Callable[[UserFunction, Any], BatchCall]] = {
     "flat_map": _flat_map,
     "filter": _filter,
     "add_column": _add_column,
+    "with_columns": _with_columns,
     "map_groups": _map_groups,
     "aggregate_groups": _aggregate_groups,
 }
@@ -259,6 +273,7 @@ _STAGES = {
     "flat_map": "FlatMap",
     "filter": "Filter",
     "add_column": "AddColumn",
+    "with_columns": "WithColumns",
     "map_groups": "MapGroups",
     "aggregate_groups": "Aggregate",
 }

@@ -102,7 +102,8 @@ double QuantileOf(const NumberLogState& numbers, uint32_t group, double quantile
 
 Status DoesNotFit(const std::string& what, const std::string& column, const TypePtr& type) {
   return MakeError(ErrorKind::kInvalidArgument,
-                   what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column to float64 first");
+                   what + " of column '" + column + "' does not fit " + type->ToString() + " in at least one group; cast the column before, as in with_column('" +
+                       column + "', col('" + column + "').cast('float64', safe=False))");
 }
 
 /// Writes the sum where it fits.

@@ -27,7 +27,7 @@ arrow::Datum IntegerOf(nb::handle value) {
   if (nb::try_cast(value, number)) return arrow::Datum(number);
   uint64_t large = 0;
   if (nb::try_cast(value, large)) return arrow::Datum(large);
-  throw nb::value_error("an integer literal must fit 64 bits");
+  throw nb::value_error("a whole number in an expression must fit 64 bits; write it as a float");
 }
 
 arrow::Datum ScalarOf(nb::handle value) {

@@ -53,12 +53,17 @@ class PyCalls {
   }
 
   void Give(int64_t number, const nb::sequence& batches) {
-    RecordBatches imported;
-    for (nb::handle batch : batches) {
-      for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
-    }
+    RecordBatches imported = Imported(batches);
     const ReleaseGil release;
     calls_->Give(number, std::move(imported));
+  }
+
+  /// False where nothing is wanted any more.
+  bool GivePart(int64_t number, const nb::sequence& batches) {
+    CheckNotLeaving();
+    RecordBatches imported = Imported(batches);
+    const ReleaseGil release;
+    return calls_->GivePart(number, std::move(imported));
   }
 
   void Fail(int64_t number, nb::object exception) {
@@ -70,6 +75,14 @@ class PyCalls {
   void AddCpuTime(double seconds) { calls_->statistics().cpu_nanoseconds += static_cast<int64_t>(seconds * 1e9); }
 
  private:
+  static RecordBatches Imported(const nb::sequence& batches) {
+    RecordBatches imported;
+    for (nb::handle batch : batches) {
+      for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
+    }
+    return imported;
+  }
+
   ForkGuard fork_;
   std::shared_ptr<FunctionCalls> calls_;
 };
@@ -77,7 +90,10 @@ class PyCalls {
 class PythonFunction : public BatchFunction {
  public:
   explicit PythonFunction(nb::object spec)
-      : spec_(std::move(spec)), name_(nb::cast<std::string>(spec_.attr("name"))), workers_(nb::cast<int>(spec_.attr("workers"))) {}
+      : spec_(std::move(spec)),
+        name_(nb::cast<std::string>(spec_.attr("name"))),
+        workers_(nb::cast<int>(spec_.attr("workers"))),
+        rows_expected_(nb::cast<int64_t>(nb::getattr(spec_, "rows_expected", nb::int_(-1)))) {}
   ~PythonFunction() override {
     const AcquireGil acquire;
     spec_.reset();
@@ -85,6 +101,7 @@ class PythonFunction : public BatchFunction {
 
   const std::string& name() const override { return name_; }
   int workers(int) const override { return workers_; }
+  int64_t rows_expected() const override { return rows_expected_; }
   const nb::object& spec() const { return spec_; }
 
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
@@ -101,6 +118,7 @@ class PythonFunction : public BatchFunction {
   nb::object spec_;
   const std::string name_;
   const int workers_;
+  const int64_t rows_expected_;
 };
 
 }  // namespace
@@ -122,6 +140,7 @@ void RegisterFunction(nb::module_& module) {
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)
       .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
+      .def("give_part", &PyCalls::GivePart, nb::arg("number"), nb::arg("batches"))
       .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
       .def("add_cpu_time", &PyCalls::AddCpuTime, nb::arg("seconds"));
 }

@@ -120,6 +120,17 @@ Plan MapBatches(const Plan& plan, nb::object spec, int64_t batch_size) {
   return Mutable(ValueOrRaise(MapPlan(plan, MakePythonFunction(std::move(spec)), batch_size)));
 }
 
+RowValue::Kind RowValueKindOf(const std::string& kind) {
+  if (kind == "random") return RowValue::Kind::kRandom;
+  return kind == "uuid" ? RowValue::Kind::kUuid : RowValue::Kind::kIncreasingId;
+}
+
+Plan AddRowValues(const Plan& plan, const std::vector<std::tuple<std::string, std::string, uint64_t, bool>>& values) {
+  RowValues columns;
+  for (const auto& [kind, column, seed, each_epoch] : values) columns.push_back({RowValueKindOf(kind), column, seed, each_epoch});
+  return Mutable(ValueOrRaise(RowValuesPlan(plan, std::move(columns))));
+}
+
 Result<AggregateKind> AggregateKindOf(const std::string& name) {
   for (int kind = 0; kind <= static_cast<int>(AggregateKind::kAsList); ++kind) {
     if (NameOf(static_cast<AggregateKind>(kind)) == name) return static_cast<AggregateKind>(kind);
@@ -238,6 +249,7 @@ void RegisterPlan(nb::module_& module) {
       .def("random_sample", [](const Plan& plan, double fraction, uint64_t seed, std::string column, bool rest) {
              return Mutable(ValueOrRaise(SamplePlan(plan, fraction, seed, std::move(column), rest)));
            }, nb::arg("fraction"), nb::arg("seed"), nb::arg("column") = "", nb::arg("rest") = false)
+      .def("row_values", &AddRowValues, nb::arg("values"))
       .def("randomize_block_order", [](const Plan& plan, uint64_t seed) { return Mutable(ValueOrRaise(BlockOrderPlan(plan, seed))); }, nb::arg("seed"))
       .def("sort", [](const Plan& plan, const std::vector<std::tuple<std::string, bool, bool>>& keys) {
              std::vector<SortKey> sort_keys;

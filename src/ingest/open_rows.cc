@@ -25,6 +25,7 @@
 #include "ingest/sort_stream.h"
 #include "ops/apply_program.h"
 #include "ops/prune_tasks.h"
+#include "ops/row_values.h"
 #include "plan/blocks.h"
 #include "plan/near_names.h"
 #include "plan/row_changes.h"
@@ -126,6 +127,13 @@ class Sampler {
   const uint64_t threshold_;
 };
 
+std::shared_ptr<const BatchFunction> RowValuesFunction(const RowValues& values, uint64_t epoch) {
+  return MakeNativeFunction("RowValues", [values, epoch](const FunctionCall& call) -> Result<RecordBatches> {
+    ARROW_ASSIGN_OR_RAISE(auto with, WithRowValues(values, {epoch, call.source, call.begin_row}, call.batch, arrow::default_memory_pool()));
+    return RecordBatches{std::move(with)};
+  });
+}
+
 /// What the sources of a node's rows are called.
 NameSource NamesOf(const PlanNode& node) {
   const PlanNode* below = &node;
@@ -165,7 +173,8 @@ struct Shares {
     }
     const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
     exchanges_ += exchanges || node.kind == Kind::kJoin;
-    functions_ += node.kind == Kind::kMap || node.kind == Kind::kJoin || node.kind == Kind::kRepartition || node.kind == Kind::kSample || RowChanges::Takes(node);
+    functions_ += node.kind == Kind::kMap || node.kind == Kind::kJoin || node.kind == Kind::kRepartition || node.kind == Kind::kSample ||
+                  node.kind == Kind::kRowValues || RowChanges::Takes(node);
     for (const PlanPtr& input : InputsOf(node)) Count(*input, exchanges && node.kind != Kind::kRepartition);
   }
 
@@ -263,6 +272,12 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     case Kind::kSample: {
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *MakeNativeFunction("RandomSample", Sampler(*node)), NamesOf(*node->input)));
+      return Recut(std::move(stream), cut);
+    }
+    case Kind::kRowValues: {
+      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
+      const auto function = RowValuesFunction(node->row_values, options_.epoch);
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *function, NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {

@@ -8,6 +8,7 @@
 #include "plan/functions.h"
 #include "plan/near_names.h"
 #include "plan/nested_functions.h"
+#include "plan/number_functions.h"
 #include "plan/resolve_calls.h"
 
 namespace millstream {
@@ -17,7 +18,9 @@ namespace {
 Status InitialiseKernels() {
   static const Status status = [] {
     const Status initialised = arrow::compute::Initialize();
-    return initialised.ok() ? RegisterNestedFunctions() : initialised;
+    ARROW_RETURN_NOT_OK(initialised);
+    ARROW_RETURN_NOT_OK(RegisterNestedFunctions());
+    return RegisterNumberFunctions();
   }();
   return status;
 }
@@ -28,6 +31,28 @@ std::string BindingProblem(const std::string& message) {
   const auto at = message.find(text);
   if (at == std::string::npos) return message;
   return "not for values of types " + message.substr(at + text.size()) + "; cast one of them, as in col('a').cast('string')";
+}
+
+/// Arrow writes all options of a cast; its type is enough.
+std::string WithShortCasts(std::string text) {
+  constexpr std::string_view kBegin = "{to_type=", kRest = ", allow_int_overflow=";
+  for (auto begin = text.find(kBegin); begin != std::string::npos; begin = text.find(kBegin, begin)) {
+    const auto rest = text.find(kRest, begin);
+    const auto end = rest == std::string::npos ? rest : text.find('}', rest);
+    if (end == std::string::npos) break;
+    text.erase(rest, end + 1 - rest);
+    text.erase(begin, kBegin.size());
+  }
+  return text;
+}
+
+/// What to do where a result does not fit its type; empty for another problem.
+std::string FitRemedy(const std::string& message) {
+  if (message.find("overflow") != std::string::npos || message.find("not in range") != std::string::npos) {
+    return "; compute with a type that holds it, as in col('a').cast('float64', safe=False)";
+  }
+  if (message.find("truncated") != std::string::npos) return "; cast(..., safe=False) drops what does not fit";
+  return "";
 }
 
 }  // namespace
@@ -70,7 +95,10 @@ Result<std::shared_ptr<arrow::ArrayData>> Evaluate(const Expression& bound, cons
   arrow::compute::ExecContext context(pool);
   context.set_use_threads(false);
   auto evaluated = arrow::compute::ExecuteScalarExpression(bound.tree(), arrow::compute::ExecBatch(batch), &context);
-  if (!evaluated.ok()) return WithContext(evaluated.status(), "evaluating " + bound.ToString());
+  if (!evaluated.ok()) {
+    const Status& problem = evaluated.status();
+    return WithContext(problem.WithMessage(problem.message(), FitRemedy(problem.message())), "evaluating " + WithShortCasts(bound.ToString()));
+  }
   if (evaluated->is_array()) return evaluated->array();
   ARROW_ASSIGN_OR_RAISE(auto array, arrow::MakeArrayFromScalar(*evaluated->scalar(), batch.num_rows(), pool));
   return array->data();

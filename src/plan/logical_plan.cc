@@ -6,6 +6,7 @@
 #include "aggregate/ordered_bytes.h"
 #include "column/gather.h"
 #include "ops/conform_batch.h"
+#include "ops/row_values.h"
 #include "plan/near_names.h"
 
 namespace millstream {
@@ -40,6 +41,18 @@ std::string DescribeSeed(SeedKind kind, uint64_t seed) {
       return "seed=" + std::to_string(seed) + ", a new order each epoch";
     default:
       return "seed drawn at first use, a new order each epoch";
+  }
+}
+
+std::string DescribeRowValue(const RowValue& value) {
+  const std::string seed = "seed=" + std::to_string(value.seed) + (value.each_epoch ? ", new ones each epoch" : "");
+  switch (value.kind) {
+    case RowValue::Kind::kIncreasingId:
+      return "monotonically_increasing_id() as " + value.column;
+    case RowValue::Kind::kRandom:
+      return "random(" + seed + ") as " + value.column;
+    default:
+      return "uuid(" + seed + ") as " + value.column;
   }
 }
 
@@ -95,6 +108,11 @@ std::string PlanNode::Describe() const {
       std::string text = NameOf(join->type);
       for (size_t key = 0; key < join->left_keys.size(); ++key) text += (key == 0 ? " on " : ", ") + join->left_keys[key] + " = " + join->right_keys[key];
       return "Join[" + text + "]";
+    }
+    case Kind::kRowValues: {
+      std::string text;
+      for (const RowValue& value : row_values) text += (text.empty() ? "" : ", ") + DescribeRowValue(value);
+      return "RowValues[" + text + "]";
     }
     case Kind::kBlockOrder:
       return "RandomizeBlockOrder[seed=" + std::to_string(seed) + "]";
@@ -205,6 +223,22 @@ Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::s
   return node;
 }
 
+Result<PlanPtr> RowValuesPlan(PlanPtr input, RowValues values) {
+  arrow::FieldVector fields;
+  if (input->schema != nullptr) fields = input->schema->fields();
+  for (const RowValue& value : values) {
+    const auto same = [&value](const auto& field) { return field->name() == value.column; };
+    if (std::any_of(fields.begin(), fields.end(), same)) {
+      return MakeError(ErrorKind::kInvalidArgument, "two columns would be named '" + value.column + "'");
+    }
+    fields.push_back(FieldOf(value));
+  }
+  auto node = NodeOn(PlanNode::Kind::kRowValues, std::move(input));
+  if (node->schema != nullptr) node->schema = arrow::schema(std::move(fields), node->schema->metadata());
+  node->row_values = std::move(values);
+  return node;
+}
+
 Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
   switch (input->kind) {
     case PlanNode::Kind::kSource: {
@@ -217,6 +251,7 @@ Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
     case PlanNode::Kind::kColumns:
     case PlanNode::Kind::kMap:
     case PlanNode::Kind::kSample:
+    case PlanNode::Kind::kRowValues:
     case PlanNode::Kind::kBlockOrder: {
       ARROW_ASSIGN_OR_RAISE(auto below, BlockOrderPlan(input->input, seed));
       auto node = std::make_shared<PlanNode>(*input);

@@ -15,6 +15,7 @@
 #include "plan/column_change.h"
 #include "plan/expression.h"
 #include "plan/join_type.h"
+#include "plan/row_value.h"
 
 namespace millstream {
 
@@ -48,7 +49,7 @@ struct RepartitionSpec {
 struct PlanNode {
   static constexpr int64_t kWholeGroups = -1;
 
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13, kMix = 14, kRepartition = 15 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13, kMix = 14, kRepartition = 15, kRowValues = 16 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
@@ -77,6 +78,7 @@ struct PlanNode {
   std::vector<double> weights;                             // kMix, one an input
   bool stop_on_shortest = false;                           // kMix
   std::shared_ptr<const RepartitionSpec> repartition;      // kRepartition
+  RowValues row_values;                                    // kRowValues: behind the other columns
 
   /// One line with the node's arguments.
   std::string Describe() const;
@@ -107,6 +109,8 @@ Result<PlanPtr> ZipPlan(std::vector<PlanPtr> inputs);
 /// Each row with the probability `fraction`, decided by the seed and the row's place in its source, or by the hash of a column; or with `rest` the other rows.
 /// kUnknownColumn, kInvalidArgument.
 Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column = "", bool rest = false);
+/// The rows with columns made of their places. kInvalidArgument for a name that another column has.
+Result<PlanPtr> RowValuesPlan(PlanPtr input, RowValues values);
 /// The blocks of the source in a random order. kInvalidArgument where the rows come from several sources or out of a shuffle.
 Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed);
 /// The same plan with each shuffle in the order of its first epoch, always.

@@ -238,6 +238,34 @@ Result<PlanPtr> ReadJoin(PlanPtr left, PlanPtr right, ByteReader* in) {
   return JoinPlan(std::move(left), std::move(right), std::move(spec));
 }
 
+Result<RowValues> ReadRowValues(ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto count, in->Number<uint64_t>());
+  RowValues values;
+  for (uint64_t i = 0; i < count; ++i) {
+    RowValue value;
+    ARROW_ASSIGN_OR_RAISE(const auto kind, in->Number<uint8_t>());
+    if (kind > static_cast<uint8_t>(RowValue::Kind::kUuid)) return in->Damaged();
+    value.kind = static_cast<RowValue::Kind>(kind);
+    ARROW_ASSIGN_OR_RAISE(const auto column, in->String());
+    value.column = column;
+    ARROW_ASSIGN_OR_RAISE(value.seed, in->Number<uint64_t>());
+    ARROW_ASSIGN_OR_RAISE(const auto each_epoch, in->Number<uint8_t>());
+    value.each_epoch = each_epoch != 0;
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+void WriteRowValues(const RowValues& values, ByteWriter* out) {
+  out->Number<uint64_t>(values.size());
+  for (const RowValue& value : values) {
+    out->Number<uint8_t>(static_cast<uint8_t>(value.kind));
+    out->String(value.column);
+    out->Number<uint64_t>(value.seed);
+    out->Number<uint8_t>(value.each_epoch);
+  }
+}
+
 /// Puts nodes on their inputs.
 class NodeReader {
  public:
@@ -300,6 +328,10 @@ class NodeReader {
         ARROW_ASSIGN_OR_RAISE(const auto sort, in->Number<uint8_t>());
         spec.sort = sort != 0;
         return RepartitionPlan(std::move(inputs[0]), std::move(spec));
+      }
+      case Kind::kRowValues: {
+        ARROW_ASSIGN_OR_RAISE(auto values, ReadRowValues(in));
+        return RowValuesPlan(std::move(inputs[0]), std::move(values));
       }
       case Kind::kJoin:
         if (inputs.size() != 2) return in->Damaged();
@@ -401,6 +433,9 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       WriteNames(node.join->right_keys, &out);
       out.String(node.join->left_suffix);
       out.String(node.join->right_suffix);
+      break;
+    case PlanNode::Kind::kRowValues:
+      WriteRowValues(node.row_values, &out);
       break;
     case PlanNode::Kind::kBlockOrder:
       out.Number<uint64_t>(node.seed);

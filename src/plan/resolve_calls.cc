@@ -55,11 +55,6 @@ cp::Expression JoinTexts(Arguments arguments, const std::vector<TypeHolder>& typ
   return cp::call("binary_join_element_wise", std::move(arguments), cp::JoinOptions(cp::JoinOptions::EMIT_NULL));
 }
 
-bool MixesWholeAndFraction(const std::vector<TypeHolder>& types) {
-  const bool whole = std::any_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_integer(type.id()); });
-  return whole && std::any_of(types.begin(), types.end(), [](const TypeHolder& type) { return arrow::is_floating(type.id()); });
-}
-
 Result<std::vector<TypeHolder>> TypesOf(const Arguments& arguments, const arrow::Schema& schema) {
   std::vector<TypeHolder> types;
   for (const auto& argument : arguments) {
@@ -75,11 +70,32 @@ Result<Arguments> CastToKernel(const std::string& name, Arguments arguments, con
   auto wanted = types;
   if (function->DispatchExact(types).ok() || !function->DispatchBest(&wanted).ok()) return arguments;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (!types[i].type->Equals(*wanted[i].type)) {
-      arguments[i] = cp::call("cast", {arguments[i]}, cp::CastOptions::Safe(wanted[i].GetSharedPtr()));
-    }
+    if (types[i].type->Equals(*wanted[i].type)) continue;
+    auto options = cp::CastOptions::Safe(wanted[i].GetSharedPtr());
+    options.allow_float_truncate = arrow::is_integer(types[i].id());  // a whole number beside a fraction is rounded to one, as Python does
+    arguments[i] = cp::call("cast", {arguments[i]}, std::move(options));
   }
   return arguments;
+}
+
+cp::Expression CastTo(cp::Expression argument, const TypeHolder& type, const std::shared_ptr<arrow::DataType>& wanted) {
+  return type.type->Equals(*wanted) ? std::move(argument) : cp::call("cast", {std::move(argument)}, cp::CastOptions::Safe(wanted));
+}
+
+/// Whether a comparison needs number_order: no type of Arrow holds all values of both.
+bool NeedsOrder(const TypeHolder& whole, const TypeHolder& number) {
+  if (!arrow::is_integer(whole.id())) return false;
+  return arrow::is_floating(number.id()) || (whole.id() == arrow::Type::UINT64 && arrow::is_signed_integer(number.id()));
+}
+
+/// The numbers compared through their order: `whole < number` is `number_order(whole, number) < 0`.
+cp::Expression CompareOrder(const std::string& name, const Arguments& arguments, const std::vector<TypeHolder>& types, bool swapped) {
+  const size_t whole = swapped ? 1 : 0, number = swapped ? 0 : 1;
+  const auto whole_type = types[whole].id() == arrow::Type::UINT64 ? arrow::uint64() : arrow::int64();
+  const auto number_type = arrow::is_floating(types[number].id()) ? arrow::float64() : arrow::int64();
+  auto order = cp::call("number_order", {CastTo(arguments[whole], types[whole], whole_type), CastTo(arguments[number], types[number], number_type)});
+  const auto zero = cp::literal(0.0);
+  return swapped ? cp::call(name, {zero, std::move(order)}) : cp::call(name, {std::move(order), zero});
 }
 
 Result<cp::Expression> ResolveArithmetic(const std::string& name, Arguments arguments, const arrow::Schema& schema) {
@@ -163,8 +179,10 @@ Result<cp::Expression> ResolveCall(const cp::Expression::Call& call, Arguments a
   if (IsComparison(name) && arguments.size() == 2) {
     ARROW_ASSIGN_OR_RAISE(arguments[0], ReadTime(arguments[0], types[0], types[1]));
     ARROW_ASSIGN_OR_RAISE(arguments[1], ReadTime(arguments[1], types[1], types[0]));
+    if (NeedsOrder(types[0], types[1])) return CompareOrder(name, arguments, types, /*swapped=*/false);
+    if (NeedsOrder(types[1], types[0])) return CompareOrder(name, arguments, types, /*swapped=*/true);
   }
-  if (IsArithmetic(name) || MixesWholeAndFraction(types)) {
+  if (IsArithmetic(name)) {
     ARROW_ASSIGN_OR_RAISE(arguments, CastToKernel(name, std::move(arguments), types));
   }
   return cp::call(name, std::move(arguments), call.options);

@@ -5,8 +5,9 @@
 /// - floor_divide, which Arrow lacks, rounds towards minus infinity, as Python's // does; whole numbers stay whole.
 /// - Lists of a fixed size, and of other layouts, are cast to plain ones for the functions of lists; to_list is that cast alone.
 /// - A text beside a date or time in a comparison is read as one.
-/// - Arithmetic, and comparisons of whole numbers with fractions, use the types of the arguments as they are. Arrow alone would narrow a literal
-///   first, so that int64 - 5.0 would be computed in 32-bit floats.
+/// - Arithmetic uses the types of the arguments as they are. Arrow alone would narrow a literal first, so that int64 - 5.0 would be computed in 32-bit floats.
+///   A whole number beside a fraction becomes one, rounded beyond 2^53.
+/// - Comparisons of whole numbers with fractions, and of uint64 with signed numbers, are exact: see number_functions.h.
 
 #include <arrow/compute/expression.h>
 #include <arrow/type.h>

@@ -8,6 +8,7 @@
 namespace millstream {
 namespace {
 
+constexpr size_t kPartsMax = 2;  // of a call, that have not been taken
 constexpr auto kInterruptionInterval = std::chrono::milliseconds(50);
 
 int64_t BytesOf(const arrow::RecordBatch& batch) {
@@ -108,6 +109,34 @@ void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatc
   core_.WakeConsumer();
 }
 
+bool FunctionCalls::MakeRoomLocked(int64_t number, int64_t bytes) {
+  const auto parts = parts_.find(number);
+  const size_t waiting = parts == parts_.end() ? 0 : parts->second.size();
+  // What the consumer waits for always comes; what is ahead of it keeps to what is reserved.
+  const bool wanted = number == given_out_ && waiting == 0;
+  if (!wanted && (waiting >= kPartsMax || ledger_->used_bytes() + bytes > ledger_->floor_bytes())) return false;
+  if (!ledger_->TryCharge(bytes)) ledger_->ForceCharge(bytes);
+  return true;
+}
+
+bool FunctionCalls::GivePart(int64_t number, RecordBatches batches) {
+  const int64_t bytes = BytesOf(batches);
+  {
+    std::unique_lock lock(mutex_);
+    const auto found = taken_.find(number);
+    if (closed_ || found == taken_.end()) return false;
+    FunctionResult part;
+    part.batches = std::move(batches);
+    part.source = found->second.first;
+    room_.wait(lock, [&] { return closed_ || MakeRoomLocked(number, bytes); });
+    if (closed_) return false;
+    held_bytes_ += bytes;
+    parts_[number].push_back({std::move(part), bytes});
+  }
+  core_.WakeConsumer();
+  return true;
+}
+
 void FunctionCalls::End() {
   {
     std::lock_guard lock(mutex_);
@@ -126,23 +155,36 @@ bool FunctionCalls::short_of_memory() const {
   return short_of_memory_ && added_count_ > given_out_;
 }
 
-std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(const Waker& waker) {
-  std::unique_ptr<FunctionResult> result;
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = done_.find(given_out_);
-    if (found == done_.end()) {
-      if (ended_ && given_out_ == added_count_) return std::unique_ptr<FunctionResult>();
-      core_.BlockConsumer(waker);
-      return std::nullopt;
-    }
-    result = std::make_unique<FunctionResult>(std::move(found->second.result));
-    ledger_->Release(found->second.bytes);
-    held_bytes_ -= found->second.bytes;
+std::optional<FunctionCalls::Done> FunctionCalls::TakeDoneLocked() {
+  std::optional<Done> done;
+  if (const auto parts = parts_.find(given_out_); parts != parts_.end()) {
+    done = std::move(parts->second.front());
+    parts->second.pop_front();
+    if (parts->second.empty()) parts_.erase(parts);
+  } else if (const auto found = done_.find(given_out_); found != done_.end()) {
+    done = std::move(found->second);
     done_.erase(found);
     ++given_out_;
     short_of_memory_ = false;
   }
+  return done;
+}
+
+std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(const Waker& waker) {
+  std::unique_ptr<FunctionResult> result;
+  {
+    std::lock_guard lock(mutex_);
+    auto done = TakeDoneLocked();
+    if (!done.has_value()) {
+      if (ended_ && given_out_ == added_count_) return std::unique_ptr<FunctionResult>();
+      core_.BlockConsumer(waker);
+      return std::nullopt;
+    }
+    result = std::make_unique<FunctionResult>(std::move(done->result));
+    ledger_->Release(done->bytes);
+    held_bytes_ -= done->bytes;
+  }
+  room_.notify_all();
   core_.WakeBlocked();
   return result;
 }
@@ -150,17 +192,20 @@ std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(cons
 void FunctionCalls::Close() {
   std::deque<FunctionCall> waiting;
   std::map<int64_t, Done> done;
+  std::map<int64_t, std::deque<Done>> parts;
   std::vector<Waker> servers;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
     waiting.swap(waiting_);
     done.swap(done_);
+    parts.swap(parts_);
     servers.swap(servers_);
     taken_.clear();
     ledger_->Release(std::exchange(held_bytes_, 0));
   }
   added_.notify_all();
+  room_.notify_all();
   for (const Waker& server : servers) server();
 }
 

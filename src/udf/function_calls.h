@@ -2,10 +2,10 @@
 /// The calls of one stage's function: what the stage asks for, and what those who serve it give.
 ///
 /// The stage adds calls in the order of their batches and takes results in that order. Servers take calls one at a time, on any thread, and give each its
-/// result, in any order. Bounded by the stage: it adds no call before it has room for one.
+/// result, in any order, or in parts. Bounded by the stage: it adds no call before it has room for one.
 ///
 /// Memory: the batches of calls and results count for the ledger while they are here. They exist already when they come, so they are never refused; the stage
-/// looks at `short_of_memory` before it adds the next call.
+/// looks at `short_of_memory` before it adds the next call. Parts of a result wait for room in what the ledger has reserved, but for the one that is wanted next.
 
 #include <arrow/record_batch.h>
 
@@ -61,6 +61,8 @@ class FunctionCalls {
   /// The same for a task on a lane: where nothing is there the waker is kept. `closed` tells that there will be nothing.
   std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
   void Give(int64_t number, Result<RecordBatches> batches, NextBatch more = nullptr);
+  /// Part of a result that goes on: Give comes behind the last one. Blocks until there is room for it; false where nothing is wanted any more.
+  bool GivePart(int64_t number, RecordBatches batches);
   const std::string& stage() const { return statistics_.name; }
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
   std::string Origin(const FunctionCall& call, int64_t row = -1) const;
@@ -91,6 +93,10 @@ class FunctionCalls {
     int64_t bytes;
   };
   std::optional<FunctionCall> TakeLocked();
+  /// Charges for a part where it may come now.
+  bool MakeRoomLocked(int64_t number, int64_t bytes);
+  /// What comes next of the call whose result is wanted.
+  std::optional<Done> TakeDoneLocked();
 
   StreamCore core_;
   StageStatistics statistics_;
@@ -99,10 +105,12 @@ class FunctionCalls {
   const EpochKey epoch_;
   mutable std::mutex mutex_;
   std::condition_variable added_;
+  std::condition_variable room_;  // for parts
   // Guarded by mutex_:
   std::deque<FunctionCall> waiting_;
   std::map<int64_t, std::pair<uint32_t, int64_t>> taken_;  // source and bytes, by number
   std::map<int64_t, Done> done_;
+  std::map<int64_t, std::deque<Done>> parts_;  // before what is done, by number
   std::vector<Waker> servers_;
   uint32_t last_source_ = 0;
   int64_t last_row_ = 0;  // of the last source, that a call was about

@@ -437,7 +437,8 @@ def test_what_is_no_batch_says_what_to_return(result, message):
 
 VALUE_MISTAKES = [
     ({"a": [1, 2], "b": [1]}, "columns of unequal length: 'a' has 2, 'b' has 1; give each one value a row"),
-    ({"x": [2**63]}, "column 'x' holds a whole number that does not fit in 64 bits .*as a text or a float"),
+    ({"x": [2**64]}, "column 'x' holds a whole number that does not fit in 64 bits.*as a text or a float"),
+    ({"x": [2**63, -1]}, "column 'x' holds a whole number that does not .*or not with the others"),
     ({"x": ["\ud800"]}, "column 'x' holds a text that cannot be written as UTF-8 .*return bytes"),
     ({"\ud800": [1]}, r"a column of the name '\\ud800', which cannot be written as UTF-8"),
     (pa.table([[1], [2]], names=["a", "a"]), "two columns of the name 'a'; rename one of them"),

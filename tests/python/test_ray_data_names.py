@@ -29,6 +29,7 @@ OWNERS = {
     "Schema": ms.Schema,
     "GroupedData": getattr(module("grouped_data"), "GroupedData", None),
     "aggregate": module("aggregate"),
+    "datasource": module("datasource"),
     "expressions": expressions,
     "Expr": ms.Expr,
     "preprocessors": module("preprocessors"),

@@ -1,7 +1,11 @@
 """Plans with transforms at several places, over the files of number_files.py, which several tests run."""
 
+import functools
+
 import millstream as ms
 from millstream import col
+from millstream.datasource import BlockMetadata, Datasource, ReadTask
+from millstream.expressions import monotonically_increasing_id, random, udf
 
 
 def doubled(batch):
@@ -26,6 +30,28 @@ def is_odd(row):
 
 def first_two(batch):
     return {"number": batch["number"][:2], "rest": batch["rest"][:2]}
+
+
+@udf(return_dtype="int64")
+def plus_one(numbers):
+    return [number + 1 for number in numbers.to_pylist()]
+
+
+class Tens(Datasource):
+    """0 to 999, ten to a block, a hundred to a task."""
+
+    def get_read_tasks(self, parallelism):
+        return [ReadTask(functools.partial(tens, first), BlockMetadata()) for first in range(0, 1000, 100)]
+
+
+def tens(first):
+    for begin in range(first, first + 100, 10):
+        yield {"number": list(range(begin, begin + 10))}
+
+
+def tenths(rows):
+    """Other rows each epoch, a tenth of them."""
+    return rows.filter(expr=random(seed=8) < 0.1)
 
 
 def read(files):
@@ -66,5 +92,12 @@ PLANS = {
     "limit between": lambda files: read(files).map_batches(doubled).limit(345).filter(is_odd),
     "sample": lambda files: read(files).random_sample(0.4, seed=3),
     "blocks": lambda files: read(files).randomize_block_order(seed=3).filter(is_odd),
+    "random rows": lambda files: tenths(read(files)),
+    "random rows, shuffled": lambda files: shuffled(tenths(read(files))),
+    "numbered": lambda files: read(files).with_column("number", monotonically_increasing_id() + col("number") * 0),
+    "udf": lambda files: read(files).with_column("number", plus_one(col("number") * 2) - 1),
+    "shuffled, filter by udf": lambda files: shuffled(read(files)).filter(expr=plus_one(col("number")) % 3 == 0),
+    "datasource": lambda files: ms.read_datasource(Tens()),
+    "datasource, shuffled": lambda files: shuffled(ms.read_datasource(Tens(), concurrency=3)),
     "part of a split": lambda files: shuffled(read(files)).split(3)[1],
 }

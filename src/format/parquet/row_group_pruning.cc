@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/number_order.h"
 #include "format/parquet/parquet_guard.h"
 
 namespace millstream {
@@ -72,13 +73,21 @@ bool SameCounts(const arrow::DataType& a, const arrow::DataType& b) {
   return left.unit() == right.unit() && left.timezone().empty() == right.timezone().empty();
 }
 
-/// As the kernels compare after casting both to a common type: beside a float, whole numbers become floats, which rounds but keeps the order.
+Order OrderOf(__int128 whole, double number) {
+  const double order = OrderOfNumbers(whole, number);
+  return order < 0 ? Order::kLess : order == 0 ? Order::kEqual : order > 0 ? Order::kGreater : Order::kUnknown;
+}
+
+Order Mirrored(Order order) { return order == Order::kLess ? Order::kGreater : order == Order::kGreater ? Order::kLess : order; }
+
+/// As the kernels compare: numbers of different types by their values (number_functions.h), floats after casting both to a common type.
 template <typename Float>
 Order Compare(const arrow::Scalar& a, const arrow::Scalar& b) {
   const auto integer_a = IntegerOf(a), integer_b = IntegerOf(b);
   if (integer_a.has_value() && integer_b.has_value()) return OrderOf(*integer_a, *integer_b);
-  const auto float_a = integer_a.has_value() ? static_cast<double>(*integer_a) : FloatOf(a);
-  const auto float_b = integer_b.has_value() ? static_cast<double>(*integer_b) : FloatOf(b);
+  const auto float_a = FloatOf(a), float_b = FloatOf(b);
+  if (integer_a.has_value() && float_b.has_value()) return OrderOf(*integer_a, *float_b);
+  if (float_a.has_value() && integer_b.has_value()) return Mirrored(OrderOf(*integer_b, *float_a));
   if (float_a.has_value() && float_b.has_value()) return OrderOf(static_cast<Float>(*float_a), static_cast<Float>(*float_b));
   const auto bytes_a = BytesOf(a), bytes_b = BytesOf(b);
   if (bytes_a.has_value() && bytes_b.has_value()) return OrderOf(*bytes_a, *bytes_b);
