@@ -141,6 +141,8 @@ class Call:
     def random_key(self) -> int: ...
     def origin(self, row: int) -> str:
         """Which rows it is about, for messages; of one row of the batch where `row` is not negative."""
+    def move_to(self, region: SharedRegion) -> int:
+        """Writes the batch there and lets go of it; the bytes that it takes."""
 
 class Calls:
     """The calls of one stage, for the threads that serve it."""
@@ -148,10 +150,37 @@ class Calls:
     def take(self) -> Call | None:
         """The next one; None once there will be none."""
     def give(self, number: int, batches: Sequence[Any]) -> None:
-        """The result, objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
+        """The result: Batches, or objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
     def fail(self, number: int, exception: BaseException) -> None:
         """Raised by the consumer when it comes to this call."""
+    @property
+    def closed(self) -> bool:
+        """Whether nobody waits for results any more."""
+    def set_place(self, place: str) -> None:
+        """What statistics say of where the function runs."""
     def add_cpu_time(self, seconds: float) -> None: ...
+
+class SharedRegion:
+    """Memory without a name that two processes see, for batches on their way between them."""
+
+    def __init__(self) -> None: ...
+    @staticmethod
+    def adopt(descriptor: int) -> SharedRegion:
+        """Of a descriptor that another process sent; the region closes it."""
+    @property
+    def descriptor(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def in_use(self) -> bool:
+        """Whether a batch that was read last, or a part of it, is alive in this process."""
+    def write(self, batches: Sequence[Any]) -> int:
+        """Over what was there, objects with __arrow_c_array__; the bytes that they take. ValueError for invalid ones."""
+    def read(self, bytes: int, validate: bool) -> list[Batch]:
+        """What was written in so many bytes, without a copy."""
+
+def end_with_parent(parent: int) -> None:
+    """Has this process killed when the thread that began it ends, whose process has the id `parent`."""
 
 class Batch:
     """Rows of an output batch. Outlives its stream and its engine."""

@@ -46,10 +46,12 @@ class FunctionWatch:
                 for call in late:
                     del self._begun[call.number]
             for call in late:
-                self._calls.fail(call.number, TimeoutError(self._told(call)))
+                self._calls.fail(call.number, timeout_error(self._stage, call, self._timeout_s))
 
-    def _told(self, call: _core.Call) -> str:
-        return (
-            f"{self._stage}: the function has not returned within {self._timeout_s:g} s, on {call.origin(-1)}; give it "
-            "smaller batches, or more time with DataContext.get_current().function_timeout_s"
-        )
+
+def timeout_error(stage: str, call: _core.Call, timeout_s: float) -> TimeoutError:
+    """The error of a call that took longer."""
+    return TimeoutError(
+        f"{stage}: the function has not returned within {timeout_s:g} s, on {call.origin(-1)}; give it smaller "
+        "batches, or more time with DataContext.get_current().function_timeout_s"
+    )

@@ -13,6 +13,7 @@
 #include "bindings/python_error.h"
 #include "bindings/register.h"
 #include "udf/function_calls.h"
+#include "udf/shared_region.h"
 
 namespace nb = nanobind;
 
@@ -24,6 +25,16 @@ struct PyCall {
   std::shared_ptr<FunctionCalls> calls;
 
   std::string Origin(int64_t row) const { return calls->Origin(call, row); }
+
+  /// The bytes that the batch takes there; the call has none any more.
+  int64_t MoveTo(SharedRegion& region) {
+    auto write = [&] {
+      const ReleaseGil release;
+      const auto batch = std::exchange(call.batch, nullptr);
+      return region.Write({batch});
+    };
+    return ValueOrRaise(write());
+  }
 };
 
 /// The calls of one stage, as its threads see them.
@@ -55,6 +66,10 @@ class PyCalls {
   void Give(int64_t number, const nb::sequence& batches) {
     RecordBatches imported;
     for (nb::handle batch : batches) {
+      if (nb::isinstance<PyBatch>(batch)) {
+        imported.push_back(nb::cast<const PyBatch&>(batch).batch);
+        continue;
+      }
       for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
     }
     const ReleaseGil release;
@@ -66,6 +81,10 @@ class PyCalls {
     const ReleaseGil release;
     calls_->Give(number, status);
   }
+
+  bool closed() const { return calls_->closed(); }
+
+  void SetPlace(std::string place) { calls_->statistics().SetPlace(std::move(place)); }
 
   void AddCpuTime(double seconds) { calls_->statistics().cpu_nanoseconds += static_cast<int64_t>(seconds * 1e9); }
 
@@ -86,6 +105,11 @@ class PythonFunction : public BatchFunction {
   const std::string& name() const override { return name_; }
   int workers(int) const override { return workers_; }
   const nb::object& spec() const { return spec_; }
+
+  std::string DescribeWorkers(int) const override {
+    const AcquireGil acquire;
+    return nb::cast<std::string>(spec_.attr("describe_workers")());
+  }
 
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
     const AcquireGil acquire;
@@ -118,11 +142,14 @@ void RegisterFunction(nb::module_& module) {
       .def_prop_ro("batch", [](const PyCall& self) { return PyBatch{self.call.batch}; })
       .def_prop_ro("group_starts", [](const PyCall& self) { return self.call.group_starts == nullptr ? std::vector<int64_t>{0} : *self.call.group_starts; })
       .def_prop_ro("random_key", [](const PyCall& self) { return self.calls->RandomKey(self.call); })
-      .def("origin", &PyCall::Origin, nb::arg("row"));
+      .def("origin", &PyCall::Origin, nb::arg("row"))
+      .def("move_to", &PyCall::MoveTo, nb::arg("region"));
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)
       .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
       .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
+      .def_prop_ro("closed", &PyCalls::closed)
+      .def("set_place", &PyCalls::SetPlace, nb::arg("place"))
       .def("add_cpu_time", &PyCalls::AddCpuTime, nb::arg("seconds"));
 }
 

@@ -121,6 +121,11 @@ int64_t FunctionCalls::under_way() const {
   return added_count_ - given_out_;
 }
 
+bool FunctionCalls::closed() const {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
 bool FunctionCalls::short_of_memory() const {
   std::lock_guard lock(mutex_);
   return short_of_memory_ && added_count_ > given_out_;

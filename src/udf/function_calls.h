@@ -59,6 +59,8 @@ class FunctionCalls {
   std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
   void Give(int64_t number, Result<RecordBatches> batches);
   const std::string& stage() const { return statistics_.name; }
+  /// Whether results are still wanted: who works on a call may look, and give up.
+  bool closed() const;
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
   std::string Origin(const FunctionCall& call, int64_t row = -1) const;
   const std::shared_ptr<Engine>& engine() const { return core_.engine(); }
