@@ -73,6 +73,8 @@ def _run(stage: _Stage) -> None:
             (there or here).run(call)
         except WorkerRefusedError as error:
             stage.place.refuse(str(error))
+            if there is not None:
+                there.close()
             there, refused = None, True
             here.run(call)
         stage.tell_place()

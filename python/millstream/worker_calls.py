@@ -50,6 +50,8 @@ class WorkerCalls:
             self._give(call)
         except CallDropped:
             return
+        except WorkerRefusedError:
+            raise
         except FunctionFailed as failure:
             origin.row = failure.row
             self._calls.fail(call.number, told_report(self._function.name, str(origin), failure.report))
@@ -71,7 +73,7 @@ class WorkerCalls:
         source, target = self._pool.take(), self._pool.take()
         keeps_source = True
         try:
-            reply = self._reply(call, source, call.move_to(source.memory), target)
+            reply = self._reply(call, source, self._moved(call, source), target)
             keeps_source = reply.keeps_source
             self._calls.add_cpu_time(reply.cpu_seconds)
             if reply.error is not None:
@@ -81,22 +83,35 @@ class WorkerCalls:
             self._pool.give_back(source, reusable=not keeps_source)
             self._pool.give_back(target)
 
+    def _moved(self, call: _core.Call, source: PooledRegion) -> int:
+        try:
+            return call.move_to(source.memory)
+        except TypeError as error:
+            if not self._place.may_stay:
+                raise
+            raise WorkerRefusedError(str(error)) from error
+
     def _reply(self, call: _core.Call, source: PooledRegion, source_bytes: int, target: PooledRegion) -> Reply:
         """Of a function whose calls do not depend on one another a call is tried again where its worker dies: once."""
-        again = is_stateless(self._function.fn)
-        while True:
-            worker = self._begin()
-            try:
-                return worker.call(source, source_bytes, target, self._pool.forgotten(), call, self._function.timeout_s)
-            except (CallDropped, TimeoutError):
-                self._worker = None
+        try:
+            return self._reply_once(call, source, source_bytes, target)
+        except WorkerDeath:
+            if not is_stateless(self._function.fn):
                 raise
-            except WorkerDeath:
-                self._worker = None
-                if not again:
-                    raise
-                again = False
-                self._place.count_death()
+        self._place.count_death()
+        try:
+            self._begin()
+        except WorkerRefusedError as refused:  # for threads it is too late
+            raise RuntimeError(str(refused)) from refused
+        return self._reply_once(call, source, source_bytes, target)
+
+    def _reply_once(self, call: _core.Call, source: PooledRegion, source_bytes: int, target: PooledRegion) -> Reply:
+        worker = self._begin()
+        try:
+            return worker.call(source, source_bytes, target, self._pool.forgotten(), call, self._function.timeout_s)
+        except (CallDropped, TimeoutError, WorkerDeath):  # which leave no process
+            self._worker = None
+            raise
 
     def _begin(self) -> WorkerProcess:
         if self._worker is None:

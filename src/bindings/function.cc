@@ -30,8 +30,9 @@ struct PyCall {
   int64_t MoveTo(SharedRegion& region) {
     auto write = [&] {
       const ReleaseGil release;
-      const auto batch = std::exchange(call.batch, nullptr);
-      return region.Write({batch});
+      auto bytes = region.Write({call.batch});
+      if (bytes.ok()) call.batch.reset();
+      return bytes;
     };
     return ValueOrRaise(write());
   }

@@ -60,6 +60,25 @@ class MappedBuffer : public arrow::Buffer {
   ~MappedBuffer() override { munmap(const_cast<uint8_t*>(data()), static_cast<size_t>(size())); }
 };
 
+bool HoldsExtension(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::EXTENSION) return true;
+  return std::any_of(type.fields().begin(), type.fields().end(), [](const auto& field) { return HoldsExtension(*field->type()); });
+}
+
+bool HoldsDictionaryOfExtension(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::DICTIONARY) return HoldsExtension(*static_cast<const arrow::DictionaryType&>(type).value_type());
+  return std::any_of(type.fields().begin(), type.fields().end(), [](const auto& field) { return HoldsDictionaryOfExtension(*field->type()); });
+}
+
+Status CheckTypes(const arrow::Schema& schema) {
+  for (const auto& field : schema.fields()) {
+    if (!HoldsDictionaryOfExtension(*field->type())) continue;
+    return MakeError(ErrorKind::kType, "column '" + field->name() + "' of type " + field->type()->ToString() +
+                                           " cannot go to a worker process or come from one; make it no dictionary, or ask for processes=False");
+  }
+  return Status::OK();
+}
+
 Status WriteStreams(const RecordBatches& batches, arrow::io::OutputStream* out) {
   auto options = arrow::ipc::IpcWriteOptions::Defaults();
   options.alignment = kAlignmentBytes;
@@ -71,6 +90,7 @@ Status WriteStreams(const RecordBatches& batches, arrow::io::OutputStream* out) 
     if (schema == nullptr || !schema->Equals(*batch->schema(), /*check_metadata=*/true)) {
       if (writer != nullptr) ARROW_RETURN_NOT_OK(writer->Close());
       schema = batch->schema();
+      ARROW_RETURN_NOT_OK(CheckTypes(*schema));
       ARROW_ASSIGN_OR_RAISE(writer, arrow::ipc::MakeStreamWriter(out, schema, options));
     }
     ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));

@@ -3,6 +3,7 @@
 ///
 /// The region is a file of memory (memfd) whose descriptor is handed over a socket; it is gone when both have closed it, or have died. Batches lie in it as
 /// streams of Arrow's IPC format, one after the other, a new one where the schema changes. They are copied in once, and read where they lie.
+/// Extension types that nobody registered come as their storage, with the field's metadata to tell.
 ///
 ///     ARROW_ASSIGN_OR_RAISE(auto region, SharedRegion::Make());
 ///     ARROW_ASSIGN_OR_RAISE(int64_t bytes, region->Write(batches));   // here
@@ -29,7 +30,7 @@ class SharedRegion {
   int descriptor() const { return descriptor_; }
   /// The most bytes that were ever written.
   int64_t size() const;
-  /// Over what was there; the bytes that it took, 0 for no batches.
+  /// Over what was there; the bytes that it took, 0 for no batches. kType for dictionaries of extension types, which Arrow's IPC format cannot hold.
   Result<int64_t> Write(const RecordBatches& batches);
   /// What was written in so many bytes. The batches share the region's memory, which outlives the region; they are not validated.
   Result<RecordBatches> Read(int64_t bytes);

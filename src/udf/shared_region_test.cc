@@ -1,7 +1,11 @@
 #include "udf/shared_region.h"
 
+#include <arrow/extension/uuid.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <utility>
 
 #include "testing/batch_generator.h"
 #include "testing/type_catalog.h"
@@ -35,11 +39,17 @@ TEST(SharedRegionTest, BatchesOfEveryTypeComeOutAsTheyWentIn) {
   for (const auto& type : EveryType()) {
     for (const auto& shape : ArrayShapes()) {
       SCOPED_TRACE(type->ToString() + " rows " + std::to_string(shape.rows) + " seed " + std::to_string(shape.seed));
+      if (type->Equals(arrow::dictionary(arrow::int32(), arrow::extension::uuid()))) continue;
       const auto batch = RandomBatch(arrow::schema({arrow::field("x", type, true, arrow::key_value_metadata({"unit"}, {"m"}))}), shape);
-      const auto read = MustRead(reader.get(), MustWrite(writer.get(), {batch}));
+      auto read = MustRead(reader.get(), MustWrite(writer.get(), {batch}));
       ASSERT_EQ(read.size(), 1u);
       ASSERT_TRUE(read[0]->ValidateFull().ok()) << read[0]->ValidateFull().ToString();
-      ASSERT_TRUE(read[0]->Equals(*batch, /*check_metadata=*/true, arrow::EqualOptions::Defaults().nans_equal(true)));
+      auto expected = batch;
+      if (type->ToString().find(UnregisteredType()->ToString()) != std::string::npos) {
+        // Comes as its storage, with its name among the field's metadata, as from Python; from there on it stays so.
+        expected = std::exchange(read, MustRead(writer.get(), MustWrite(writer.get(), read)))[0];
+      }
+      ASSERT_TRUE(read[0]->Equals(*expected, /*check_metadata=*/true, arrow::EqualOptions::Defaults().nans_equal(true)));
     }
   }
 }
@@ -57,6 +67,15 @@ TEST(SharedRegionTest, BatchesMayHaveSchemasOfTheirOwnAndNoColumns) {
   EXPECT_TRUE(read[3]->Equals(*texts));
   EXPECT_EQ(MustWrite(region.get(), {}), 0);
   EXPECT_TRUE(MustRead(region.get(), 0).empty());
+}
+
+TEST(SharedRegionTest, ATypeThatTheFormatCannotHoldIsAnErrorThatNamesTheColumn) {
+  const auto region = Region();
+  for (const auto& type : {arrow::dictionary(arrow::int32(), arrow::extension::uuid()), arrow::list(arrow::dictionary(arrow::int32(), arrow::extension::uuid()))}) {
+    const auto written = region->Write({RandomBatch(arrow::schema({arrow::field("ids", type)}), {.rows = 10})});
+    EXPECT_EQ(KindOf(written.status()), ErrorKind::kType);
+    EXPECT_THAT(written.status().message(), testing::HasSubstr("column 'ids' of type"));
+  }
 }
 
 TEST(SharedRegionTest, ReadsWithoutCopyingAndIsInUseForAsLongAsAPartLives) {

@@ -650,6 +650,24 @@ def test_what_cannot_be_loaded_there_stays(rows, monkeypatch):
 
 
 @pytest.mark.usefixtures("two_cpus")
+def test_rows_of_types_that_cannot_go_there_stay(monkeypatch):
+    told_of(monkeypatch, True)
+    ids = pa.DictionaryArray.from_arrays([0, 1] * 50, pa.array([b"0" * 16, b"1" * 16], pa.uuid()))
+    rows = ms.from_arrow(pa.table({"ids": ids}))
+
+    def count(compute):
+        return rows.map_batches(
+            lambda batch: {"n": [batch.num_rows]}, batch_size=10, batch_format="pyarrow", compute=compute
+        )
+
+    assert count(ms.TaskPoolStrategy(2)).sum("n") == 100
+    with pytest.raises(
+        TypeError, match=r"MapBatches\(<lambda>\): column 'ids' of type .* cannot go to a worker process"
+    ):
+        count(THERE).take_all()
+
+
+@pytest.mark.usefixtures("two_cpus")
 def test_instances_of_classes_are_in_processes_from_the_start_and_objects_stay(rows, capsys):
     class Where:
         def __call__(self, batch):
