@@ -156,6 +156,9 @@ class Calls:
     @property
     def closed(self) -> bool:
         """Whether nobody waits for results any more."""
+    @property
+    def spare_bytes(self) -> int:
+        """That may be kept between calls, of all who serve the stage."""
     def set_place(self, place: str) -> None:
         """What statistics say of where the function runs."""
     def add_cpu_time(self, seconds: float) -> None: ...

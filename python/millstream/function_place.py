@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,13 @@ class FunctionPlace:
     cannot move, are in processes from the start. What cannot be pickled stays. Rows do not depend on any of it.
     """
 
-    def __init__(self, function: UserFunction) -> None:
-        """TypeError where processes are asked for, and the function cannot be sent there."""
+    def __init__(self, function: UserFunction, tell: Callable[[str], None]) -> None:
+        """`tell` is given what statistics say, whenever that changes.
+
+        TypeError where processes are asked for, and the function cannot be sent there.
+        """
         self._function = function
+        self._tell = tell
         self._lock = threading.Lock()
         self._shipment: FunctionShipment | None = None
         self._note = ""
@@ -48,6 +53,7 @@ class FunctionPlace:
                 self.move()
             elif function.found.in_processes is None and is_stateless(function.fn):
                 self.overlap = CallOverlap(min(function.workers, _cpus()))
+        tell(str(self))
 
     @property
     def may_stay(self) -> bool:
@@ -70,14 +76,16 @@ class FunctionPlace:
                 self._shipment = FunctionShipment(self._function)
             except TypeError as error:
                 self._stay(str(error))
-                return
-            self.in_processes = True
-            self._function.found.in_processes = True
+            else:
+                self.in_processes = True
+                self._function.found.in_processes = True
+            self._tell(str(self))
 
     def stay(self) -> None:
         """On threads for good."""
         with self._lock:
             self._stay("")
+            self._tell(str(self))
 
     def refuse(self, reason: str) -> None:
         """One of the threads got no process, so that it runs the function itself."""
@@ -86,6 +94,7 @@ class FunctionPlace:
             self._note = f"; {reason}"
             if self._refused == self._function.workers:
                 self._stay(reason)
+            self._tell(str(self))
 
     def _stay(self, reason: str) -> None:
         self.overlap = None
@@ -97,6 +106,7 @@ class FunctionPlace:
         """A worker died, and another was begun in its place."""
         with self._lock:
             self._died += 1
+            self._tell(str(self))
 
     def close(self) -> None:
         if self._shipment is not None:

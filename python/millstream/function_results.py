@@ -190,8 +190,9 @@ def _check_different(names: list[str], where: str) -> None:
 
 
 def _is_frame(value: Any, package: str) -> bool:
-    module = sys.modules.get(package)
-    return module is not None and isinstance(value, module.DataFrame)
+    # Another thread may be in the middle of the import: then the value is none of its frames.
+    frame = getattr(sys.modules.get(package), "DataFrame", None)
+    return frame is not None and isinstance(value, frame)
 
 
 def _returned(value: Any) -> str:

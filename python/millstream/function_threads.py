@@ -31,14 +31,10 @@ class _Stage:
     def __init__(self, function: UserFunction, calls: _core.Calls) -> None:
         self.function = function
         self.calls = calls
-        self.place = FunctionPlace(function)
+        self.place = FunctionPlace(function, calls.set_place)
         self.watch = None if function.timeout_s is None else FunctionWatch(function.name, calls, function.timeout_s)
         self._lock = threading.Lock()
         self._threads = function.workers
-        self.tell_place()
-
-    def tell_place(self) -> None:
-        self.calls.set_place(str(self.place))
 
     def judge(self, hold_up: bool | None) -> None:
         """What was found out about the function's calls: whether they hold one another up."""
@@ -48,7 +44,6 @@ class _Stage:
             self.place.move()
         else:
             self.place.stay()
-        self.tell_place()
 
     def leave(self) -> None:
         """One of the threads ends."""
@@ -77,7 +72,6 @@ def _run(stage: _Stage) -> None:
                 there.close()
             there, refused = None, True
             here.run(call)
-        stage.tell_place()
         stage.calls.add_cpu_time(thread_time() - began)
         del call
     if there is not None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from millstream import _core
 
 _REGIONS_MAX = 4
-_KEPT_BYTES_MAX = 16 << 20  # batches are of about 4 MB unless the user asks for more
 _NUMBERS = itertools.count()
 
 
@@ -22,9 +21,10 @@ class PooledRegion:
 
 
 class RegionPool:
-    """Lends regions; at most four are kept, of at most 16 MiB each. For one thread."""
+    """Lends regions, and keeps some of at most `bytes_max` together. For one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
         self._regions: list[PooledRegion] = []
         self._forgotten: list[int] = []
 
@@ -41,7 +41,8 @@ class RegionPool:
     def give_back(self, region: PooledRegion, reusable: bool = True) -> None:
         """`reusable` is false where the other process still reads it. What is read here may be: that is seen later."""
         region.lent = False
-        if not reusable or region.memory.size > _KEPT_BYTES_MAX or len(self._regions) > _REGIONS_MAX:
+        crowded = len(self._regions) > _REGIONS_MAX or sum(each.memory.size for each in self._regions) > self._bytes_max
+        if not reusable or crowded:
             self._regions.remove(region)
             self._forgotten.append(region.number)
 

@@ -118,8 +118,10 @@ def _not_a_column(values: Any) -> str:
 
 
 def _is_pandas(values: Any) -> bool:
+    # Another thread may be in the middle of the import: then the values are none of its columns.
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(values, pandas.Series | pandas.Index)
+    kinds = tuple(getattr(pandas, name) for name in ("Series", "Index") if hasattr(pandas, name))
+    return isinstance(values, kinds)
 
 
 def _is_array_like(value: Any) -> bool:

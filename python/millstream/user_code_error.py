@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import linecache
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -113,8 +115,15 @@ def shown_line(file: str, line_number: int, line: str = "") -> str:
     return f" ({file}, line {line_number}{code})"
 
 
-def is_users_file(file: str) -> bool:
-    """Whether code of this file is none of this package's."""
+def line_in_call(stack: Iterable[tuple[str, int]]) -> str:
+    """Where a function is, as `shown_line`, by the files and lines of its thread's stack, the outermost first."""
+    frames = list(stack)
+    inside = itertools.dropwhile(lambda frame: _is_users(frame[0]), frames)
+    own = next((frame for frame in inside if _is_users(frame[0])), None)
+    return shown_line(*own) if own is not None else ""
+
+
+def _is_users(file: str) -> bool:
     return not file.startswith(_PACKAGE)
 
 
@@ -142,7 +151,7 @@ def _text_of(error: BaseException) -> str:
 def _own_line(error: BaseException) -> tuple[str, int, str]:
     """Where in the user's own code: the last frame outside this package that the package called."""
     for frame in traceback.extract_tb(error.__traceback__):
-        if is_users_file(frame.filename):
+        if _is_users(frame.filename):
             return frame.filename, frame.lineno or 0, frame.line or ""  # what it calls is in the traceback
     return "", 0, ""
 

@@ -10,6 +10,7 @@ from millstream.user_code_error import ErrorReport, WorkerTraceback, told_error,
 from millstream.user_function import CallOrigin, UserFunction
 from millstream.worker_process import (
     CallDropped,
+    CallTooLong,
     Death,
     FunctionFailed,
     Reply,
@@ -30,7 +31,7 @@ class WorkerCalls:
         self._function = function
         self._calls = calls
         self._place = place
-        self._pool = RegionPool()
+        self._pool = RegionPool(calls.spare_bytes // function.workers)
         self._worker: WorkerProcess | None = None
 
     def run(self, call: _core.Call) -> None:
@@ -55,9 +56,9 @@ class WorkerCalls:
         except FunctionFailed as failure:
             origin.row = failure.row
             self._calls.fail(call.number, told_report(self._function.name, str(origin), failure.report))
-        except TimeoutError:
-            assert self._function.timeout_s is not None
-            self._calls.fail(call.number, timeout_error(self._function.name, call, self._function.timeout_s))
+        except CallTooLong as late:
+            timeout_s = self._function.timeout_s or 0.0
+            self._calls.fail(call.number, timeout_error(self._function.name, call, timeout_s, late.line))
         except WorkerDeath as ended:
             self._calls.fail(call.number, self._told_death(str(origin), ended.death))
         except BaseException as error:
@@ -109,7 +110,7 @@ class WorkerCalls:
         worker = self._begin()
         try:
             return worker.call(source, source_bytes, target, self._pool.forgotten(), call, self._function.timeout_s)
-        except (CallDropped, TimeoutError, WorkerDeath):  # which leave no process
+        except (CallDropped, CallTooLong, WorkerDeath):  # which leave no process
             self._worker = None
             raise
 

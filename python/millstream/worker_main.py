@@ -20,7 +20,7 @@ from millstream import _core
 from millstream.call_random import enter_call
 from millstream.user_code_error import ErrorReport, forget_batches
 from millstream.user_function import BatchCall, CallOrigin, UserFunction
-from millstream.worker_messages import receive_message, send_message
+from millstream.worker_messages import DUMP_SIGNAL, receive_message, send_message
 
 
 class WorkerCall(NamedTuple):
@@ -47,6 +47,7 @@ class Worker:
         """Takes the function. False where it cannot be made here, which is told."""
         message, (function, dump) = receive_message(self._connection)
         faulthandler.enable(dump, all_threads=False)  # kept open: what a crash writes there the parent reads
+        faulthandler.register(DUMP_SIGNAL, dump, all_threads=False)
         sys.argv[:] = message["argv"]
         try:
             self._function = _unpickled(function)

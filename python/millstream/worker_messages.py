@@ -6,6 +6,7 @@ One side speaks at a time, so that whatever has come belongs to the message that
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import struct
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from typing import Any
 _LENGTH = struct.Struct("<Q")
 _RECEIVED_AT_ONCE = 1 << 16
 _DESCRIPTORS_MAX = 16
+
+# Has a worker write down where it is. Nobody else is likely to use it.
+DUMP_SIGNAL = signal.SIGRTMIN + 7
 
 
 def send_message(connection: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:

@@ -18,13 +18,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from millstream import _core
 from millstream.region_pool import PooledRegion
-from millstream.user_code_error import ErrorReport, is_users_file, shown_line
-from millstream.worker_messages import receive_message, send_message
+from millstream.user_code_error import ErrorReport, line_in_call
+from millstream.worker_messages import DUMP_SIGNAL, receive_message, send_message
 
 _LOOKS_EVERY_MS = 50  # whether the results are still wanted
 _LEAVES_WITHIN_S = 2.0  # a worker that has been told to
@@ -35,6 +35,8 @@ _MAIN = (
 )
 _DUMPED_FRAME = re.compile(r'^  File "(.*)", line (\d+) in ', re.MULTILINE)
 _DUMP_READ_MAX = 1 << 16
+_DUMPS_WITHIN_S = 0.5
+_DUMP_GROWS_WITHIN_S = 0.01
 
 
 class WorkerDiedError(RuntimeError):
@@ -62,18 +64,26 @@ class Death(NamedTuple):
 
     def __str__(self) -> str:
         if self.exit_code >= 0:
-            return f"ended with exit code {self.exit_code}{self._line()}"
+            return f"ended with exit code {self.exit_code}{self.line}"
         try:
             name = f" ({signal.Signals(-self.exit_code).name})"
         except ValueError:
             name = ""
-        return f"died of signal {-self.exit_code}{name}{self._line()}"
+        return f"died of signal {-self.exit_code}{name}{self.line}"
 
-    def _line(self) -> str:
-        for file, line in _DUMPED_FRAME.findall(self.dump):
-            if is_users_file(file):
-                return shown_line(file, int(line))
-        return ""
+    @property
+    def line(self) -> str:
+        """Where in the user's code it was, as messages have it."""
+        frames = reversed(_DUMPED_FRAME.findall(self.dump))
+        return line_in_call((file, int(number)) for file, number in frames)
+
+
+class CallTooLong(Exception):  # noqa: N818
+    """The call took longer than it may; `line` is where the function was."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 class WorkerDeath(Exception):  # noqa: N818
@@ -123,7 +133,7 @@ class WorkerProcess:
     ) -> Reply:
         """Runs the function on the batch in `source`; its results lie in `target`.
 
-        Raises FunctionFailed, WorkerDeath, CallDropped, and TimeoutError after `timeout_s`; the last three leave no
+        Raises FunctionFailed, WorkerDeath, CallDropped, and CallTooLong after `timeout_s`; the last three leave no
         process.
         """
         new = [region for region in (source, target) if region.number not in self._known]
@@ -154,6 +164,16 @@ class WorkerProcess:
         self._process.kill()
         return self._bury()
 
+    def _interrupted(self) -> Death:
+        """Ends the worker once it has written down where it is, unless it does not come to that."""
+        self._process.send_signal(DUMP_SIGNAL)
+        deadline = monotonic() + _DUMPS_WITHIN_S
+        written = -1
+        while monotonic() < deadline and not 0 < written == os.fstat(self._dump).st_size:
+            written = os.fstat(self._dump).st_size
+            sleep(_DUMP_GROWS_WITHIN_S)
+        return self.kill()
+
     def _load(self, function_descriptor: int) -> None:
         self._send({"argv": sys.argv}, [function_descriptor, self._dump])
         reply = self._receive(None)
@@ -179,8 +199,7 @@ class WorkerProcess:
                 self.kill()
                 raise CallDropped
             if deadline is not None and monotonic() >= deadline:
-                self.kill()
-                raise TimeoutError
+                raise CallTooLong(self._interrupted().line)
         try:
             message, _ = receive_message(self._connection)
         except EOFError:

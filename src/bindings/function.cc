@@ -84,6 +84,7 @@ class PyCalls {
   }
 
   bool closed() const { return calls_->closed(); }
+  int64_t spare_bytes() const { return calls_->spare_bytes(); }
 
   void SetPlace(std::string place) { calls_->statistics().SetPlace(std::move(place)); }
 
@@ -150,6 +151,7 @@ void RegisterFunction(nb::module_& module) {
       .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
       .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
       .def_prop_ro("closed", &PyCalls::closed)
+      .def_prop_ro("spare_bytes", &PyCalls::spare_bytes)
       .def("set_place", &PyCalls::SetPlace, nb::arg("place"))
       .def("add_cpu_time", &PyCalls::AddCpuTime, nb::arg("seconds"));
 }

@@ -23,7 +23,11 @@ int64_t Write(SharedRegion& self, const nb::sequence& batches) {
   for (nb::handle batch : batches) {
     for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
   }
-  return ValueOrRaise(self.Write(imported));
+  auto write = [&] {
+    const ReleaseGil release;
+    return self.Write(imported);
+  };
+  return ValueOrRaise(write());
 }
 
 std::vector<PyBatch> Read(SharedRegion& self, int64_t bytes, bool validate) {

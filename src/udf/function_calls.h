@@ -59,6 +59,8 @@ class FunctionCalls {
   std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
   void Give(int64_t number, Result<RecordBatches> batches);
   const std::string& stage() const { return statistics_.name; }
+  /// What all servers together may keep from one call to the next: as much as the stage has reserved.
+  int64_t spare_bytes() const { return ledger_->floor_bytes(); }
   /// Whether results are still wanted: who works on a call may look, and give up.
   bool closed() const;
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
