@@ -8,6 +8,7 @@ the memory with the last of both.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -152,7 +153,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Lets the worker end by itself, and kills it where it does not."""
-        self._connection.close()
+        self._disconnect()
         ends = select.poll()
         ends.register(self._end, select.POLLIN)
         if not ends.poll(_LEAVES_WITHIN_S * 1000):
@@ -208,13 +209,18 @@ class WorkerProcess:
 
     def _bury(self) -> Death:
         """Of one that is dying, or has closed its end of the connection, which nothing but its end does."""
-        self._connection.close()
+        self._disconnect()
         ends = select.poll()
         ends.register(self._end, select.POLLIN)
         if not ends.poll(_LEAVES_WITHIN_S * 1000):
             self._process.kill()
         dump = os.pread(self._dump, _DUMP_READ_MAX, 0).decode(errors="replace")
         return Death(self._reap(), dump)
+
+    def _disconnect(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # a fork of this process may hold the connection open
+        self._connection.close()
 
     def _reap(self) -> int:
         os.close(self._end)

@@ -238,6 +238,17 @@ ms.range(2).map(say, compute=ms.TaskPoolStrategy(1, processes=True)).take_all()
     assert printed == "row 0\nrow 1\n"
 
 
+def test_rows_do_not_depend_on_the_engine(each_engine, rows):
+    shuffled = (
+        rows.map(lambda row: {"key": 2 * row["key"]}, compute=THERE)
+        .random_shuffle(seed=9)
+        .map(lambda row: row, compute=ONE_THERE)
+    )
+    assert shuffled.take_all() == [
+        {"key": 2 * row["key"]} for row in rows.select_columns(["key"]).random_shuffle(seed=9).iter_rows()
+    ]
+
+
 def test_the_random_numbers_are_the_same_there(rows):
     def drawn(compute):
         shuffled = rows.random_shuffle(seed=3)
