@@ -230,7 +230,7 @@ class Stream:
         """None before the first batch where a function decides it."""
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
-        peak_memory_bytes; in order of flow. Any thread."""
+        peak_memory_bytes, place (where the stage's function runs, "" where there is none); in order of flow. Any thread."""
 
 def execute(
     engine: Engine,

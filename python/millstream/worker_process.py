@@ -153,12 +153,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Lets the worker end by itself, and kills it where it does not."""
-        self._disconnect()
-        ends = select.poll()
-        ends.register(self._end, select.POLLIN)
-        if not ends.poll(_LEAVES_WITHIN_S * 1000):
-            self._process.kill()
-        self._reap()
+        self._bury()
 
     def kill(self) -> Death:
         """Ends the worker wherever it is."""
@@ -208,24 +203,19 @@ class WorkerProcess:
         return message
 
     def _bury(self) -> Death:
-        """Of one that is dying, or has closed its end of the connection, which nothing but its end does."""
-        self._disconnect()
+        """Waits for the end of one that is dying, or sees now that it is to end; for long enough, then kills it."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # a fork of this process may hold the connection open
+        self._connection.close()
         ends = select.poll()
         ends.register(self._end, select.POLLIN)
         if not ends.poll(_LEAVES_WITHIN_S * 1000):
             self._process.kill()
+        exit_code = self._process.wait()
         dump = os.pread(self._dump, _DUMP_READ_MAX, 0).decode(errors="replace")
-        return Death(self._reap(), dump)
-
-    def _disconnect(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)  # a fork of this process may hold the connection open
-        self._connection.close()
-
-    def _reap(self) -> int:
         os.close(self._end)
         os.close(self._dump)
-        return self._process.wait()
+        return Death(exit_code, dump)
 
 
 class Reply(NamedTuple):

@@ -21,7 +21,7 @@ class BatchFunction {
   /// Calls that may be under way at one time.
   virtual int workers(int lanes) const = 0;
   /// What `explain` says of them: "2 at a time, on threads of this process".
-  virtual std::string DescribeWorkers(int lanes) const = 0;
+  virtual std::string DescribeWorkers(int lanes) const { return std::to_string(workers(lanes)) + " at a time, on lanes"; }
   /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.
   virtual Status Serve(const std::shared_ptr<FunctionCalls>& calls) const = 0;
 };

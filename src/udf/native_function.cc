@@ -32,7 +32,6 @@ class NativeFunction : public BatchFunction {
   NativeFunction(std::string name, NativeBatchFunction function) : name_(std::move(name)), function_(std::move(function)) {}
   const std::string& name() const override { return name_; }
   int workers(int lanes) const override { return lanes; }
-  std::string DescribeWorkers(int lanes) const override { return std::to_string(lanes) + " at a time, on lanes"; }
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
     for (int lane = 0; lane < calls->engine()->scheduler()->lanes(); ++lane) {
       ARROW_RETURN_NOT_OK(calls->engine()->scheduler()->Submit(std::make_unique<ServeTask>(calls, function_), Priority::kNormal));
