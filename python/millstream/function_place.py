@@ -21,6 +21,7 @@ class PlaceFound:
     """What executions have found out of a function, for the next one to begin with."""
 
     in_processes: bool | None = None  # None: not known yet
+    reason: str = ""  # why threads run it that processes should have
 
 
 class FunctionPlace:
@@ -40,7 +41,6 @@ class FunctionPlace:
         self._tell = tell
         self._lock = threading.Lock()
         self._shipment: FunctionShipment | None = None
-        self._note = ""
         self._died = 0
         self._refused = 0
         self.in_processes = False
@@ -50,7 +50,7 @@ class FunctionPlace:
             self.in_processes = True
         elif decides_itself(function):
             if begins_in_processes(function):
-                self.move()
+                self._move()
             elif function.found.in_processes is None and is_stateless(function.fn):
                 self.overlap = CallOverlap(min(function.workers, _cpus()))
         tell(str(self))
@@ -66,41 +66,42 @@ class FunctionPlace:
         assert self._shipment is not None
         return self._shipment
 
-    def move(self) -> None:
-        """Into processes from now on, if the function can be sent there."""
+    def decide(self, hold_up: bool) -> None:
+        """By what `overlap` has found out, whether calls hold one another up. The first to know decides, for good."""
         with self._lock:
-            self.overlap = None
-            if self.in_processes:
+            if self.overlap is None:
                 return
-            try:
-                self._shipment = FunctionShipment(self._function)
-            except TypeError as error:
-                self._stay(str(error))
+            if hold_up:
+                self._move()
             else:
-                self.in_processes = True
-                self._function.found.in_processes = True
-            self._tell(str(self))
-
-    def stay(self) -> None:
-        """On threads for good."""
-        with self._lock:
-            self._stay("")
+                self._stay("")
             self._tell(str(self))
 
     def refuse(self, reason: str) -> None:
         """One of the threads got no process, so that it runs the function itself."""
         with self._lock:
             self._refused += 1
-            self._note = f"; {reason}"
-            if self._refused == self._function.workers:
+            if self._refused < self._function.workers:
+                self._function.found.reason = reason
+            else:
                 self._stay(reason)
             self._tell(str(self))
+
+    def _move(self) -> None:
+        try:
+            self._shipment = FunctionShipment(self._function)
+        except TypeError as error:
+            self._stay(str(error))
+            return
+        self.overlap = None
+        self.in_processes = True
+        self._function.found.in_processes = True
 
     def _stay(self, reason: str) -> None:
         self.overlap = None
         self.in_processes = False
         self._function.found.in_processes = False
-        self._note = f"; {reason}" if reason else ""
+        self._function.found.reason = reason
 
     def count_death(self) -> None:
         """A worker died, and another was begun in its place."""
@@ -116,9 +117,10 @@ class FunctionPlace:
         """As statistics have it."""
         count = self._function.workers
         died = f", {self._died} begun anew after one died" if self._died else ""
+        reason = f"; {self._function.found.reason}" if self._function.found.reason else ""
         if self.in_processes:
-            return f"in {count - self._refused} worker process{'es' if count > 1 else ''}{died}{self._note}"
-        return f"on {count} thread{'s' if count > 1 else ''} of this process{self._note}"
+            return f"in {count - self._refused} worker process{'es' if count > 1 else ''}{died}{reason}"
+        return f"on {count} thread{'s' if count > 1 else ''} of this process{reason}"
 
 
 class FunctionShipment:
@@ -152,9 +154,11 @@ def begins_in_processes(function: UserFunction) -> bool:
 
 
 def is_stateless(fn: object) -> bool:
-    """Functions, as opposed to classes, and to objects and their methods, which may keep a state."""
+    """Functions, as opposed to classes, and to objects and their methods, which may keep a state unless they say so."""
     if isinstance(fn, functools.partial):
         return is_stateless(fn.func)
+    if getattr(type(fn), "keeps_no_state", False):
+        return True
     return inspect.isroutine(fn) and (not inspect.ismethod(fn) or inspect.isclass(fn.__self__))
 
 

@@ -36,15 +36,6 @@ class _Stage:
         self._lock = threading.Lock()
         self._threads = function.workers
 
-    def judge(self, hold_up: bool | None) -> None:
-        """What was found out about the function's calls: whether they hold one another up."""
-        if hold_up is None:
-            return
-        if hold_up:
-            self.place.move()
-        else:
-            self.place.stay()
-
     def leave(self) -> None:
         """One of the threads ends."""
         with self._lock:
@@ -103,8 +94,8 @@ class _CallsHere:
         except BaseException as error:
             self._stage.calls.fail(call.number, told_error(self._stage.function.name, str(origin), error))
             forget_batches(error)
-        if overlap is not None:
-            self._stage.judge(overlap.end())
+        if overlap is not None and (hold_up := overlap.end()) is not None:
+            self._stage.place.decide(hold_up)
         enter_call(None)
         if watch is not None:
             watch.end(call)
