@@ -22,7 +22,12 @@ def serve_on_threads(function: UserFunction, calls: _core.Calls) -> None:
     stage = _Stage(function, calls)
     for number in range(function.workers):
         # Daemons: an iterator that is never closed must not keep the interpreter from ending.
-        threading.Thread(target=_run, args=(stage,), name=f"ms-function-{number}", daemon=True).start()
+        thread = threading.Thread(target=_run, args=(stage,), name=f"ms-function-{number}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            stage.leave(function.workers - number)
+            raise
 
 
 class _Stage:
@@ -36,10 +41,10 @@ class _Stage:
         self._lock = threading.Lock()
         self._threads = function.workers
 
-    def leave(self) -> None:
-        """One of the threads ends."""
+    def leave(self, threads: int = 1) -> None:
+        """So many of the threads end, or never began."""
         with self._lock:
-            self._threads -= 1
+            self._threads -= threads
             last = self._threads == 0
         if last:
             self.place.close()
