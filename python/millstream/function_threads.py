@@ -73,7 +73,7 @@ def _run(stage: _Stage) -> None:
     if there is not None:
         there.close()
     stage.leave()
-    # The frame lives on in the traceback of an error that somebody keeps.
+    # The frame lives on in the traceback of an error that somebody keeps, as does that of `run`.
     del stage, here, there
 
 
@@ -104,3 +104,4 @@ class _CallsHere:
         enter_call(None)
         if watch is not None:
             watch.end(call)
+        del self, call, origin, watch

@@ -24,7 +24,12 @@ int64_t BytesOf(const RecordBatches& batches) {
 }  // namespace
 
 FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source, const EpochKey& epoch)
-    : core_(std::move(engine)), statistics_(std::move(stage)), ledger_(std::move(ledger)), name_source_(std::move(name_source)), epoch_(epoch) {}
+    : core_(std::move(engine)),
+      statistics_(std::move(stage)),
+      ledger_(std::move(ledger)),
+      spare_bytes_(ledger_->floor_bytes()),
+      name_source_(std::move(name_source)),
+      epoch_(epoch) {}
 
 uint64_t FunctionCalls::RandomKey(const FunctionCall& call) const { return MakeSourceKey(epoch_, call.source).KeyOfRow(static_cast<uint64_t>(call.begin_row)); }
 
@@ -164,6 +169,7 @@ void FunctionCalls::Close() {
     servers.swap(servers_);
     taken_.clear();
     ledger_->Release(std::exchange(held_bytes_, 0));
+    ledger_->TrySetFloor(0);
   }
   added_.notify_all();
   for (const Waker& server : servers) server();
