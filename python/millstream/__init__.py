@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from millstream.seeds import RandomSeedConfig
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
+    from millstream.worker_process import WorkerDiedError
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ __all__ = [
     "Schema",
     "TaskPoolStrategy",
     "UserCodeError",
+    "WorkerDiedError",
     "col",
     "from_arrow",
     "from_items",
@@ -82,6 +84,7 @@ _MODULES = {
     "MixStoppingCondition": "mixing",
     "TaskPoolStrategy": "compute_strategy",
     "UserCodeError": "user_code_error",
+    "WorkerDiedError": "worker_process",
     "DataContext": "context",
     "DataIterator": "iterator",
     "Dataset": "dataset",

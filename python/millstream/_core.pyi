@@ -148,6 +148,8 @@ class Call:
     def random_key(self) -> int: ...
     def origin(self, row: int) -> str:
         """Which rows it is about, for messages; of one row of the batch where `row` is not negative."""
+    def move_to(self, region: SharedRegion) -> int:
+        """Writes the batch there and lets go of it; the bytes that it takes."""
 
 class Calls:
     """The calls of one stage, for the threads that serve it."""
@@ -155,12 +157,42 @@ class Calls:
     def take(self) -> Call | None:
         """The next one; None once there will be none."""
     def give(self, number: int, batches: Sequence[Any]) -> None:
-        """The result, objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
+        """The result: Batches, or objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
     def give_part(self, number: int, batches: Sequence[Any]) -> bool:
         """Part of a result that goes on, `give` coming behind the last one. Waits for room; False where nothing is wanted any more."""
     def fail(self, number: int, exception: BaseException) -> None:
         """Raised by the consumer when it comes to this call."""
+    @property
+    def closed(self) -> bool:
+        """Whether nobody waits for results any more."""
+    @property
+    def spare_bytes(self) -> int:
+        """That may be kept between calls, of all who serve the stage."""
+    def set_place(self, place: str) -> None:
+        """What statistics say of where the function runs."""
     def add_cpu_time(self, seconds: float) -> None: ...
+
+class SharedRegion:
+    """Memory without a name that two processes see, for batches on their way between them."""
+
+    def __init__(self) -> None: ...
+    @staticmethod
+    def adopt(descriptor: int) -> SharedRegion:
+        """Of a descriptor that another process sent; the region closes it."""
+    @property
+    def descriptor(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def in_use(self) -> bool:
+        """Whether a batch that was read last, or a part of it, is alive in this process."""
+    def write(self, batches: Sequence[Any]) -> int:
+        """Over what was there, objects with __arrow_c_array__; the bytes that they take. ValueError for invalid ones."""
+    def read(self, bytes: int, validate: bool) -> list[Batch]:
+        """What was written in so many bytes, without a copy."""
+
+def end_with_parent(parent: int) -> None:
+    """Has this process killed when the thread that began it ends, whose process has the id `parent`."""
 
 class Batch:
     """Rows of an output batch. Outlives its stream and its engine."""
@@ -207,7 +239,7 @@ class Stream:
         """None before the first batch where a function decides it."""
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
-        peak_memory_bytes; in order of flow. Any thread."""
+        peak_memory_bytes, place (where the stage's function runs, "" where there is none); in order of flow. Any thread."""
 
 def execute(
     engine: Engine,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy
-
-    from millstream import _core
 
 _IN_CALL = threading.local()
 
@@ -31,7 +29,14 @@ def function_random() -> numpy.random.Generator:
     return generator
 
 
-def enter_call(call: _core.Call | None) -> None:
+class Keyed(Protocol):
+    """A call, which has a number of its own for what is random in it."""
+
+    @property
+    def random_key(self) -> int: ...
+
+
+def enter_call(call: Keyed | None) -> None:
     """What `function_random` is about on this thread from now on."""
     _IN_CALL.call = call
     _IN_CALL.generator = None

@@ -258,8 +258,8 @@ class Dataset:
 
         Args:
             fn: A function, or a class whose instances are called: each worker makes one of its own.
-            arguments: `compute` (a TaskPoolStrategy or ActorPoolStrategy: how many workers) or `concurrency` (their
-                number), `fn_args`, `fn_kwargs`, `fn_constructor_args`, `fn_constructor_kwargs`.
+            arguments: `compute` (a TaskPoolStrategy or ActorPoolStrategy: how many workers, as threads or processes) or
+                `concurrency` (their number), `fn_args`, `fn_kwargs`, `fn_constructor_args`, `fn_constructor_kwargs`.
 
         A row costs microseconds: `map_batches` or an expression is much faster. What `fn` raises comes as a
         UserCodeError that names the row.

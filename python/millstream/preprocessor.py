@@ -238,6 +238,8 @@ _METHODS = {"pandas": "_transform_pandas", "numpy": "_transform_numpy", "pyarrow
 class _BatchCall:
     """A preprocessor as `map_batches` calls it; its stage has the preprocessor's name."""
 
+    keeps_no_state = True  # what it was fitted to does not change any more
+
     def __init__(self, preprocessor: Preprocessor, batch_format: str) -> None:
         self.__name__ = type(preprocessor).__name__
         self._preprocessor = preprocessor

@@ -118,6 +118,7 @@ def _not_a_column(values: Any) -> str:
 
 
 def _is_pandas(values: Any) -> bool:
+    # Another thread may be in the middle of the import: then the values are none of its columns.
     pandas = sys.modules.get("pandas")
     kinds = tuple(getattr(pandas, name) for name in ("Series", "Index") if hasattr(pandas, name))
     return isinstance(values, kinds)

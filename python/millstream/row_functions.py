@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from millstream import _core
 from millstream.arguments import check_count, check_flag, check_text, refuse_placement
 from millstream.batch_format import batch_formatter
-from millstream.compute_strategy import worker_count
+from millstream.compute_strategy import asked_workers
 from millstream.user_function import UserFunction, checked_function
 
 
@@ -78,7 +78,7 @@ def checked_user_function(
         batch_format,
         check_flag(zero_copy_batch, "zero_copy_batch"),
         column,
-        worker_count(own["compute"], own["concurrency"]),
+        asked_workers(own["compute"], own["concurrency"]),
         _checked_timeout(timeout_s),
     )
 

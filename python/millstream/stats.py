@@ -25,6 +25,7 @@ def describe_pass(record: PassRecord | None, engine: _core.Engine | None) -> str
         [
             f"epoch {record.epoch}, {state}: {record.rows} rows in {record.batches} batches",
             *_table([_COLUMNS, *(_row(stage) for stage in stages)]),
+            *(f"{stage['name']}: {stage['place']}" for stage in stages if stage["place"]),
             _times_line(record.times),
             verdict(record.times, stages, engine),
         ]

@@ -6,11 +6,13 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millstream import _core
 from millstream.batch_format import batch_formatter, pyarrow_record_batch
+from millstream.compute_strategy import Workers
 from millstream.execution import rows_of
+from millstream.function_place import PlaceFound, described_workers
 from millstream.function_results import (
     batch_from_result,
     column_from_result,
@@ -26,10 +28,18 @@ if TYPE_CHECKING:
 BatchCall = Callable[["_core.Batch", "CallOrigin"], list["pyarrow.RecordBatch"]]
 
 
+class OfRows(Protocol):
+    """A call: _core.Call, or what a worker process knows of one."""
+
+    @property
+    def group_starts(self) -> list[int]: ...
+    def origin(self, row: int) -> str: ...
+
+
 class CallOrigin:
     """Which rows a call is about; `row` is the one in hand, where there is one."""
 
-    def __init__(self, call: _core.Call) -> None:
+    def __init__(self, call: OfRows) -> None:
         self._call = call
         self.row: int | None = None
 
@@ -58,8 +68,18 @@ class UserFunction:
     batch_format: str | None = "default"
     zero_copy_batch: bool = True
     column: str = ""  # of add_column
-    workers: int = 1
+    asked: Workers = field(default_factory=lambda: Workers(1))
     timeout_s: float | None = None  # of one call
+    found: PlaceFound = field(default_factory=PlaceFound, compare=False)  # by executions
+
+    @property
+    def workers(self) -> int:
+        """Calls that may be under way at one time."""
+        return self.asked.count
+
+    def describe_workers(self) -> str:
+        """What `explain` says of them."""
+        return described_workers(self)
 
     @property
     def name(self) -> str:
@@ -84,14 +104,20 @@ class UserFunction:
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
 
-        return cloudpickle.loads, (cloudpickle.dumps(_Parts(self)),)
+        return cloudpickle.loads, (self.shipped(),)
+
+    def shipped(self) -> bytes:
+        """Pickled by cloudpickle, to be loaded as a UserFunction."""
+        from millstream.function_pickle import pickled
+
+        return pickled(_Parts(self))
 
 
 class _Parts:
     """A UserFunction as cloudpickle takes it: without UserFunction's own __reduce__."""
 
     def __init__(self, function: UserFunction) -> None:
-        self._values = {name: getattr(function, name) for name in UserFunction.__dataclass_fields__}
+        self._values = {name: getattr(function, name) for name in UserFunction.__dataclass_fields__ if name != "found"}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _function_of, (self._values,)

@@ -13,6 +13,7 @@
 #include "bindings/python_error.h"
 #include "bindings/register.h"
 #include "udf/function_calls.h"
+#include "udf/shared_region.h"
 
 namespace nb = nanobind;
 
@@ -24,6 +25,17 @@ struct PyCall {
   std::shared_ptr<FunctionCalls> calls;
 
   std::string Origin(int64_t row) const { return calls->Origin(call, row); }
+
+  /// The bytes that the batch takes there; the call has none any more.
+  int64_t MoveTo(SharedRegion& region) {
+    auto write = [&] {
+      const ReleaseGil release;
+      auto bytes = region.Write({call.batch});
+      if (bytes.ok()) call.batch.reset();
+      return bytes;
+    };
+    return ValueOrRaise(write());
+  }
 };
 
 /// The calls of one stage, as its threads see them.
@@ -72,12 +84,21 @@ class PyCalls {
     calls_->Give(number, status);
   }
 
+  bool closed() const { return calls_->closed(); }
+  int64_t spare_bytes() const { return calls_->spare_bytes(); }
+
+  void SetPlace(std::string place) { calls_->statistics().SetPlace(std::move(place)); }
+
   void AddCpuTime(double seconds) { calls_->statistics().cpu_nanoseconds += static_cast<int64_t>(seconds * 1e9); }
 
  private:
   static RecordBatches Imported(const nb::sequence& batches) {
     RecordBatches imported;
     for (nb::handle batch : batches) {
+      if (nb::isinstance<PyBatch>(batch)) {
+        imported.push_back(nb::cast<const PyBatch&>(batch).batch);
+        continue;
+      }
       for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
     }
     return imported;
@@ -103,6 +124,11 @@ class PythonFunction : public BatchFunction {
   int workers(int) const override { return workers_; }
   int64_t rows_expected() const override { return rows_expected_; }
   const nb::object& spec() const { return spec_; }
+
+  std::string DescribeWorkers(int) const override {
+    const AcquireGil acquire;
+    return nb::cast<std::string>(spec_.attr("describe_workers")());
+  }
 
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
     const AcquireGil acquire;
@@ -136,12 +162,16 @@ void RegisterFunction(nb::module_& module) {
       .def_prop_ro("batch", [](const PyCall& self) { return PyBatch{self.call.batch}; })
       .def_prop_ro("group_starts", [](const PyCall& self) { return self.call.group_starts == nullptr ? std::vector<int64_t>{0} : *self.call.group_starts; })
       .def_prop_ro("random_key", [](const PyCall& self) { return self.calls->RandomKey(self.call); })
-      .def("origin", &PyCall::Origin, nb::arg("row"));
+      .def("origin", &PyCall::Origin, nb::arg("row"))
+      .def("move_to", &PyCall::MoveTo, nb::arg("region"));
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)
       .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
       .def("give_part", &PyCalls::GivePart, nb::arg("number"), nb::arg("batches"))
       .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
+      .def_prop_ro("closed", &PyCalls::closed)
+      .def_prop_ro("spare_bytes", &PyCalls::spare_bytes)
+      .def("set_place", &PyCalls::SetPlace, nb::arg("place"))
       .def("add_cpu_time", &PyCalls::AddCpuTime, nb::arg("seconds"));
 }
 

@@ -9,7 +9,7 @@
 
 namespace millstream {
 
-/// `spec` has `name`, `workers` and `serve(calls)`, which starts threads that take the calls (python/millstream/function_host.py). With the GIL held.
+/// `spec` has `name`, `workers`, `describe_workers()` and `serve(calls)`, which starts threads that see to the calls (python/millstream/function_threads.py). With the GIL held.
 std::shared_ptr<const BatchFunction> MakePythonFunction(nanobind::object spec);
 
 /// The spec that the function was made from; null where it is not Python's. With the GIL held.

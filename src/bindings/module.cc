@@ -18,6 +18,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterPlan(module);
   millstream::RegisterS3(module);
   millstream::RegisterStream(module);
+  millstream::RegisterWorker(module);
   millstream::RegisterWrite(module);
   module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
   module.def("random_seed", [] {

@@ -13,6 +13,7 @@ void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
+void RegisterWorker(nanobind::module_& module);
 void RegisterWrite(nanobind::module_& module);
 
 }  // namespace millstream

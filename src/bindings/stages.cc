@@ -20,6 +20,7 @@ nb::dict StageDict(const StageStatistics& stage) {
   out["spilled_bytes"] = stage.spilled_bytes.load();
   out["read_back_bytes"] = stage.read_back_bytes.load();
   out["peak_memory_bytes"] = stage.peak_memory_bytes.load();
+  out["place"] = stage.place();
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace millstream {
@@ -22,6 +23,20 @@ struct StageStatistics {
   std::atomic<int64_t> spilled_bytes{0};
   std::atomic<int64_t> read_back_bytes{0};
   std::atomic<int64_t> peak_memory_bytes{0};
+
+  /// Where the stage's function runs, as "in 2 worker processes"; empty where that is no question.
+  std::string place() const {
+    std::lock_guard lock(mutex_);
+    return place_;
+  }
+  void SetPlace(std::string place) {
+    std::lock_guard lock(mutex_);
+    place_ = std::move(place);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string place_;  // guarded by mutex_
 };
 
 /// Adds the CPU time of the calling thread between construction and destruction.

@@ -62,7 +62,7 @@ class StageWriter {
     switch (node.kind) {
       case Kind::kMap:
         return node.function->name() + ": " + (node.batch_rows > 0 ? "batches of " + std::to_string(node.batch_rows) + " rows" : node.batch_rows == 0 ? "whole blocks" : "whole groups") +
-               ", " + std::to_string(node.function->workers(engine_->scheduler()->lanes())) + " at a time, on threads of this process";
+               ", " + node.function->DescribeWorkers(engine_->scheduler()->lanes());
       case Kind::kSort:
       case Kind::kShuffle:
         return (node.kind == Kind::kSort ? "sort: " : "shuffle: ") + Rows(*node.input) + " into the exchange, in memory up to the limit of " + limit + ", spilled beyond";

@@ -20,6 +20,8 @@ class BatchFunction {
   virtual const std::string& name() const = 0;
   /// Calls that may be under way at one time.
   virtual int workers(int lanes) const = 0;
+  /// What `explain` says of them: "2 at a time, on threads of this process".
+  virtual std::string DescribeWorkers(int lanes) const { return std::to_string(workers(lanes)) + " at a time, on lanes"; }
   /// Rows that all its calls give, about, where it knows better than that they are as many as it is given: what stages above are planned for. Negative: it does not.
   virtual int64_t rows_expected() const { return -1; }
   /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.

@@ -25,7 +25,12 @@ int64_t BytesOf(const RecordBatches& batches) {
 }  // namespace
 
 FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source, const EpochKey& epoch)
-    : core_(std::move(engine)), statistics_(std::move(stage)), ledger_(std::move(ledger)), name_source_(std::move(name_source)), epoch_(epoch) {}
+    : core_(std::move(engine)),
+      statistics_(std::move(stage)),
+      ledger_(std::move(ledger)),
+      spare_bytes_(ledger_->floor_bytes()),
+      name_source_(std::move(name_source)),
+      epoch_(epoch) {}
 
 uint64_t FunctionCalls::RandomKey(const FunctionCall& call) const { return MakeSourceKey(epoch_, call.source).KeyOfRow(static_cast<uint64_t>(call.begin_row)); }
 
@@ -150,6 +155,11 @@ int64_t FunctionCalls::under_way() const {
   return added_count_ - given_out_;
 }
 
+bool FunctionCalls::closed() const {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
 bool FunctionCalls::short_of_memory() const {
   std::lock_guard lock(mutex_);
   return short_of_memory_ && added_count_ > given_out_;
@@ -203,6 +213,7 @@ void FunctionCalls::Close() {
     servers.swap(servers_);
     taken_.clear();
     ledger_->Release(std::exchange(held_bytes_, 0));
+    ledger_->TrySetFloor(0);
   }
   added_.notify_all();
   room_.notify_all();

@@ -64,6 +64,10 @@ class FunctionCalls {
   /// Part of a result that goes on: Give comes behind the last one. Blocks until there is room for it; false where nothing is wanted any more.
   bool GivePart(int64_t number, RecordBatches batches);
   const std::string& stage() const { return statistics_.name; }
+  /// What all servers together may keep from one call to the next: as much as the stage has reserved.
+  int64_t spare_bytes() const { return spare_bytes_; }
+  /// Whether results are still wanted: who works on a call may look, and give up.
+  bool closed() const;
   /// Which rows the call is about, or its row `row` from 0 on where that is not negative, for messages.
   std::string Origin(const FunctionCall& call, int64_t row = -1) const;
   const std::shared_ptr<Engine>& engine() const { return core_.engine(); }
@@ -84,7 +88,7 @@ class FunctionCalls {
   bool short_of_memory() const;
   /// The next result in order; null at the end, nothing where it is to come: then the waker is kept as the consumer's.
   std::optional<std::unique_ptr<FunctionResult>> TryTakeResult(const Waker& waker);
-  /// Ends what waits in Take, and frees what is held. Results that come later are dropped.
+  /// Ends what waits in Take, and frees what is held and reserved, whoever serves still. Results that come later are dropped.
   void Close();
 
  private:
@@ -101,6 +105,7 @@ class FunctionCalls {
   StreamCore core_;
   StageStatistics statistics_;
   const std::shared_ptr<Ledger> ledger_;
+  const int64_t spare_bytes_;
   const NameSource name_source_;
   const EpochKey epoch_;
   mutable std::mutex mutex_;

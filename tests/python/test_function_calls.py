@@ -49,8 +49,11 @@ def test_a_function_that_does_not_return_is_a_timeout_that_names_stage_and_rows(
         rows = ms.range(20).map_batches(stuck, batch_size=5)
     began = time.monotonic()
     try:
-        with pytest.raises(TimeoutError, match=r"MapBatches\(stuck\).* within 0.2 s, on rows 10 to 14 of Range"):
+        with pytest.raises(
+            TimeoutError, match=r"MapBatches\(stuck\).* within 0.2 s, on rows 10 to 14 of Range"
+        ) as raised:
             rows.take_all()
+        assert ": ended.wait(30))" in str(raised.value)
         assert time.monotonic() - began < 10
     finally:
         ended.set()
