@@ -26,12 +26,12 @@ def _run(function: UserFunction, calls: _core.Calls, watch: FunctionWatch | None
     while (call := calls.take()) is not None:
         began = thread_time()
         origin = CallOrigin(call)
-        enter_call(call)
         if watch is not None:
             watch.begin(call)
         try:
             if call_batch is None:
                 call_batch = function.open()
+            enter_call(call)  # not for the constructor of a class, which any call may happen to run
             results = call_batch(call.batch, origin)
         except BaseException as error:
             calls.fail(call.number, _told(function, origin, error))

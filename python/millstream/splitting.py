@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,19 @@ def split_proportionately(dataset: Dataset, proportions: Sequence[float]) -> lis
     if any(not 0 < proportion < 1 for proportion in proportions) or sum(proportions) >= 1:
         raise ValueError(f"proportions must each be above 0, and less than 1 together, got {list(proportions)}")
     rows = dataset.count()
-    bounds, whole = [], 0.0
-    for proportion in proportions:
-        whole += proportion
-        bounds.append(int(rows * whole))
-    # As in ray.data no part is empty where there are rows enough for one each.
-    for place in range(len(bounds) - 1, -1, -1):
-        most = (bounds[place + 1] if place + 1 < len(bounds) else rows) - 1
-        bounds[place] = max(min(bounds[place], most), 0)
+    bounds = [int(rows * whole) for whole in itertools.accumulate(proportions)]
+    # As in ray.data no part is empty: bounds that fall together move apart, downwards, and those before them as far.
+    moved = 0
+    for place in range(len(bounds) - 2, -1, -1):
+        bounds[place] -= moved
+        if bounds[place] == bounds[place + 1]:
+            moved += 1
+            bounds[place] -= 1
+    if min(bounds) <= 0:
+        raise ValueError(
+            f"split_proportionately would leave a part of {rows} rows by {list(proportions)} empty; use more rows, "
+            "larger proportions, or split_at_indices()"
+        )
     return _parts(dataset, [0, *bounds], rows)
 
 
@@ -52,9 +58,7 @@ def split(dataset: Dataset, n: int, equal: bool) -> list[Dataset]:
     return _parts(dataset, [rows * part // n for part in range(n)], rows)
 
 
-def train_test_split(
-    dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None
-) -> tuple[Dataset, Dataset]:
+def train_test_split(dataset: Dataset, test_size: Any, *, shuffle: bool, seed: int | None) -> tuple[Dataset, Dataset]:
     """The first rows and the last: `test_size` is a share of all rows, or a number of rows."""
     if shuffle:
         dataset = dataset.random_shuffle(seed=seed)
@@ -73,9 +77,7 @@ def train_test_split(
     return train, test
 
 
-def stratified_split(
-    dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool
-) -> tuple[Dataset, Dataset]:
+def stratified_split(dataset: Dataset, test_size: Any, stratify: str, *, shuffle: bool) -> tuple[Dataset, Dataset]:
     """The first and the last rows of each value of the column `stratify`, `test_size` being the share of the last."""
     if shuffle:
         raise ValueError("train_test_split takes shuffle=True or stratify=..., not both; shuffle the rows before")
@@ -85,9 +87,7 @@ def stratified_split(
     if not 0 < share < 1:
         raise ValueError(f"test_size must be above 0 and below all rows, got {test_size}")
     groups = dataset.groupby(stratify)
-    first, last = (
-        groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True)
-    )
+    first, last = (groups.map_groups(_PartOfGroup(share, last=last), batch_format="pyarrow") for last in (False, True))
     return first, last
 
 
@@ -108,8 +108,9 @@ def streaming_train_test_split(
     dataset: Dataset, test_size: float, split_type: str, hash_column: str | None, seed: int | None
 ) -> tuple[Dataset, Dataset]:
     """Each row to one of two parts, by its place and a seed, or by the hash of a column."""
-    share = checked_fraction(test_size)
-    if not 0 < share < 1:
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
+        raise TypeError(f"test_size must be a number between 0 and 1, not {type(test_size).__name__}")
+    if not 0 < test_size < 1:
         raise ValueError(f"test_size must be above 0 and below 1, got {test_size}")
     if split_type not in ("random", "hash"):
         raise ValueError(f"split_type must be 'random' or 'hash', got {split_type!r}")
@@ -118,8 +119,10 @@ def streaming_train_test_split(
     if split_type == "hash" and seed is not None:
         raise ValueError("split_type='hash' goes by the values alone; leave the seed out")
     drawn = 0 if split_type == "hash" else drawn_or(seed)
+    # By its place: a shuffle below stays as it is in the first epoch, so that no row changes its part.
+    plan = dataset._plan.freeze_shuffles() if split_type == "random" else dataset._plan
     train, test = (
-        dataset._plan.random_sample(share, drawn, column=hash_column or "", rest=rest) for rest in (True, False)
+        plan.random_sample(float(test_size), drawn, column=hash_column or "", rest=rest) for rest in (True, False)
     )
     return dataset._with(train), dataset._with(test)
 
@@ -144,6 +147,4 @@ def _parts(dataset: Dataset, begins: list[int], end: int | None) -> list[Dataset
     """Parts of one order: a shuffle below them stays as it is in the first epoch, so that no row changes its part."""
     plan = dataset._plan.freeze_shuffles()
     ends = [*begins[1:], _ALL if end is None else end]
-    return [
-        dataset._with(plan.limit(max(last - first, 0), first)) for first, last in zip(begins, ends, strict=True)
-    ]
+    return [dataset._with(plan.limit(max(last - first, 0), first)) for first, last in zip(begins, ends, strict=True)]

@@ -77,7 +77,8 @@ class PyCalls {
 class PythonFunction : public BatchFunction {
  public:
   explicit PythonFunction(nb::object spec)
-      : spec_(std::move(spec)), name_(nb::cast<std::string>(spec_.attr("name"))), workers_(nb::cast<int>(spec_.attr("workers"))) {}
+      : spec_(std::move(spec)), name_(nb::cast<std::string>(spec_.attr("name"))), workers_(nb::cast<int>(spec_.attr("workers"))),
+        keeps_columns_(nb::cast<bool>(spec_.attr("keeps_columns"))) {}
   ~PythonFunction() override {
     const AcquireGil acquire;
     spec_.reset();
@@ -85,6 +86,7 @@ class PythonFunction : public BatchFunction {
 
   const std::string& name() const override { return name_; }
   int workers(int) const override { return workers_; }
+  Columns columns() const override { return keeps_columns_ ? Columns(SameColumns) : nullptr; }
   const nb::object& spec() const { return spec_; }
 
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
@@ -101,6 +103,7 @@ class PythonFunction : public BatchFunction {
   nb::object spec_;
   const std::string name_;
   const int workers_;
+  const bool keeps_columns_;
 };
 
 }  // namespace

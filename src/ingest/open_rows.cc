@@ -67,6 +67,10 @@ class RowChangesFunction {
     ARROW_ASSIGN_OR_RAISE(auto rows, ApplyProgram(*program, *batch, arrow::default_memory_pool()));
     return RecordBatches{std::move(rows)};
   }
+  Result<std::shared_ptr<arrow::Schema>> Columns(const std::shared_ptr<arrow::Schema>& input) {
+    ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(input));
+    return program->output;
+  }
 
  private:
   Result<std::shared_ptr<const RowProgram>> ProgramFor(const std::shared_ptr<arrow::Schema>& schema) {
@@ -89,7 +93,8 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
     name += (name.empty() ? "" : "->") + text.substr(0, text.find('['));
   }
   auto function = std::make_shared<RowChangesFunction>(std::move(nodes));
-  return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
+  return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); },
+                            [function](const std::shared_ptr<arrow::Schema>& input) { return function->Columns(input); });
 }
 
 /// A hash of the keys of each row.
@@ -201,6 +206,7 @@ class Opener {
   Result<std::vector<PolledStreamPtr>> OpenAll(const PlanNode& node);
   Result<PolledStreamPtr> OpenRepartition(const PlanNode& node);
   Result<PolledStreamPtr> OpenBlocksByKey(const PlanNode& node);
+  PolledStreamPtr CutBlocks(PolledStreamPtr blocks);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
@@ -268,7 +274,8 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
     }
     case Kind::kSample: {
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *MakeNativeFunction("RandomSample", Sampler(*node)), NamesOf(*node->input)));
+      const auto function = MakeNativeFunction("RandomSample", Sampler(*node), BatchFunction::SameColumns);
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *function, NamesOf(*node->input)));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {
@@ -443,16 +450,25 @@ Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
-  return OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open));
+  return CutBlocks(OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open)));
+}
+
+/// Blocks, a source each, whole or in parts of BlockRows.
+PolledStreamPtr Opener::CutBlocks(PolledStreamPtr blocks) {
+  const auto open = [engine = engine_](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    const int64_t rows = BlockRows(*over->schema());
+    return OpenRebatchStream(engine, std::move(over), {rows, /*within_source=*/true, false, 0});
+  };
+  return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(blocks), open));
 }
 
 /// Where the number of rows is not known, they are brought together in the exchange, in their order, to be counted.
 Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   const RepartitionSpec& spec = *node.repartition;
   if (!spec.keys.empty()) return OpenBlocksByKey(node);
-  if (spec.block_rows > 0) return Open(node.input, {spec.block_rows, false});
   ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
-  if (const auto rows = KnownRowCount(*node.input)) return OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows);
+  if (spec.block_rows > 0) return CutBlocks(OpenBlocksOfRows(*engine_, std::move(input), spec.block_rows));
+  if (const auto rows = KnownRowCount(*node.input)) return CutBlocks(OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows));
   const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
@@ -460,7 +476,7 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
-  return OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt);
+  return CutBlocks(OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt));
 }
 
 /// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.

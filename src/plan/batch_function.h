@@ -3,6 +3,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,10 @@ class BatchFunction {
   virtual const std::string& name() const = 0;
   /// Calls that may be under way at one time.
   virtual int workers(int lanes) const = 0;
+  /// Gives the schema of its results by that of what it is given; null where only results tell.
+  using Columns = std::function<Result<std::shared_ptr<arrow::Schema>>(const std::shared_ptr<arrow::Schema>& input)>;
+  virtual Columns columns() const { return nullptr; }
+  static Result<std::shared_ptr<arrow::Schema>> SameColumns(const std::shared_ptr<arrow::Schema>& input) { return input; }
   /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.
   virtual Status Serve(const std::shared_ptr<FunctionCalls>& calls) const = 0;
 };

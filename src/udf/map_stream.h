@@ -2,7 +2,7 @@
 /// A function applied to the batches of a stream, in their order, several calls at a time.
 ///
 /// The rows that come out are numbered through within the source of their input batch (docs/order.md). The schema is that of the first results: those of the
-/// first few calls where the first has columns of nulls only. Later results are brought to it.
+/// first few calls where the first has columns of nulls only. Later results are brought to it. Without results it is what the function says of the input's.
 
 #include <memory>
 

@@ -29,9 +29,11 @@ class ServeTask : public Task {
 
 class NativeFunction : public BatchFunction {
  public:
-  NativeFunction(std::string name, NativeBatchFunction function) : name_(std::move(name)), function_(std::move(function)) {}
+  NativeFunction(std::string name, NativeBatchFunction function, Columns columns)
+      : name_(std::move(name)), function_(std::move(function)), columns_(std::move(columns)) {}
   const std::string& name() const override { return name_; }
   int workers(int lanes) const override { return lanes; }
+  Columns columns() const override { return columns_; }
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
     for (int lane = 0; lane < calls->engine()->scheduler()->lanes(); ++lane) {
       ARROW_RETURN_NOT_OK(calls->engine()->scheduler()->Submit(std::make_unique<ServeTask>(calls, function_), Priority::kNormal));
@@ -42,12 +44,13 @@ class NativeFunction : public BatchFunction {
  private:
   const std::string name_;
   const NativeBatchFunction function_;
+  const Columns columns_;
 };
 
 }  // namespace
 
-std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function) {
-  return std::make_shared<NativeFunction>(std::move(name), std::move(function));
+std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns) {
+  return std::make_shared<NativeFunction>(std::move(name), std::move(function), std::move(columns));
 }
 
 }  // namespace millstream
