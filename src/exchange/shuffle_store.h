@@ -33,6 +33,7 @@ struct ShuffleOptions {
   int64_t staging_bytes = 1 << 20;
   bool always_spill = false;  // every piece goes to disk: for a second pass, and as a hostile switch for tests
   bool short_runs = false;    // frames are cut such that few make up a chunk of complete rows
+  int64_t run_rows_max = 0;   // of such a chunk, and one piece more; 0: any number
   /// One partition, all of it on disk, each column of a piece in a frame of its own: rows kept there are taken up again a column at a time.
   bool column_frames = false;
 };

@@ -331,13 +331,22 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
   }
   FrameBuilder frame(spill_pool_);
   bool complete = true;
+  int64_t run_rows = 0;
+  const int64_t run_rows_max = store_->options_.run_rows_max > 0 ? store_->options_.run_rows_max : INT64_MAX;
   for (const GroupedPiece& piece : pieces_) {
+    if (complete && run_rows >= run_rows_max && piece.rows_resident > partition) {
+      ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
+      run_rows = 0;
+    }
     if (complete && piece.columns_missing > 0) {
       // Pieces are completed in order, so all that follow are incomplete. If nothing of this one is on disk, what has been written is complete.
       if (store_->options_.short_runs && piece.rows_resident > partition) ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
       complete = false;
     }
-    if (piece.rows_resident > partition) frame.AddRows(piece, partition);
+    if (piece.rows_resident > partition) {
+      frame.AddRows(piece, partition);
+      run_rows += piece.offsets[partition + 1] - piece.offsets[partition];
+    }
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
       if (piece.columns[column].resident <= partition) continue;
       ARROW_RETURN_NOT_OK(AddColumn(piece, partition, column, &frame));

@@ -9,8 +9,9 @@
 namespace millstream {
 namespace {
 
-constexpr size_t kChunksSampled = 16;
-constexpr int64_t kRowsSampledOfChunk = 4096;
+/// Where rows come in order each chunk is a range of its own: one that is not looked at may end in one partition.
+constexpr size_t kChunksSampled = 64;
+constexpr int64_t kRowsSampledOfChunk = 1024;
 constexpr int64_t kPartitionsMax = 4096;
 
 /// Some of the chunk's rows: their sort columns, and who they are.
@@ -78,6 +79,7 @@ Status SecondPass::Submit(uint32_t coarse) {
   options.keys.first = coarse * options.keys.count;
   options.stage += 1;
   options.short_runs = false;
+  options.run_rows_max = 0;
   options.always_spill = first_->inputs().engine->options().always_spill;
   auto chunks = first_->store().ChunksOf(coarse);
   if (options.sort != nullptr) ARROW_RETURN_NOT_OK(SampleAnew(chunks, &options));

@@ -175,10 +175,13 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
 
 }  // namespace
 
+Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const BatchFunction& function) {
+  return Budget::Open(engine.budget(), function.name(), std::min(kFloorBytesMax, engine.budget()->limit_bytes() / kFloorShare));
+}
+
 Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
-                                      const EpochKey& epoch) {
-  const int64_t limit = engine->budget()->limit_bytes();
-  ARROW_ASSIGN_OR_RAISE(auto ledger, Budget::Open(engine->budget(), function.name(), std::min(kFloorBytesMax, limit / kFloorShare)));
+                                      const EpochKey& epoch, std::shared_ptr<Ledger> ledger) {
+  if (ledger == nullptr) ARROW_RETURN_NOT_OK(ReserveCalls(*engine, function).Value(&ledger));
   const int64_t ahead = std::max<int64_t>(2 * function.workers(engine->scheduler()->lanes()), kCallsForSchema);
   auto calls = std::make_shared<FunctionCalls>(engine, function.name(), std::move(ledger), std::move(name_source), epoch);
   auto state = std::make_shared<MapState>(calls, std::move(input), ahead);

@@ -12,9 +12,11 @@
 
 namespace millstream {
 
-/// Each batch of `input` is one call. Reserves memory for the batches that are under way.
-/// `epoch`: what random numbers of its calls come from.
+/// Reserves memory for the batches that are under way. Before the input is opened, which may take all that is free.
+Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const BatchFunction& function);
+
+/// Each batch of `input` is one call. `epoch`: what random numbers of its calls come from. `ledger`: of ReserveCalls; null: reserved now.
 Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
-                                      const EpochKey& epoch = EpochKey{});
+                                      const EpochKey& epoch = EpochKey{}, std::shared_ptr<Ledger> ledger = nullptr);
 
 }  // namespace millstream

@@ -203,6 +203,7 @@ def test_blocks_larger_than_the_memory_come_in_parts_within_the_limit(use_engine
     counted = ms.range(rows).map_batches(lambda batch: batch, batch_format="pyarrow")
     plans = [
         source.repartition(2),
+        counted.repartition(2),
         source.repartition(target_num_rows_per_block=rows),
         counted.repartition(target_num_rows_per_block=rows),
         source.repartition(2, shuffle=True),
