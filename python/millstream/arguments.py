@@ -52,6 +52,16 @@ def check_text(value: Any, name: str) -> str:
     return value
 
 
+def check_columns(value: Any, name: str) -> list[str]:
+    """The names of columns, given as one or as a list. TypeError for another type, ValueError for one twice."""
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else None
+    if names is None or not all(isinstance(column, str) for column in names):
+        raise TypeError(f"{name} must be the name of a column, or a list of names, not {value!r}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{name} has a column twice: {names}")
+    return names
+
+
 def check_local_path(path: Any, name: str) -> str:
     """`path` as text. TypeError for another type, ValueError for none, NotImplementedError for a URL."""
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):

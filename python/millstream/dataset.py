@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from millstream import _core
-from millstream.arguments import check_count, check_flag, check_text, refuse_placement
+from millstream.arguments import check_columns, check_count, check_flag, check_text, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
@@ -359,12 +359,15 @@ class Dataset:
         if placement.pop("aggregator_ray_remote_args", None) is not None:
             raise NotImplementedError("join(aggregator_ray_remote_args=...) places work on a cluster; leave it out")
         refuse_placement("join", placement)
+        if num_partitions is not None:
+            check_count(num_partitions, "num_partitions", least=1)
         (right,) = _plans("join", [ds])
-        left_keys = [on] if isinstance(on, str) else list(on)
-        right_keys = left_keys if right_on is None else [right_on] if isinstance(right_on, str) else list(right_on)
-        return self._with(
-            self._plan.join(right, join_type, left_keys, right_keys, left_suffix or "", right_suffix or "")
-        )
+        left_keys = check_columns(on, "on")
+        right_keys = left_keys if right_on is None else check_columns(right_on, "right_on")
+        left_end = check_text(left_suffix or "", "left_suffix")
+        right_end = check_text(right_suffix or "", "right_suffix")
+        kind = check_text(join_type, "join_type")
+        return self._with(self._plan.join(right, kind, left_keys, right_keys, left_end, right_end))
 
     def mix(
         self,
@@ -391,7 +394,7 @@ class Dataset:
         *,
         strict: bool = False,
         shuffle: bool = False,
-        keys: list[str] | None = None,
+        keys: str | list[str] | None = None,
         sort: bool = False,
     ) -> Dataset:
         """The same rows in other blocks: what functions with `batch_size=None` are given, and files are cut by.
@@ -401,14 +404,16 @@ class Dataset:
             target_num_rows_per_block: Blocks of so many rows instead; the last has what is left.
             strict: Taken as in ray.data; blocks of `target_num_rows_per_block` are always exact.
             shuffle: Shuffles the rows first, in an order drawn now.
-            keys: Columns by whose values rows are put together.
+            keys: Columns by whose values rows are put together: one, or several.
             sort: Whether blocks are sorted by the keys.
 
         A block of more than about 4 MB comes to a function in several calls. Rows keep their order but with `shuffle`
         or `keys`.
         """
         rows = self.random_shuffle(seed=_core.random_seed()) if check_flag(shuffle, "shuffle") else self
-        if sort and not keys:
+        check_flag(strict, "strict")
+        columns = check_columns(keys or [], "keys")
+        if check_flag(sort, "sort") and not columns:
             raise ValueError("repartition(sort=True) sorts by the keys; give keys=[...], or use sort()")
         blocks = 0 if num_blocks is None else check_count(num_blocks, "num_blocks", least=1)
         block_rows = (
@@ -416,7 +421,7 @@ class Dataset:
             if target_num_rows_per_block is None
             else check_count(target_num_rows_per_block, "target_num_rows_per_block", least=1)
         )
-        return self._with(rows._plan.repartition(blocks, block_rows, list(keys or []), check_flag(sort, "sort")))
+        return self._with(rows._plan.repartition(blocks, block_rows, columns, sort))
 
     def random_sample(self, fraction: float, *, seed: int | None = None) -> Dataset:
         """Each row with the probability `fraction`, by the seed and the row's place: the same rows each time."""

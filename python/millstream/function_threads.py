@@ -87,7 +87,6 @@ class _CallsHere:
     def run(self, call: _core.Call) -> None:
         watch, overlap = self._stage.watch, self._stage.place.overlap
         origin = CallOrigin(call)
-        enter_call(call)
         if watch is not None:
             watch.begin(call)
         if overlap is not None:
@@ -95,6 +94,7 @@ class _CallsHere:
         try:
             if self._call_batch is None:
                 self._call_batch = self._stage.function.open()
+            enter_call(call)  # not for the constructor of a class, which any call may happen to run
             self._stage.calls.give(call.number, self._call_batch(call.batch, origin))
         except BaseException as error:
             self._stage.calls.fail(call.number, told_error(self._stage.function.name, str(origin), error))

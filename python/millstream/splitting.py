@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,9 @@ def streaming_train_test_split(
     dataset: Dataset, test_size: float, split_type: str, hash_column: str | None, seed: int | None
 ) -> tuple[Dataset, Dataset]:
     """Each row to one of two parts, by its place and a seed, or by the hash of a column."""
-    share = checked_fraction(test_size)
-    if not 0 < share < 1:
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
+        raise TypeError(f"test_size must be a number between 0 and 1, not {type(test_size).__name__}")
+    if not 0 < test_size < 1:
         raise ValueError(f"test_size must be above 0 and below 1, got {test_size}")
     if split_type not in ("random", "hash"):
         raise ValueError(f"split_type must be 'random' or 'hash', got {split_type!r}")
@@ -88,8 +90,10 @@ def streaming_train_test_split(
     if split_type == "hash" and seed is not None:
         raise ValueError("split_type='hash' goes by the values alone; leave the seed out")
     drawn = 0 if split_type == "hash" else drawn_or(seed)
+    # By its place: a shuffle below stays as it is in the first epoch, so that no row changes its part.
+    plan = dataset._plan.freeze_shuffles() if split_type == "random" else dataset._plan
     train, test = (
-        dataset._plan.random_sample(share, drawn, column=hash_column or "", rest=rest) for rest in (True, False)
+        plan.random_sample(float(test_size), drawn, column=hash_column or "", rest=rest) for rest in (True, False)
     )
     return dataset._with(train), dataset._with(test)
 

@@ -17,6 +17,8 @@ from millstream.aggregate import (
     Std,
     ZeroPercentage,
 )
+from millstream.arguments import check_columns
+from millstream.datatype import DataType
 
 if TYPE_CHECKING:
     import pandas
@@ -48,10 +50,9 @@ class DatasetSummary:
         import pandas
 
         names = sorted({name for values in self._statistics.values() for name in values})
-        columns = {
-            column: [values.get(name) for name in names] for column, values in self._statistics.items()
-        }
-        return pandas.DataFrame({self.STATISTIC_COLUMN: names, **columns})
+        columns = {column: [values.get(name) for name in names] for column, values in self._statistics.items()}
+        # As objects, for whole numbers beside missing ones would become floats and lose their last digits.
+        return pandas.DataFrame({self.STATISTIC_COLUMN: names, **columns}, dtype=object)
 
     def get_column_stats(self, column: str) -> pandas.DataFrame:
         """The statistics of one column. KeyError for one that was not summarised."""
@@ -61,7 +62,7 @@ class DatasetSummary:
             raise KeyError(f"column {column!r} is not in this summary of {self.columns}")
         values = self._statistics[column]
         names = sorted(values)
-        return pandas.DataFrame({self.STATISTIC_COLUMN: names, "value": [values[name] for name in names]})
+        return pandas.DataFrame({self.STATISTIC_COLUMN: names, "value": [values[name] for name in names]}, dtype=object)
 
     def __repr__(self) -> str:
         return f"DatasetSummary(columns={self.columns})"
@@ -76,6 +77,12 @@ def summarise(
     """
     import pyarrow
 
+    columns = None if columns is None else check_columns(columns, "columns")
+    if columns == []:
+        raise ValueError("summary takes the names of at least one column, or None for all of them")
+    for kind in overrides or {}:
+        if not isinstance(kind, DataType | pyarrow.DataType):
+            raise TypeError(f"override_dtype_agg_mapping has types of millstream.datatype or pyarrow, not {kind!r}")
     core_schema = dataset._core_schema()
     assert core_schema is not None
     schema = pyarrow.schema(core_schema)
@@ -92,9 +99,7 @@ def summarise(
         )
     flat = [aggregator for aggregators in wanted.values() for aggregator in aggregators]
     results = dataset.aggregate(*flat) or {}
-    return DatasetSummary(
-        schema, {name: _statistics(aggregators, results) for name, aggregators in wanted.items()}
-    )
+    return DatasetSummary(schema, {name: _statistics(aggregators, results) for name, aggregators in wanted.items()})
 
 
 def _aggregators(field: pyarrow.Field, overrides: Mapping[Any, Aggregators]) -> list[AggregateFnV2[Any, Any]]:
@@ -104,7 +109,9 @@ def _aggregators(field: pyarrow.Field, overrides: Mapping[Any, Aggregators]) -> 
         if _matches(kind, field.type):
             return factory(field.name)
     name, kind = field.name, field.type
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind):
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return [*_of_numbers(name), ApproximateQuantile(name, [0.5]), ZeroPercentage(name)]
+    if types.is_boolean(kind):
         return _of_numbers(name)
     if types.is_temporal(kind):
         return [Count(name), Min(name), Max(name), MissingValuePercentage(name)]
@@ -120,9 +127,7 @@ def _of_numbers(name: str) -> list[AggregateFnV2[Any, Any]]:
         Min(name),
         Max(name),
         Std(name, ddof=0),
-        ApproximateQuantile(name, [0.5]),
         MissingValuePercentage(name),
-        ZeroPercentage(name),
     ]
 
 

@@ -86,6 +86,11 @@ class UserFunction:
         """As its stage is called: "MapBatches(scale)"."""
         return f"{_STAGES[self.kind]}({function_name(self.fn)})"
 
+    @property
+    def keeps_columns(self) -> bool:
+        """Whether its results have the columns of what it is given."""
+        return self.kind == "filter"
+
     def open(self) -> BatchCall:
         """What a worker calls with each batch; makes its own instance of a class."""
         function = self.fn
@@ -184,7 +189,8 @@ def _filter(spec: UserFunction, function: Any) -> BatchCall:
         try:
             return [whole.filter(pyarrow.array(kept, pyarrow.bool_()))]
         except pyarrow.ArrowNotImplementedError:  # of views, in pyarrow 26
-            return [whole.slice(begin, rows) for begin, rows in _runs_of_true(kept)]
+            runs = [whole.slice(begin, rows) for begin, rows in _runs_of_true(kept)]
+            return runs or [whole.slice(0, 0)]
 
     return call
 

@@ -114,7 +114,8 @@ class PythonFunction : public BatchFunction {
       : spec_(std::move(spec)),
         name_(nb::cast<std::string>(spec_.attr("name"))),
         workers_(nb::cast<int>(spec_.attr("workers"))),
-        rows_expected_(nb::cast<int64_t>(nb::getattr(spec_, "rows_expected", nb::int_(-1)))) {}
+        rows_expected_(nb::cast<int64_t>(nb::getattr(spec_, "rows_expected", nb::int_(-1)))),
+        keeps_columns_(nb::cast<bool>(nb::getattr(spec_, "keeps_columns", nb::bool_(false)))) {}
   ~PythonFunction() override {
     const AcquireGil acquire;
     spec_.reset();
@@ -123,6 +124,7 @@ class PythonFunction : public BatchFunction {
   const std::string& name() const override { return name_; }
   int workers(int) const override { return workers_; }
   int64_t rows_expected() const override { return rows_expected_; }
+  Columns columns() const override { return keeps_columns_ ? Columns(SameColumns) : nullptr; }
   const nb::object& spec() const { return spec_; }
 
   std::string DescribeWorkers(int) const override {
@@ -145,6 +147,7 @@ class PythonFunction : public BatchFunction {
   const std::string name_;
   const int workers_;
   const int64_t rows_expected_;
+  const bool keeps_columns_;
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ struct ShuffleOptions {
   int64_t staging_bytes = 1 << 20;
   bool always_spill = false;  // every piece goes to disk: for a second pass, and as a hostile switch for tests
   bool short_runs = false;    // frames are cut such that few make up a chunk of complete rows
-  int64_t run_rows = 0;       // then, of such a chunk, about; 0: any number
+  int64_t run_rows_max = 0;   // of such a chunk, and one piece more; 0: any number
   /// One partition, all of it on disk, each column of a piece in a frame of its own: rows kept there are taken up again a column at a time.
   bool column_frames = false;
 };
@@ -135,7 +135,6 @@ class ShuffleWriter {
   std::vector<GroupedPiece> pieces_;
   std::unique_ptr<RunWriter> run_;
   std::vector<SpilledFrame> frames_;
-  std::vector<size_t> incomplete_pieces_;  // by partition: those up to here may have frames without all their columns
 };
 
 class ShuffleStore {

@@ -43,7 +43,7 @@ int64_t ArrayBytes(const arrow::ArrayData& data) { return RowBytes(data, 0, data
 int64_t StagingBytes(int64_t memory_limit_bytes) { return std::clamp<int64_t>(memory_limit_bytes / 256 / 4096 * 4096, 64 << 10, kStagingBytesMax); }
 
 ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr<BudgetPool> pool, std::shared_ptr<BudgetPool> spill_pool)
-    : store_(store), task_(task), pool_(std::move(pool)), spill_pool_(std::move(spill_pool)), incomplete_pieces_(store->partitions()) {}
+    : store_(store), task_(task), pool_(std::move(pool)), spill_pool_(std::move(spill_pool)) {}
 
 bool ShuffleWriter::MayEvict() const { return store_->options_.spill != nullptr && store_->eviction_allowed_ && BytesFrom(0) > 0; }
 
@@ -332,27 +332,27 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
   FrameBuilder frame(spill_pool_);
   bool complete = true;
   int64_t run_rows = 0;
-  const size_t first_apart = incomplete_pieces_[partition];  // from here on, pieces have nothing in the frames before
-  for (size_t index = 0; index < pieces_.size(); ++index) {
-    const GroupedPiece& piece = pieces_[index];
+  const int64_t run_rows_max = store_->options_.run_rows_max > 0 ? store_->options_.run_rows_max : INT64_MAX;
+  for (const GroupedPiece& piece : pieces_) {
+    if (complete && run_rows >= run_rows_max && piece.rows_resident > partition) {
+      ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
+      run_rows = 0;
+    }
     if (complete && piece.columns_missing > 0) {
       // Pieces are completed in order, so all that follow are incomplete. If nothing of this one is on disk, what has been written is complete.
       if (store_->options_.short_runs && piece.rows_resident > partition) ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
       complete = false;
     }
-    if (piece.rows_resident > partition) frame.AddRows(piece, partition);
+    if (piece.rows_resident > partition) {
+      frame.AddRows(piece, partition);
+      run_rows += piece.offsets[partition + 1] - piece.offsets[partition];
+    }
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
       if (piece.columns[column].resident <= partition) continue;
       ARROW_RETURN_NOT_OK(AddColumn(piece, partition, column, &frame));
       if (frame.compacted_bytes() >= kCompactionBytes / 2) ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
     }
-    run_rows += piece.offsets[partition + 1] - piece.offsets[partition];
-    const bool long_enough = store_->options_.run_rows > 0 && run_rows >= store_->options_.run_rows;
-    if (!complete || !long_enough || index + 1 < first_apart) continue;
-    ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
-    run_rows = 0;
   }
-  incomplete_pieces_[partition] = complete ? 0 : pieces_.size();
   if (complete) return EndRun(partition, &frame);
   return frame.empty() ? Status::OK() : WriteFrame(partition, &frame, /*complete=*/false);
 }

@@ -11,7 +11,7 @@ namespace {
 
 /// Numbers 0 .. count - 1 in the order of the sample's rows.
 std::vector<uint32_t> OrderOf(const SortKeyRows& rows, const std::vector<uint64_t>& identities) {
-  std::vector<uint32_t> order(static_cast<size_t>(rows.count()));
+  std::vector<uint32_t> order(identities.size());  // rows.count() is 0 without columns
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     const int compared = rows.Compare(a, rows, b);
@@ -56,7 +56,7 @@ Result<std::shared_ptr<const SortOrder>> SortOrder::Make(By by, const ArrayDatas
     columns.push_back(std::move(gathered));
   }
   ARROW_RETURN_NOT_OK(order->splitters_.Fill(columns));
-  for (int64_t splitter = 0; splitter < order->splitters_.count(); ++splitter) order->prefixes_.push_back(order->splitters_.Prefix(splitter));
+  for (size_t splitter = 0; splitter < order->identities_.size(); ++splitter) order->prefixes_.push_back(order->splitters_.Prefix(splitter));
   return order;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "exchange/sort_order.h"
+
 namespace millstream {
 namespace {
 
@@ -10,14 +12,37 @@ constexpr int64_t kRoundingBytes = 256 << 10;
 
 int64_t LoadBytes(const ShuffleStore& store, const StoredChunk& chunk) { return store.ChunkBytes(chunk) * 5 / 4 + kRoundingBytes; }
 
+/// Of what rows are moved through. Stored columns may be narrower than they come out of several runs.
+int64_t MoveBytes(const ShuffleStore& store, const StoredChunk& chunk) {
+  const int64_t load_bytes = LoadBytes(store, chunk);
+  const SortOrder* sort = store.options().sort.get();
+  const int64_t rows = store.RowsOfChunk(chunk);
+  if (sort == nullptr || rows == 0) return load_bytes;
+  const int64_t varying = store.ChunkBytes(chunk) / rows + 1;
+  const auto bytes_of = [&](int width) { return width > 0 ? width + 1 : varying; };
+  int64_t widest = 0;
+  for (const int width : store.flat_widths()) widest = std::max(widest, bytes_of(width));
+  int64_t order_row_bytes = 0;
+  for (const int column : sort->by().columns) order_row_bytes += 2 * bytes_of(store.flat_widths()[column]) + 1;
+  return std::max(load_bytes, rows * RescatterLane::SortedRowBytes(widest, order_row_bytes) + kRoundingBytes);
+}
+
 }  // namespace
+
+int64_t RescatterLane::SortedRowBytes(int64_t column_row_bytes, int64_t order_row_bytes) {
+  constexpr int64_t kPlaceBytes = 4 + 8;
+  return kPlaceBytes + std::max(2 * column_row_bytes, order_row_bytes);
+}
 
 RescatterLane::RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools)
     : shared_(shared), pool_(pools.scan), floor_bytes_(pool_->ledger()->floor_bytes()), writer_(shared.store, lane, pools.scatter, pools.spill) {}
 
 Result<int> RescatterLane::SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor) {
   int64_t load_bytes = 0;
-  for (const StoredChunk& chunk : cursor.chunks()) load_bytes = std::max(load_bytes, LoadBytes(*cursor.store(), chunk));
+  for (const StoredChunk& chunk : cursor.chunks()) {
+    load_bytes = std::max(load_bytes, LoadBytes(*cursor.store(), chunk));
+    scatter_floor = std::max(scatter_floor, MoveBytes(*cursor.store(), chunk));
+  }
   for (const auto& pools : lanes) {
     pools.scan->ledger()->TrySetFloor(0);
     pools.scatter->ledger()->TrySetFloor(0);
@@ -26,13 +51,13 @@ Result<int> RescatterLane::SetFloors(const ChunkCursor& cursor, const std::vecto
   for (const auto& pools : lanes) {
     // A step holds a column of the chunk twice, and who its rows are.
     if (!pools.scan->ledger()->TrySetFloor(load_bytes)) break;
-    if (!pools.scatter->ledger()->TrySetFloor(std::max(scatter_floor, load_bytes))) {
+    if (!pools.scatter->ledger()->TrySetFloor(scatter_floor)) {
       pools.scan->ledger()->TrySetFloor(0);
       break;
     }
     ++fitting;
   }
-  if (fitting == 0) return RefusedCharge(*lanes.front().scan->ledger(), 2 * load_bytes);
+  if (fitting == 0) return RefusedCharge(*lanes.front().scan->ledger(), load_bytes + scatter_floor);
   return fitting;
 }
 

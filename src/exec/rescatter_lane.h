@@ -43,6 +43,9 @@ class RescatterLane : public ShuffleLane {
   /// `pools.scan` holds a chunk while it is moved; its floor is raised to what that takes.
   RescatterLane(const Shared& shared, uint32_t lane, const ScatterLane::Pools& pools);
 
+  /// What it takes to move a row beside its chunk where rows are sorted: who it is and where it goes, and either what orders it or a column, twice.
+  static int64_t SortedRowBytes(int64_t column_row_bytes, int64_t order_row_bytes);
+
   /// Sets the lanes' floors to what the largest chunk takes, `scatter_floor` at least for the rows that are moved. Gives the number of lanes that this leaves;
   /// kBudget where it is none.
   static Result<int> SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor);

@@ -80,6 +80,7 @@ Status ScatterLane::OpenTask(const ScanTask& task) {
     ARROW_ASSIGN_OR_RAISE(valid_scratch_, pool_->AllocateOwned(kDecodeRows));
   }
   ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_->for_libraries()));
+  if (shared_.side_by_side) ARROW_RETURN_NOT_OK(columns_->ReadSideBySide());
   auto pieces = CutIntoPieces(task, shared_.piece_rows);
   if (shared_.program->filter != nullptr) ARROW_RETURN_NOT_OK(SelectRows(&pieces));
   ARROW_RETURN_NOT_OK(BeginPieces(std::move(pieces)));
@@ -101,6 +102,9 @@ Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
   orders_.clear();
   piece_index_.clear();
   std::vector<std::unique_ptr<InputReader>> sort_readers;
+  int64_t sort_bytes = 0;
+  for (const int column : SortColumnsOf(*shared_.store)) sort_bytes += StepBytes(column);
+  ARROW_RETURN_NOT_OK(writer_.EnsureRoom(sort_bytes, *pool_->ledger()));
   for (const int column : SortColumnsOf(*shared_.store)) {
     const auto& inputs = shared_.program->columns[column].inputs;
     ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, inputs, shared_.piece_rows, pool_->for_libraries()));

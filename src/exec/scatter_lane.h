@@ -48,6 +48,7 @@ class ScatterLane : public ShuffleLane {
     StageStatistics* scan_statistics;
     StageStatistics* shuffle_statistics;
     int64_t piece_rows;
+    bool side_by_side;  // columns are read through small buffers
   };
 
   /// A lane's own memory: for decoding, for the rows that are kept, for spilling them.

@@ -16,12 +16,16 @@ constexpr uint32_t kPartitionsOfPiece = 32;
 /// Above so many groups in all the lanes' tables are brought together on all lanes.
 constexpr int64_t kGroupsOfOneTable = 1 << 18;
 constexpr int64_t kWindowRowsMax = 64 << 10;
+constexpr int64_t kRowsAtOnceMin = 256;
 constexpr int64_t kResultRows = 64 << 10;
 constexpr size_t kResultsWaitingMax = 8;
 constexpr int64_t kScanFloorMax = 32 << 20;
 // Of a lane's share of the memory: its table and, where that moves into the exchange, its partial states beside it; what reads; rows on their way into the exchange.
 constexpr int64_t kGroupsShare = 2;
-constexpr int64_t kTableShare = 6;
+/// Of what is for the groups.
+constexpr int64_t kTableShare = 3;
+/// Reserved for them at first, in parts of their share: several aggregations may run at once, and most have few groups.
+constexpr int64_t kGroupsFloorShare = 8;
 constexpr int64_t kScanShare = 8;
 constexpr int64_t kExchangeShare = 16;
 
@@ -47,7 +51,7 @@ class AggregateTask : public Task {
     if (blocked) return Step::kBlocked;
     if (status.ok() && !ended) status = Consume();
     if (RefusedMemory(status)) status = GiveBack(status);
-    if (status.ok() && lane().table->bytes() > phase.table_bytes_max_) status = phase.Part(lane());
+    if (status.ok() && !phase.MayGrow(lane())) status = phase.Part(lane());
     if (!status.ok()) {
       phase.core_.Fail(status);
       return Step::kDone;
@@ -119,16 +123,23 @@ class AggregateTask : public Task {
 
   Status Consume() {
     if (batch_ == nullptr) return Status::OK();
-    ARROW_RETURN_NOT_OK(lane().table->Consume(*batch_, numbers_rows_ ? numbers_.data() : nullptr));
-    phase_->statistics_.rows += batch_->num_rows();
+    while (rows_consumed_ < batch_->num_rows()) {
+      const auto rows = batch_->Slice(rows_consumed_, rows_at_once_);
+      ARROW_RETURN_NOT_OK(lane().table->Consume(*rows, numbers_rows_ ? numbers_.data() + rows_consumed_ : nullptr));
+      rows_consumed_ += rows->num_rows();
+    }
+    phase_->statistics_.rows += std::exchange(rows_consumed_, 0);
     batch_.reset();
     return Status::OK();
   }
 
   /// The step is done again afterwards.
   Status GiveBack(const Status& refusal) {
-    if (phase_->inputs_.keys.empty() || lane().table->groups() == 0) return refusal;
-    return phase_->Part(lane());
+    if (phase_->inputs_.keys.empty()) return refusal;
+    if (lane().table->groups() > 0) return phase_->Part(lane());
+    if (batch_ == nullptr || rows_at_once_ <= kRowsAtOnceMin) return refusal;
+    rows_at_once_ = std::min(rows_at_once_, batch_->num_rows()) / 2;
+    return Status::OK();
   }
 
   TaskCount count_;
@@ -138,6 +149,8 @@ class AggregateTask : public Task {
   std::unique_ptr<TaskRows> rows_;
   int64_t next_row_ = 0;  // of the task
   std::shared_ptr<arrow::RecordBatch> batch_;
+  int64_t rows_consumed_ = 0;  // of batch_
+  int64_t rows_at_once_ = kWindowRowsMax;
   bool numbers_rows_ = false;
   std::vector<uint64_t> numbers_;  // of batch_
   bool begun_ = false;
@@ -203,7 +216,7 @@ Result<std::shared_ptr<AggregatePhase>> AggregatePhase::Make(Inputs inputs) {
   Engine& engine = *phase->inputs_.engine;
   ARROW_RETURN_NOT_OK(engine.CheckAlive());
   const int lanes = engine.scheduler()->lanes();
-  phase->table_bytes_max_ = engine.options().always_spill ? 0 : phase->inputs_.memory_bytes / (kTableShare * lanes);
+  phase->groups_floor_max_ = phase->inputs_.memory_bytes / (kGroupsShare * lanes);
   phase->lanes_.resize(static_cast<size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) ARROW_RETURN_NOT_OK(phase->OpenLane(lane));
   phase->result_schema_ = phase->lanes_.front().table->result_schema();
@@ -222,7 +235,7 @@ Status AggregatePhase::OpenLane(int lane) {
   const int64_t share = inputs_.memory_bytes / engine.scheduler()->lanes();
   Lane& opened = lanes_[static_cast<size_t>(lane)];
   ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / kScanShare)));
-  ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, share / kGroupsShare));
+  ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, groups_floor_max_ / kGroupsFloorShare));
   ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / kExchangeShare));
   ARROW_ASSIGN_OR_RAISE(opened.spill, engine.OpenPool("spill lane " + number, ShuffleWriter::FixedBytes(StagingBytes(engine.options().memory_limit_bytes))));
   return MakeTable(opened.groups).Value(&opened.table);
@@ -230,6 +243,16 @@ Status AggregatePhase::OpenLane(int lane) {
 
 Result<std::unique_ptr<GroupTable>> AggregatePhase::MakeTable(const std::shared_ptr<BudgetPool>& pool) const {
   return GroupTable::Make(inputs_.program->output, inputs_.keys, inputs_.specs, pool->for_libraries());
+}
+
+bool AggregatePhase::MayGrow(Lane& lane) const {
+  if (inputs_.engine->options().always_spill) return lane.table->bytes() == 0;
+  Ledger& ledger = *lane.groups->ledger();
+  while (lane.table->bytes() > ledger.floor_bytes() / kTableShare) {
+    const int64_t floor = std::min(2 * ledger.floor_bytes(), groups_floor_max_);
+    if (floor == ledger.floor_bytes() || !ledger.TrySetFloor(floor)) return false;
+  }
+  return true;
 }
 
 Status AggregatePhase::Start() {
@@ -360,10 +383,14 @@ void AggregatePhase::LaneParted() {
     lane.scan->ledger()->TrySetFloor(0);
     lane.exchange->ledger()->TrySetFloor(0);
     lane.spill->ledger()->TrySetFloor(0);
-    lane.groups->ledger()->TrySetFloor(lane.groups->ledger()->floor_bytes() / 2);
+    Ledger& groups = *lane.groups->ledger();
+    int64_t floor = groups_floor_max_ / 2;
+    while (floor > groups.floor_bytes() && !groups.TrySetFloor(floor)) floor /= 2;
+    if (floor < groups.floor_bytes()) groups.TrySetFloor(floor);
     kept += lane.groups->ledger()->floor_bytes() + lane.exchange->ledger()->used_bytes();
   }
-  memory_left_ = std::max<int64_t>(inputs_.memory_bytes - kept, 0);
+  // Others may run beside this.
+  memory_left_ = std::clamp<int64_t>(inputs_.memory_bytes - kept, 0, std::max<int64_t>(inputs_.engine->budget()->free_bytes(), 0));
   {
     std::lock_guard lock(mutex_);
     progress_ = Progress::kPartitions;

@@ -68,6 +68,8 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
     std::unique_ptr<ShuffleWriter> writer;
     int64_t rows_parted = 0;
   };
+  /// Whether the lane's table may grow on: its floor is raised with it, so that its partial states always find room beside it.
+  bool MayGrow(Lane& lane) const;
 
   explicit AggregatePhase(Inputs inputs);
   Result<std::unique_ptr<GroupTable>> MakeTable(const std::shared_ptr<BudgetPool>& pool) const;
@@ -96,7 +98,7 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   std::shared_ptr<arrow::Schema> partial_schema_;
   std::vector<Lane> lanes_;
   std::unique_ptr<ScanCursor> cursor_;
-  int64_t table_bytes_max_ = 0;
+  int64_t groups_floor_max_ = 0;
   std::atomic<int> lanes_running_{0};
   std::atomic<int64_t> groups_at_most_{0};
   std::atomic<int64_t> memory_left_{0};

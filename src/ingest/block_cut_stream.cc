@@ -23,19 +23,21 @@ class BlockStream : public PolledStream {
     StreamBatch out;
     ARROW_ASSIGN_OR_RAISE(out.data, Part(batch_->Slice(0, rows)));
     batch_ = rows < batch_->num_rows() ? batch_->Slice(rows) : nullptr;
+    out.source = static_cast<uint32_t>(block_);
     out.first_row = next_row_;
     next_row_ += rows;
-    out.position = {0, next_row_};
+    out.position = {out.source, next_row_};
     return out;
   }
 
  protected:
-  /// How many of the batch's first rows are of one block.
+  /// How many of the batch's first rows are of one block, which block_ then is.
   virtual Result<int64_t> RowsOfBlock(const arrow::RecordBatch& batch) = 0;
   virtual Result<std::shared_ptr<arrow::RecordBatch>> Part(std::shared_ptr<arrow::RecordBatch> rows) = 0;
 
   const PolledStreamPtr input_;
   int64_t next_row_ = 0;
+  int64_t block_ = 0;
 
  private:
   std::shared_ptr<arrow::RecordBatch> batch_;  // rows that are left of it
@@ -60,7 +62,21 @@ class EvenBlocks : public BlockStream {
 
   const int64_t blocks_;
   std::optional<int64_t> rows_;
-  int64_t block_ = 0;
+};
+
+class BlocksOfRows : public BlockStream {
+ public:
+  BlocksOfRows(const Engine& engine, PolledStreamPtr input, int64_t rows) : BlockStream(engine, std::move(input)), rows_(rows) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
+
+ private:
+  Result<int64_t> RowsOfBlock(const arrow::RecordBatch& batch) override {
+    block_ = next_row_ / rows_;
+    return std::min(batch.num_rows(), rows_ - next_row_ % rows_);
+  }
+  Result<std::shared_ptr<arrow::RecordBatch>> Part(std::shared_ptr<arrow::RecordBatch> rows) override { return rows; }
+
+  const int64_t rows_;
 };
 
 class NumberedBlocks : public BlockStream {
@@ -71,6 +87,7 @@ class NumberedBlocks : public BlockStream {
  private:
   Result<int64_t> RowsOfBlock(const arrow::RecordBatch& batch) override {
     const auto* numbers = batch.column_data(batch.num_columns() - 1)->GetValues<int32_t>(1);
+    block_ = numbers[0];
     return std::find_if(numbers, numbers + batch.num_rows(), [&](int32_t number) { return number != numbers[0]; }) - numbers;
   }
   Result<std::shared_ptr<arrow::RecordBatch>> Part(std::shared_ptr<arrow::RecordBatch> rows) override {
@@ -87,6 +104,8 @@ class NumberedBlocks : public BlockStream {
 PolledStreamPtr OpenEvenBlocks(const Engine& engine, PolledStreamPtr input, int64_t blocks, std::optional<int64_t> rows) {
   return std::make_unique<EvenBlocks>(engine, std::move(input), blocks, rows);
 }
+
+PolledStreamPtr OpenBlocksOfRows(const Engine& engine, PolledStreamPtr input, int64_t rows) { return std::make_unique<BlocksOfRows>(engine, std::move(input), rows); }
 
 PolledStreamPtr OpenNumberedBlocks(const Engine& engine, PolledStreamPtr input) { return std::make_unique<NumberedBlocks>(engine, std::move(input)); }
 

@@ -86,7 +86,7 @@ std::string DescribeShuffle(const char* stage, const ShufflePlan& plan, int64_t 
 Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, const std::vector<int>& sort_columns) {
   const int64_t limit = engine.options().memory_limit_bytes;
   const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes,
-                           engine.options().always_spill, 0, sort_columns};
+                           engine.options().always_spill, 0, sort_columns, false, !sort_columns.empty()};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
   ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +

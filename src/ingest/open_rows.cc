@@ -41,7 +41,8 @@ using Kind = PlanNode::Kind;
 struct Cut {
   int64_t batch_rows = 0;  // 0: as they come
   bool within_source = true;
-  bool any_size = false;   // as they come, and nobody sees how: a scan may give fewer rows at a time where memory is short
+  std::shared_ptr<Ledger> ledger = nullptr;  // reserved for it
+  bool any_size = false;                     // as they come, and nobody sees how: a scan may give fewer rows at a time where memory is short
 };
 
 Result<std::shared_ptr<const RowProgram>> ProgramOf(const std::vector<PlanPtr>& nodes, const std::shared_ptr<arrow::Schema>& schema) {
@@ -59,6 +60,10 @@ class RowChangesFunction {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(batch->schema()));
     ARROW_ASSIGN_OR_RAISE(auto rows, ApplyProgram(*program, *batch, arrow::default_memory_pool()));
     return RecordBatches{std::move(rows)};
+  }
+  Result<std::shared_ptr<arrow::Schema>> Columns(const std::shared_ptr<arrow::Schema>& input) {
+    ARROW_ASSIGN_OR_RAISE(const auto program, ProgramFor(input));
+    return program->output;
   }
 
  private:
@@ -82,7 +87,8 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
     name += (name.empty() ? "" : "->") + text.substr(0, text.find('['));
   }
   auto function = std::make_shared<RowChangesFunction>(std::move(nodes));
-  return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); });
+  return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); },
+                            [function](const std::shared_ptr<arrow::Schema>& input) { return function->Columns(input); });
 }
 
 /// A hash of the keys of each row.
@@ -198,11 +204,14 @@ class Opener {
   Result<PolledStreamPtr> OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip);
   /// A node that is not foldable, with those row-wise nodes below it that one stage takes together.
   Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
+  /// The function over the input, cut so.
+  Result<PolledStreamPtr> OpenMap(const PlanPtr& input, const Cut& cut, const BatchFunction& function, const EpochKey& epoch);
   Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
   Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
   Result<std::vector<PolledStreamPtr>> OpenAll(const PlanNode& node);
   Result<PolledStreamPtr> OpenRepartition(const PlanNode& node);
   Result<PolledStreamPtr> OpenBlocksByKey(const PlanNode& node);
+  PolledStreamPtr CutBlocks(PolledStreamPtr blocks);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
@@ -210,7 +219,7 @@ class Opener {
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
-    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false, 0});
+    return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false, cut.ledger});
   }
   /// Where whole blocks are asked for, tasks are blocks. Pruned or truncated sources keep their tasks.
   static std::shared_ptr<const ScanSource> Blocks(const PlanNode& node, const FoldedPlan& folded) {
@@ -261,23 +270,23 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   return OpenScanStream(engine_, folded.source, folded.program, options);
 }
 
-Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut) {
+Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& wanted) {
+  Cut cut = wanted;
+  const bool cuts_itself = node->kind == Kind::kSort || node->kind == Kind::kShuffle;
+  if (cut.batch_rows > 0 && cut.ledger == nullptr && !cuts_itself) ARROW_RETURN_NOT_OK(ReserveBatches(*engine_).Value(&cut.ledger));
   switch (node->kind) {
     case Kind::kMap: {
       if (node->batch_rows == PlanNode::kWholeGroups) return OpenMapGroups(*node, cut);
-      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {node->batch_rows, true}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *node->function, NamesOf(*node->input), epoch_));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {node->batch_rows, true}, *node->function, epoch_));
       return Recut(std::move(stream), cut);
     }
     case Kind::kSample: {
-      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *MakeNativeFunction("RandomSample", Sampler(*node)), NamesOf(*node->input)));
+      const auto function = MakeNativeFunction("RandomSample", Sampler(*node), BatchFunction::SameColumns);
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {}, *function, {}));
       return Recut(std::move(stream), cut);
     }
     case Kind::kRowValues: {
-      ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, {}));
-      const auto function = RowValuesFunction(node->row_values, options_.epoch);
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *function, NamesOf(*node->input)));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {}, *RowValuesFunction(node->row_values, options_.epoch), {}));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {
@@ -319,13 +328,18 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& cut)
   }
 }
 
+Result<PolledStreamPtr> Opener::OpenMap(const PlanPtr& input, const Cut& cut, const BatchFunction& function, const EpochKey& epoch) {
+  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, function));
+  ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, cut));
+  return OpenMapStream(engine_, std::move(stream), function, NamesOf(*input), epoch, std::move(ledger));
+}
+
 /// Row-wise nodes over a stream, as one function.
 Result<PolledStreamPtr> Opener::OpenChanges(const PlanPtr& top, const Cut& cut) {
   std::vector<PlanPtr> nodes;
   PlanPtr below = top;
   for (; RowChanges::Takes(*below); below = below->input) nodes.insert(nodes.begin(), below);
-  ARROW_ASSIGN_OR_RAISE(auto input, Open(below, {}));
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(input), *RowFunction(std::move(nodes)), NamesOf(*below)));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(below, {}, *RowFunction(std::move(nodes)), {}));
   return Recut(std::move(stream), cut);
 }
 
@@ -442,8 +456,7 @@ SortOrder::By BlockOrder(const RepartitionSpec& spec, const arrow::Schema& schem
 }
 
 Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
-  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
-  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMapStream(engine_, std::move(input), *BlockFunction(*node.repartition), NamesOf(*node.input)));
+  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMap(node.input, {}, *BlockFunction(*node.repartition), {}));
   const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
@@ -452,16 +465,25 @@ Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
-  return OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open));
+  return CutBlocks(OpenNumberedBlocks(*engine_, OpenDeferredStream(*engine_, std::move(numbered), open)));
+}
+
+/// Blocks, a source each, whole or in parts of BlockRows.
+PolledStreamPtr Opener::CutBlocks(PolledStreamPtr blocks) {
+  const auto open = [engine = engine_](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+    const int64_t rows = BlockRows(*over->schema());
+    return OpenRebatchStream(engine, std::move(over), {rows, /*within_source=*/true, false, nullptr});
+  };
+  return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(blocks), open));
 }
 
 /// Where the number of rows is not known, they are brought together in the exchange, in their order, to be counted.
 Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   const RepartitionSpec& spec = *node.repartition;
   if (!spec.keys.empty()) return OpenBlocksByKey(node);
-  if (spec.block_rows > 0) return Open(node.input, {spec.block_rows, false});
   ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
-  if (const auto rows = KnownRowCount(*node.input)) return OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows);
+  if (spec.block_rows > 0) return CutBlocks(OpenBlocksOfRows(*engine_, std::move(input), spec.block_rows));
+  if (const auto rows = KnownRowCount(*node.input)) return CutBlocks(OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows));
   const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
@@ -469,7 +491,7 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
     return OpenSortStream(engine, std::move(over), std::move(program), rows, options);
   };
-  return OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt);
+  return CutBlocks(OpenEvenBlocks(*engine_, OpenDeferredStream(*engine_, std::move(input), open), spec.blocks, std::nullopt));
 }
 
 /// The numbers, among the program's inputs, of columns that pass through to its output; none where one is computed.
@@ -485,7 +507,7 @@ std::vector<int> InputsBehind(const RowProgram& program, const std::vector<std::
 
 /// A scan on the left reads its keys first, and of the other columns only what matches.
 Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
-  const Cut any_size{0, true, true};
+  const Cut any_size{.any_size = true};
   ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), any_size));
   const JoinOptions join{shares_.exchange_bytes, GuessRows(*node.input), GuessRows(*node.others.front())};
   const bool scans = HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr;
@@ -514,6 +536,7 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
 }
 
 Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {
+  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, *node.function));
   ARROW_ASSIGN_OR_RAISE(auto sorted, Open(node.input, {}));
   const auto open = [engine = engine_, keys = node.group_keys](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     std::vector<int> columns;
@@ -521,7 +544,7 @@ Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& c
     return OpenGroupCutStream(engine, std::move(over), std::move(columns));
   };
   auto groups = OpenDeferredStream(*engine_, std::move(sorted), open);
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input), epoch_));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input), epoch_, std::move(ledger)));
   return Recut(std::move(stream), cut);
 }
 
@@ -575,12 +598,14 @@ Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& eng
   ExecuteOptions below = options;
   const int64_t batch_bytes = BatchBytes(*plan, options.batch_rows, engine->options().memory_limit_bytes);
   below.memory_kept_bytes += batch_bytes;
+  // Before the rest, which may take all that is free.
+  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveBatches(*engine, batch_bytes));
   Opener opener(engine, *plan, below);
   // What an exchange gives is cut as it is to be without a copy.
   const bool cuts = plan->kind == Kind::kSort || plan->kind == Kind::kShuffle;
   ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, cuts ? Cut{options.batch_rows, false} : Cut{}));
   if (options.rows_delivered > 0) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
-  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, batch_bytes});
+  return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, std::move(ledger)});
 }
 
 }  // namespace millstream

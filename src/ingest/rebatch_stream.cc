@@ -67,9 +67,13 @@ class RebatchStream : public PolledStream {
 
 }  // namespace
 
+Result<std::shared_ptr<Ledger>> ReserveBatches(const Engine& engine, int64_t bytes) {
+  return Budget::Open(engine.budget(), "batches", bytes > 0 ? bytes : std::min(kFloorBytesMax, engine.budget()->limit_bytes() / kFloorShare));
+}
+
 Result<PolledStreamPtr> OpenRebatchStream(const std::shared_ptr<Engine>& engine, PolledStreamPtr input, const RebatchOptions& options) {
-  const int64_t floor = options.joined_bytes > 0 ? options.joined_bytes : std::min(kFloorBytesMax, engine->budget()->limit_bytes() / kFloorShare);
-  ARROW_ASSIGN_OR_RAISE(auto ledger, Budget::Open(engine->budget(), "batches", floor));
+  auto ledger = options.ledger;
+  if (ledger == nullptr) ARROW_RETURN_NOT_OK(ReserveBatches(*engine).Value(&ledger));
   return std::make_unique<RebatchStream>(engine, std::move(ledger), std::move(input), options);
 }
 

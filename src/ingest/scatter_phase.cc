@@ -75,7 +75,7 @@ Result<std::shared_ptr<ScatterPhase>> ScatterPhase::Make(Inputs inputs, Earlier 
   options.staging_bytes = StagingBytes(engine.options().memory_limit_bytes);
   options.always_spill = engine.options().always_spill || plan.two_passes() || phase->inputs_.first_pass_bytes > 0;
   options.short_runs = plan.two_passes();
-  options.run_rows = plan.run_rows;
+  options.run_rows_max = plan.run_rows;
   if (options.always_spill || plan.may_spill) {
     ARROW_ASSIGN_OR_RAISE(const auto area, engine.spill());
     ARROW_ASSIGN_OR_RAISE(options.spill, area->NewScope());
@@ -211,7 +211,7 @@ Status ScatterPhase::RunLane(ShuffleLane& lane, const Waker& waker, LaneStep* di
 
 std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
   if (keeping_) {
-    const ScatterLane::Shared shared{inputs_.source, inputs_.program, disk_rows_.get(), cursor_.get(), &scan_, &kept_output_, inputs_.plan.piece_rows};
+    const ScatterLane::Shared shared{inputs_.source, inputs_.program, disk_rows_.get(), cursor_.get(), &scan_, &kept_output_, inputs_.plan.piece_rows, inputs_.plan.side_by_side};
     return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
   }
   if (chunks_ != nullptr) {
@@ -222,7 +222,7 @@ std::unique_ptr<ShuffleLane> ScatterPhase::MakeLane(uint32_t lane) {
     const StreamScatterLane::Shared shared{inputs_.stream.get(), inputs_.program, store_.get(), &shuffle_, inputs_.plan.piece_rows};
     return std::make_unique<StreamScatterLane>(shared, lane, pools_[lane]);
   }
-  const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows};
+  const ScatterLane::Shared shared{inputs_.source, inputs_.program, store_.get(), cursor_.get(), &scan_, &shuffle_, inputs_.plan.piece_rows, inputs_.plan.side_by_side};
   return std::make_unique<ScatterLane>(shared, lane, pools_[lane]);
 }
 

@@ -79,7 +79,7 @@ Status SecondPass::Submit(uint32_t coarse) {
   options.keys.first = coarse * options.keys.count;
   options.stage += 1;
   options.short_runs = false;
-  options.run_rows = 0;
+  options.run_rows_max = 0;
   options.always_spill = first_->inputs().engine->options().always_spill;
   auto chunks = first_->store().ChunksOf(coarse);
   if (options.sort != nullptr) ARROW_RETURN_NOT_OK(SampleAnew(chunks, &options));

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "exchange/column_form.h"
 #include "exchange/shuffle_store.h"
+#include "exec/rescatter_lane.h"
 #include "ingest/least_that_fits.h"
 
 namespace millstream {
@@ -49,6 +50,7 @@ class Sizer {
       task_rows_ = std::max(task_rows_, task.rows);
     }
     base_.order_row_bytes = OrderRowBytes(FlatWidths(*program.output), scan_.column_row_bytes_max);
+    AddSteps(program);
   }
 
   Sizer(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes) : sizes_(sizes) {
@@ -60,6 +62,7 @@ class Sizer {
       compacts_ |= widths[column] <= 0;
     }
     base_.order_row_bytes = OrderRowBytes(widths, scan_.column_row_bytes_max);
+    AddSteps(program);
     // Rows are a guess, so no spill may be left out for them.
     base_.exact = false;
     base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
@@ -70,23 +73,29 @@ class Sizer {
 
   /// The plan that runs on most lanes and furthest ahead among those that fit.
   std::optional<ShufflePlan> Fit(int64_t limit) const {
-    for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
-      for (const bool ahead : {true, false}) {
-        const ShufflePlan plan = Make(limit, lanes, ahead);
-        if (plan.floor_bytes() <= limit) return plan;
+    for (const bool side_by_side : {false, true}) {
+      if (side_by_side && columns_at_once_ == 1) break;
+      for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
+        for (const bool ahead : {true, false}) {
+          const ShufflePlan plan = Make(limit, lanes, ahead, side_by_side);
+          if (plan.floor_bytes() <= limit) return plan;
+        }
       }
     }
     return std::nullopt;
   }
 
-  ShufflePlan Make(int64_t limit, int lanes, bool ahead) const {
+  ShufflePlan Make(int64_t limit, int lanes, bool ahead, bool side_by_side) const {
     ShufflePlan plan = base_;
     plan.lanes = lanes;
+    plan.side_by_side = side_by_side;
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * column_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
+    const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
+    const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    plan.scan_floor = scan_.decode_bytes_max + column_bytes + kRoundingBytes;
-    plan.scatter_floor = task_rows_ * 2 * 4 + 2 * column_bytes + kRoundingBytes;
+    plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
+    plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
     plan.may_spill = MaySpill(plan, limit);
@@ -97,8 +106,38 @@ class Sizer {
   }
 
  private:
+  /// What a lane reads at one time: the filter's columns; those that rows are sorted by, which are all kept until a piece is in order; those that one column of
+  /// the output is made of.
+  void AddSteps(const RowProgram& program) {
+    decode_bytes_ = scan_.decode_bytes_max;
+    if (program.filter != nullptr) AddStep(program.filter_inputs, 0);
+    const auto computed = [](const OutputColumn& column) { return column.passthrough < 0 ? 1 : 0; };
+    std::vector<int> sorted;
+    int64_t sorted_computed = 0;
+    for (const int sort_column : sizes_.sort_columns) {
+      const OutputColumn& column = program.columns[sort_column];
+      sorted.insert(sorted.end(), column.inputs.begin(), column.inputs.end());
+      sorted_computed += computed(column);
+    }
+    AddStep(sorted, sorted_computed);
+    for (const OutputColumn& column : program.columns) AddStep(column.inputs, computed(column));
+  }
+
+  void AddStep(const std::vector<int>& inputs, int64_t computed) {
+    int64_t decode_bytes = 0, side_by_side_bytes = 0;
+    for (const int input : inputs) {
+      if (scan_.columns.empty()) break;
+      const ColumnSizes& column = scan_.columns[input];
+      decode_bytes += column.decode_bytes;
+      side_by_side_bytes += column.side_by_side_bytes + column.page_bytes;
+    }
+    decode_bytes_ = std::max(decode_bytes_, decode_bytes);
+    side_by_side_bytes_ = std::max(side_by_side_bytes_, side_by_side_bytes);
+    columns_at_once_ = std::max(columns_at_once_, static_cast<int64_t>(inputs.size()) + computed);
+  }
+
   int64_t OrderRowBytes(const std::vector<int>& widths, int64_t varying_row_bytes) const {
-    if (sizes_.sort_columns.empty()) return kOrderRowBytes;
+    if (!sizes_.sorts) return kOrderRowBytes;
     int64_t bytes = kSortedRowBytes;
     for (const int column : sizes_.sort_columns) bytes += widths[column] > 0 ? kSortWordBytes : 3 * std::max(kVaryingWidthGuess, varying_row_bytes) + kSortWordBytes;
     return bytes;
@@ -137,6 +176,7 @@ class Sizer {
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
     const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
+    plan->splitter_bytes = sizes_.sorts ? plan->partitions * plan->order_row_bytes : 0;
     const int64_t rows = DivideUp(plan->rows, plan->partitions);
     plan->gather_floor = GatherBytes(*plan, rows) + rows * plan->row_bytes * 5 / 4;
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
@@ -159,14 +199,29 @@ class Sizer {
     plan->coarse_partitions = static_cast<uint32_t>(coarse);
     plan->partitions = static_cast<uint32_t>(coarse * inner);
     // What a lane reads back at a time: its rows of one task and of one eviction.
-    const int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
+    int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
+    if (sizes_.sorts) chunk_bytes = std::min(chunk_bytes, BoundRuns(lane_bytes, plan));
     plan->scan_floor = std::max(plan->scan_floor, chunk_bytes + kRoundingBytes);
-    plan->run_rows = std::max<int64_t>(chunk_bytes / 2 / plan->row_bytes, 1);
     plan->spill_floor += 2 * column_bytes / coarse;
+  }
+
+  /// Rows that come in order are of one coarse partition for long: what is written of them together is cut, so that it can be read back. What that takes.
+  int64_t BoundRuns(int64_t lane_bytes, ShufflePlan* plan) const {
+    constexpr int64_t kLaneShare = 4;
+    const int64_t widest = std::max<int64_t>(8, scan_.column_row_bytes_max) + 1;
+    const int64_t load_row_bytes = plan->row_bytes * 5 / 4 + 4;
+    const int64_t row_bytes = load_row_bytes + RescatterLane::SortedRowBytes(widest, plan->order_row_bytes);
+    plan->run_rows = std::max(plan->piece_rows, lane_bytes / kLaneShare / row_bytes);
+    const int64_t rows = std::min(plan->run_rows + plan->piece_rows, plan->rows);
+    plan->scatter_floor = std::max(plan->scatter_floor, rows * (row_bytes - load_row_bytes) + kRoundingBytes);
+    return rows * load_row_bytes;
   }
 
   ShufflePlan base_;
   ScanSizes scan_;
+  int64_t decode_bytes_ = 0;     // of what is read at one time
+  int64_t side_by_side_bytes_ = 0;
+  int64_t columns_at_once_ = 1;  // that are held of a piece while it is read
   ShuffleSizes sizes_;
   int64_t task_rows_ = 1;
   bool rows_guessed_ = false;  // there may be any number
@@ -197,7 +252,7 @@ Result<ShufflePlan> FitPlan(const Sizer& sizer, const ShuffleSizes& sizes) {
   const auto plan = sizer.Fit(sizes.memory_limit_bytes);
   if (plan.has_value()) return *plan;
   const int64_t enough = LimitThatWouldDo(sizer, sizes.memory_limit_bytes) + sizes.memory_kept_bytes;
-  return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + " is too small for this shuffle with batches of " +
+  return MakeError(ErrorKind::kBudget, "The memory limit of " + FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + " is too small for this " + (sizes.sorts ? "sort" : "shuffle") + " with batches of " +
                                            std::to_string(sizes.batch_rows) + " rows: set memory_limit (or MILLSTREAM_MEMORY_LIMIT) to at least " +
                                            std::to_string(enough) + " bytes (" + FormatBytes(enough) + "), or use a smaller batch_size");
 }

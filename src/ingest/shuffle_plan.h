@@ -20,10 +20,11 @@ struct ShufflePlan {
   /// In two passes rows are first cut into so many ranges of partitions, all of which go to disk; 1: one pass.
   uint32_t coarse_partitions = 1;
   int64_t piece_rows = 0;
-  int64_t run_rows = 0;  // in two passes: of rows that the second takes up together, about
+  int64_t run_rows = 0;  // of a coarse partition that are written, and read back, together, and one piece more; 0: any number
   int64_t slab_rows = 0;
   int64_t slabs_ahead = 1;
   int lanes = 1;
+  bool side_by_side = false;    // columns are read through small buffers, for several are open at one time and memory is short
   int64_t order_row_bytes = 0;  // held while a partition is put into order, beside its rows
   bool may_spill = false;       // rows beside the floors may pass the limit
   // Floors, in bytes; all but the last are a lane's.
@@ -32,11 +33,12 @@ struct ShufflePlan {
   int64_t spill_floor = 0;
   int64_t gather_floor = 0;
   int64_t slab_floor = 0;
+  int64_t splitter_bytes = 0;  // between the partitions of a sort: not reserved, but left free
 
   bool two_passes() const { return coarse_partitions > 1; }
   uint32_t first_pass_partitions() const { return two_passes() ? coarse_partitions : partitions; }
   int64_t bytes() const { return rows * row_bytes; }
-  int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + spill_floor + gather_floor) + slab_floor; }
+  int64_t floor_bytes() const { return lanes * (scan_floor + scatter_floor + spill_floor + gather_floor) + slab_floor + splitter_bytes; }
   /// What may hold resident rows under this limit.
   int64_t resident_bytes(int64_t limit) const { return limit - floor_bytes() + lanes * scatter_floor; }
 };
@@ -49,10 +51,11 @@ struct ShuffleSizes {
   bool always_two_passes = false;  // hostile switches for tests
   bool always_spill = false;
   int64_t memory_kept_bytes = 0;   // of the engine's limit, which somebody else takes: for messages
-  std::vector<int> sort_columns;   // of the program's output; empty: rows are shuffled
+  std::vector<int> sort_columns;   // of the program's output
   /// For rows in memory until all have come, where that is more than the limit leaves: then all are spilled, and none stay.
   int64_t first_pass_bytes = 0;
   bool splitters_guessed = false;  // from the first rows: where rows spill, each coarse partition is sampled anew
+  bool sorts = false;              // by these columns and then by who rows are; else they are shuffled
 };
 
 /// What is known of rows that a stream brings.

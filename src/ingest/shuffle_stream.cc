@@ -132,7 +132,7 @@ namespace {
 ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
   const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
   return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
-          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.first_pass_bytes, options.splitters_guessed};
+          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.first_pass_bytes, options.splitters_guessed, options.sorts};
 }
 
 /// Where others have a part of the limit, the rows must leave it to them.

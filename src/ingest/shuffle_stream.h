@@ -21,6 +21,7 @@ struct ShuffleStreamOptions {
   std::string source_name = "ReadParquet";
   int64_t memory_kept_bytes = 0;  // of the limit: the plan must do with the rest
   std::vector<int> sort_columns;  // where rows are sorted: of the program's output
+  bool sorts = false;
   bool splitters_guessed = false;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
 };

@@ -79,18 +79,28 @@ std::vector<int64_t> NumbersOf(const TaskRows::Window& window) {
   return numbers;
 }
 
+int64_t SampleRows(const ShufflePlan& plan) { return std::clamp<int64_t>(plan.partitions * kSampleRowsAPartition, kSampleRowsMin, kSampleRowsMax); }
+
 class SourceSampler {
  public:
-  SourceSampler(Engine& engine, const ScanSource& source, std::shared_ptr<const RowProgram> program, int64_t rows_wanted)
-      : engine_(engine), source_(source), program_(std::move(program)), tasks_(SampledTasks(source.tasks())) {
+  /// On as many lanes, and as many rows at a time, as the plan has memory for.
+  SourceSampler(Engine& engine, const ScanSource& source, std::shared_ptr<const RowProgram> program, const ShufflePlan& plan)
+      : engine_(engine), source_(source), program_(std::move(program)), tasks_(SampledTasks(source.tasks())), lanes_(plan.lanes),
+        window_rows_(std::min(plan.piece_rows, kWindowRowsMax)) {
     int64_t rows = 0;
     for (const ScanTask& task : tasks_) rows += task.rows;
-    stride_ = std::max<int64_t>(rows / rows_wanted, 1);
+    stride_ = std::max<int64_t>(rows / SampleRows(plan), 1);
   }
 
   Result<Sample> Take(const std::shared_ptr<BudgetPool>& pool) {
     std::vector<Sample> samples(tasks_.size());
-    ARROW_RETURN_NOT_OK(ForEach(engine_.scheduler().get(), static_cast<int64_t>(tasks_.size()), [&](int64_t task) { return TakeTask(tasks_[task], pool, &samples[task]); }));
+    const auto take_share = [&](int64_t lane) {
+      for (size_t task = static_cast<size_t>(lane); task < tasks_.size(); task += static_cast<size_t>(lanes_)) {
+        ARROW_RETURN_NOT_OK(TakeTask(tasks_[task], pool, &samples[task]));
+      }
+      return Status::OK();
+    };
+    ARROW_RETURN_NOT_OK(ForEach(engine_.scheduler().get(), lanes_, take_share));
     Sample all;
     for (Sample& sample : samples) {
       std::move(sample.parts.begin(), sample.parts.end(), std::back_inserter(all.parts));
@@ -100,10 +110,10 @@ class SourceSampler {
   }
 
  private:
-  static constexpr int64_t kWindowRows = 64 << 10;
+  static constexpr int64_t kWindowRowsMax = 64 << 10;
 
   Status TakeTask(const ScanTask& task, const std::shared_ptr<BudgetPool>& pool, Sample* sample) {
-    ARROW_ASSIGN_OR_RAISE(auto rows, TaskRows::Open(source_, task, program_, {kWindowRows, ColumnAccess::kSideBySide, 0}, pool->for_libraries()));
+    ARROW_ASSIGN_OR_RAISE(auto rows, TaskRows::Open(source_, task, program_, {window_rows_, ColumnAccess::kSideBySide, 0}, pool->for_libraries()));
     for (int64_t first = task.first_row;;) {
       ARROW_ASSIGN_OR_RAISE(auto window, rows->Next(pool.get()));
       if (window.batch == nullptr) return Status::OK();
@@ -117,6 +127,8 @@ class SourceSampler {
   const ScanSource& source_;
   const std::shared_ptr<const RowProgram> program_;
   const std::vector<ScanTask> tasks_;
+  const int64_t lanes_;
+  const int64_t window_rows_;
   int64_t stride_ = 1;
 };
 
@@ -126,8 +138,6 @@ Result<std::shared_ptr<const SortOrder>> OrderFrom(const Sample& sample, const R
   return SortOrder::Make(by, columns, sample.identities, partitions, pool);
 }
 
-int64_t SampleRows(const ShufflePlan& plan) { return std::clamp<int64_t>(plan.partitions * kSampleRowsAPartition, kSampleRowsMin, kSampleRowsMax); }
-
 ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   ShuffleStreamOptions shuffle;
   shuffle.batch_rows = options.batch_rows;
@@ -135,6 +145,7 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
   shuffle.first_pass_bytes = options.first_pass_bytes;
   shuffle.sort_columns = options.by.columns;
+  shuffle.sorts = true;
   return shuffle;
 }
 
@@ -231,8 +242,10 @@ class SampledSortStream : public PolledStream {
     auto shuffle = ShuffleOptionsOf(options_);
     shuffle.splitters_guessed = !held_->at_end();
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine_, program_, std::max(rows_guess_, held_->rows()), shuffle));
-    ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));
-    ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
+    {
+      ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));  // freed before the rest is reserved
+      ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
+    }
     inputs.stage_name = options_.stage_name;
     std::lock_guard lock(mutex_);
     inputs.stream = std::make_shared<SharedInput>(std::move(held_));
@@ -269,9 +282,11 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shar
   const auto shuffle = ShuffleOptionsOf(options);
   ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, source, program, shuffle));
   ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
-  SourceSampler sampler(*engine, *source, RowProgram::Select(*program, options.by.columns), SampleRows(inputs.plan));
-  ARROW_ASSIGN_OR_RAISE(const auto sample, sampler.Take(pool));
-  ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
+  SourceSampler sampler(*engine, *source, RowProgram::Select(*program, options.by.columns), inputs.plan);
+  {
+    ARROW_ASSIGN_OR_RAISE(const auto sample, sampler.Take(pool));  // freed before the rest is reserved
+    ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
+  }
   inputs.stage_name = options.stage_name;
   return OpenShuffleStream(std::move(inputs), shuffle);
 }

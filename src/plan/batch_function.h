@@ -3,6 +3,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,10 @@ class BatchFunction {
   virtual std::string DescribeWorkers(int lanes) const { return std::to_string(workers(lanes)) + " at a time, on lanes"; }
   /// Rows that all its calls give, about, where it knows better than that they are as many as it is given: what stages above are planned for. Negative: it does not.
   virtual int64_t rows_expected() const { return -1; }
+  /// Gives the schema of its results by that of what it is given; null where only results tell.
+  using Columns = std::function<Result<std::shared_ptr<arrow::Schema>>(const std::shared_ptr<arrow::Schema>& input)>;
+  virtual Columns columns() const { return nullptr; }
+  static Result<std::shared_ptr<arrow::Schema>> SameColumns(const std::shared_ptr<arrow::Schema>& input) { return input; }
   /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.
   virtual Status Serve(const std::shared_ptr<FunctionCalls>& calls) const = 0;
 };

@@ -1,6 +1,7 @@
 #include "plan/logical_plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ops/row_program.h"
 #include "aggregate/ordered_bytes.h"
@@ -185,7 +186,9 @@ Result<PlanPtr> ChangeColumnsPlan(PlanPtr input, ColumnChange change) {
 Result<PlanPtr> MapPlan(PlanPtr input, std::shared_ptr<const BatchFunction> function, int64_t batch_rows) {
   if (batch_rows < 0) return MakeError(ErrorKind::kInvalidArgument, "batch_size must be at least 1, got " + std::to_string(batch_rows));
   auto node = NodeOn(PlanNode::Kind::kMap, std::move(input));
-  node->schema = nullptr;
+  const auto columns = function->columns();
+  if (columns == nullptr) node->schema = nullptr;
+  if (node->schema != nullptr) ARROW_RETURN_NOT_OK(columns(node->schema).Value(&node->schema));
   node->function = std::move(function);
   node->batch_rows = batch_rows;
   return node;
@@ -201,16 +204,23 @@ std::shared_ptr<PlanNode> NodeOnAll(PlanNode::Kind kind, std::vector<PlanPtr> in
 
 }  // namespace
 
-Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) {
+namespace {
+
+/// Types of all inputs brought together, null where one is not known. `stage`: for messages.
+Result<std::shared_ptr<PlanNode>> NodeOnUnited(PlanNode::Kind kind, const char* stage, std::vector<PlanPtr> inputs) {
   auto schema = inputs.front()->schema;
   for (const PlanPtr& input : inputs) {
     if (schema == nullptr || input->schema == nullptr) schema = nullptr;
-    else ARROW_RETURN_NOT_OK(CommonSchema(kUnionStage, *schema, *input->schema).Value(&schema));
+    else ARROW_RETURN_NOT_OK(CommonSchema(stage, *schema, *input->schema).Value(&schema));
   }
-  auto node = NodeOnAll(PlanNode::Kind::kUnion, std::move(inputs));
+  auto node = NodeOnAll(kind, std::move(inputs));
   node->schema = std::move(schema);
   return node;
 }
+
+}  // namespace
+
+Result<PlanPtr> UnionPlan(std::vector<PlanPtr> inputs) { return NodeOnUnited(PlanNode::Kind::kUnion, kUnionStage, std::move(inputs)); }
 
 Result<PlanPtr> SamplePlan(PlanPtr input, double fraction, uint64_t seed, std::string column, bool rest) {
   if (!(fraction >= 0 && fraction <= 1)) return MakeError(ErrorKind::kInvalidArgument, "a fraction must be from 0 to 1, got " + std::to_string(fraction));
@@ -374,10 +384,9 @@ Result<PlanPtr> MixPlan(std::vector<PlanPtr> inputs, std::vector<double> weights
   }
   for (const double weight : weights) {
     if (!(weight > 0)) return MakeError(ErrorKind::kInvalidArgument, "weights must be above 0, got " + std::to_string(weight));
+    if (std::isinf(weight)) return MakeError(ErrorKind::kInvalidArgument, "weights must be finite numbers");
   }
-  ARROW_ASSIGN_OR_RAISE(const auto plan, UnionPlan(std::move(inputs)));
-  auto node = std::make_shared<PlanNode>(*plan);
-  node->kind = PlanNode::Kind::kMix;
+  ARROW_ASSIGN_OR_RAISE(auto node, NodeOnUnited(PlanNode::Kind::kMix, kMixStage, std::move(inputs)));
   node->weights = std::move(weights);
   node->stop_on_shortest = stop_on_shortest;
   return node;

@@ -67,8 +67,18 @@ Result<std::vector<PlanPtr>> SplitProportionately(const PlanPtr& plan, const std
     whole += proportion;
     begins.push_back(static_cast<int64_t>(static_cast<double>(rows) * whole));
   }
-  int64_t next = rows;
-  for (size_t part = begins.size() - 1; part > 0; --part) next = begins[part] = std::max<int64_t>(std::min(begins[part], next - 1), 0);
+  // As in ray.data no part is empty: bounds that fall together move apart, downwards, and those before them as far.
+  int64_t moved = 0;
+  for (size_t part = begins.size() - 2; part > 0; --part) {
+    begins[part] -= moved;
+    if (begins[part] != begins[part + 1]) continue;
+    ++moved;
+    --begins[part];
+  }
+  if (*std::min_element(begins.begin() + 1, begins.end()) <= 0) {
+    return Refused("split_proportionately would leave a part of " + std::to_string(rows) + " rows by " + ListOf(proportions) +
+                   " empty; use more rows, larger proportions, or split_at_indices()");
+  }
   return PartsOf(plan, std::move(begins), rows);
 }
 

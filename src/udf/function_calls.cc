@@ -213,6 +213,7 @@ void FunctionCalls::Close() {
     servers.swap(servers_);
     taken_.clear();
     ledger_->Release(std::exchange(held_bytes_, 0));
+    // Now, for a function that is still in a call would keep it until that returns.
     ledger_->TrySetFloor(0);
   }
   added_.notify_all();

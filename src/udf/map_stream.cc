@@ -63,7 +63,7 @@ bool HasNullColumn(const arrow::Schema& schema) {
 
 class MapStream : public PolledStream {
  public:
-  explicit MapStream(std::shared_ptr<MapState> state) : PolledStream(*state->calls->engine()), state_(std::move(state)) {}
+  MapStream(std::shared_ptr<MapState> state, BatchFunction::Columns columns) : PolledStream(*state->calls->engine()), state_(std::move(state)), columns_(std::move(columns)) {}
   ~MapStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -92,8 +92,14 @@ class MapStream : public PolledStream {
   Result<bool> FindSchema(const Waker& waker);
   /// Makes the next batch of the first result, where it makes them when they are wanted; null at its end.
   Result<std::shared_ptr<arrow::RecordBatch>> MakeMore();
+  Result<std::shared_ptr<arrow::Schema>> SchemaWithoutResults() const {
+    const auto& input = state_->input->schema();
+    if (columns_ == nullptr || input == nullptr || input->num_fields() == 0) return arrow::schema({});
+    return columns_(input);
+  }
 
   const std::shared_ptr<MapState> state_;
+  const BatchFunction::Columns columns_;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::Schema> schema_so_far_;
   std::deque<FunctionResult> results_;
@@ -131,7 +137,8 @@ Result<bool> MapStream::FindSchema(const Waker& waker) {
     ARROW_ASSIGN_OR_RAISE(const bool more, TakeResult(waker));
     if (!more) return false;
   }
-  schema_ = schema_so_far_ == nullptr && at_end_ ? arrow::schema({}) : schema_so_far_;
+  if (schema_so_far_ == nullptr && at_end_) ARROW_RETURN_NOT_OK(SchemaWithoutResults().Value(&schema_so_far_));
+  schema_ = schema_so_far_;
   return true;
 }
 
@@ -183,14 +190,17 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
 
 }  // namespace
 
+Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const BatchFunction& function) {
+  return Budget::Open(engine.budget(), function.name(), std::min(kFloorBytesMax, engine.budget()->limit_bytes() / kFloorShare));
+}
+
 Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
-                                      const EpochKey& epoch) {
-  const int64_t limit = engine->budget()->limit_bytes();
-  ARROW_ASSIGN_OR_RAISE(auto ledger, Budget::Open(engine->budget(), function.name(), std::min(kFloorBytesMax, limit / kFloorShare)));
+                                      const EpochKey& epoch, std::shared_ptr<Ledger> ledger) {
+  if (ledger == nullptr) ARROW_RETURN_NOT_OK(ReserveCalls(*engine, function).Value(&ledger));
   const int64_t ahead = std::max<int64_t>(2 * function.workers(engine->scheduler()->lanes()), kCallsForSchema);
   auto calls = std::make_shared<FunctionCalls>(engine, function.name(), std::move(ledger), std::move(name_source), epoch);
   auto state = std::make_shared<MapState>(calls, std::move(input), ahead);
-  auto stream = std::make_unique<MapStream>(state);
+  auto stream = std::make_unique<MapStream>(state, function.columns());
   ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<FeedTask>(state), Priority::kNormal));
   ARROW_RETURN_NOT_OK(function.Serve(calls));
   return stream;

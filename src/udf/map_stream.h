@@ -2,7 +2,7 @@
 /// A function applied to the batches of a stream, in their order, several calls at a time.
 ///
 /// The rows that come out are numbered through within the source of their input batch (docs/order.md). The schema is that of the first results: those of the
-/// first few calls where the first has columns of nulls only. Later results are brought to it.
+/// first few calls where the first has columns of nulls only. Later results are brought to it. Without results it is what the function says of the input's.
 
 #include <memory>
 
@@ -12,9 +12,11 @@
 
 namespace millstream {
 
-/// Each batch of `input` is one call. Reserves memory for the batches that are under way.
-/// `epoch`: what random numbers of its calls come from.
+/// Reserves memory for the batches that are under way. Before the input is opened, which may take all that is free.
+Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const BatchFunction& function);
+
+/// Each batch of `input` is one call. `epoch`: what random numbers of its calls come from. `ledger`: of ReserveCalls; null: reserved now.
 Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
-                                      const EpochKey& epoch = EpochKey{});
+                                      const EpochKey& epoch = EpochKey{}, std::shared_ptr<Ledger> ledger = nullptr);
 
 }  // namespace millstream

@@ -44,10 +44,11 @@ class ServeTask : public Task {
 
 class LaneFunction : public BatchFunction {
  public:
-  LaneFunction(std::string name, ResultFunction function, int calls_at_once)
-      : name_(std::move(name)), function_(std::make_shared<const ResultFunction>(std::move(function))), calls_at_once_(calls_at_once) {}
+  LaneFunction(std::string name, ResultFunction function, int calls_at_once, Columns columns = nullptr)
+      : name_(std::move(name)), function_(std::make_shared<const ResultFunction>(std::move(function))), calls_at_once_(calls_at_once), columns_(std::move(columns)) {}
   const std::string& name() const override { return name_; }
   int workers(int lanes) const override { return calls_at_once_ > 0 ? std::min(calls_at_once_, lanes) : lanes; }
+  Columns columns() const override { return columns_; }
   Status Serve(const std::shared_ptr<FunctionCalls>& calls) const override {
     const auto& scheduler = calls->engine()->scheduler();
     for (int worker = 0; worker < workers(scheduler->lanes()); ++worker) {
@@ -60,6 +61,7 @@ class LaneFunction : public BatchFunction {
   const std::string name_;
   const SharedFunction function_;
   const int calls_at_once_;
+  const Columns columns_;
 };
 
 Result<LaneResult> FirstBatches(NextBatch next) {
@@ -98,12 +100,12 @@ Result<RecordBatches> CallUser(const UserBatchFunction& function, const Function
 
 }  // namespace
 
-std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function) {
+std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns) {
   auto all_at_once = [function = std::move(function)](const FunctionCall& call, const FunctionCalls&) -> Result<LaneResult> {
     ARROW_ASSIGN_OR_RAISE(auto batches, function(call));
     return LaneResult{std::move(batches), nullptr};
   };
-  return std::make_shared<LaneFunction>(std::move(name), std::move(all_at_once), 0);
+  return std::make_shared<LaneFunction>(std::move(name), std::move(all_at_once), 0, std::move(columns));
 }
 
 std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function) {

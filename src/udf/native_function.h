@@ -14,7 +14,7 @@ namespace millstream {
 using NativeBatchFunction = std::function<Result<RecordBatches>(const FunctionCall& call)>;
 
 /// One of the engine's own, called on all lanes.
-std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function);
+std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns = nullptr);
 
 /// One whose result may be far larger than what it is given: the first few batches are made on the lanes, the others when they are wanted.
 using NativeBatchesFunction = std::function<Result<NextBatch>(const FunctionCall& call)>;

@@ -1,5 +1,6 @@
 """What functions do wrong: the error says which function, which rows and what to do, and nothing is left behind."""
 
+import threading
 import traceback
 
 import numpy as np
@@ -289,3 +290,40 @@ def test_a_class_that_cannot_be_made_says_so(rows):
 def test_rows_that_are_taken_for_objects_are_told_what_they_are(rows):
     with pytest.raises(AttributeError, match=r"row\['column'\]"):
         rows.map(lambda row: {"a": row.key}).take_all()
+
+
+def test_memory_is_free_after_a_failure_though_another_call_still_runs(use_engine):
+    use_engine(num_cpus=1, memory_limit=32 << 20)
+    go_on = threading.Event()
+
+    def fails_beside_another():
+        begun = threading.Event()
+
+        def fails(batch):
+            if batch["id"][0] == 0:
+                assert begun.wait(60)
+                raise ValueError("bad")
+            begun.set()
+            go_on.wait(60)
+            return batch
+
+        ms.range(100).map_batches(fails, batch_size=50, concurrency=2).take_all()
+
+    def runs(stages):
+        rows = ms.range(10)
+        for _ in range(stages):
+            rows = rows.map_batches(lambda batch: batch)
+        try:
+            return rows.count() == 10
+        except MemoryError:
+            return False
+
+    # Each stage reserves the same share of the limit.
+    stages = next(stages for stages in range(1, 40) if not runs(stages + 1))
+    try:
+        for _ in range(stages):
+            with pytest.raises(ms.UserCodeError, match="bad"):
+                fails_beside_another()
+        assert runs(stages // 2)
+    finally:
+        go_on.set()

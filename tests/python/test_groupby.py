@@ -290,3 +290,32 @@ def test_results_do_not_depend_on_cpus_blocks_or_the_last_bit_of_a_sum(use_engin
             groups = ms.from_arrow(table, override_num_blocks=blocks).groupby("k")
             results.add(repr(groups.aggregate(Sum("x"), Mean("x"), Std("x")).take_all()))
     assert len(results) == 1
+
+
+@pytest.mark.tame
+def test_several_groupbys_run_at_once_within_the_limit(use_engine):
+    limit = 64 << 20
+    engine = use_engine(num_cpus=2, memory_limit=limit)
+    rows = ms.range(200_000).with_column("rest", col("id") % 1000)
+    iterators = [rows.groupby("rest").sum("id").iter_rows() for _ in range(3)]
+    expected = [{"rest": rest, "sum(id)": 200 * rest + 1000 * 199 * 100} for rest in range(1000)]
+    for number, made in enumerate(zip(*iterators, strict=True)):
+        assert made == (expected[number],) * 3
+    assert number == 999
+    assert engine.memory_peak() <= limit
+
+
+@pytest.mark.tame
+def test_many_groups_take_the_memory_that_is_free_beside_others(use_engine):
+    limit = 64 << 20
+    engine = use_engine(num_cpus=2, memory_limit=limit)
+    few = ms.range(100_000).with_column("rest", col("id") % 10).groupby("rest").count().iter_rows()
+    first = next(iter(few))
+    many = ms.range(3_000_000).with_column("rest", col("id") // 2).groupby("rest").aggregate(Sum("id"), Count())
+    total = 0
+    for batch in many.iter_batches(batch_size=50_000):
+        assert (batch["count()"] == 2).all()
+        total += int(batch["sum(id)"].sum())
+    assert total == 3_000_000 * 2_999_999 // 2
+    assert first == {"rest": 0, "count()": 10_000}
+    assert engine.memory_peak() <= limit

@@ -48,6 +48,30 @@ def test_filter_keeps_the_rows_for_which_a_function_is_true(rows, expected):
     assert rows.filter(fn=lambda row: True).schema() == rows.schema()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_filter_that_drops_all_rows_keeps_the_columns(rows, known):
+    seen = []
+    below = rows if known else rows.map_batches(lambda batch: batch, batch_format="pyarrow")
+    none = below.filter(lambda row: seen.append(row))
+    assert none.schema() == rows.schema()
+    assert len(seen) == 0 if known else len(seen) > 0  # where they are known nothing needs to run
+    assert none.to_arrow() == rows.limit(0).to_arrow()
+    assert none.columns() == rows.columns()
+    assert none.with_column("more", col("key") + 1).select_columns(["more", "name"]).columns() == ["more", "name"]
+    assert none.sort("name").to_arrow().schema == rows.to_arrow().schema
+    assert none.random_sample(0.5).to_pandas().columns.tolist() == rows.columns()
+    assert none.union(rows).count() == 1000
+    assert rows.limit(0).filter(lambda row: True).schema() == rows.schema()
+    with pytest.raises(KeyError, match="did you mean 'key'"):
+        none.select_columns("kee").take_all()
+
+
+def test_a_filter_that_drops_all_rows_of_every_type_keeps_the_columns():
+    rows = ms.from_arrow(table_of(list(TYPES), 5, 50))
+    for below in (rows, rows.map_batches(lambda batch: batch, batch_format="pyarrow")):
+        assert below.filter(lambda row: False).to_arrow().schema == rows.to_arrow().schema
+
+
 def test_add_column_adds_or_replaces_a_column_by_what_a_function_returns(rows, expected):
     added = rows.add_column("twice", lambda frame: frame["key"] * 2)
     assert added.columns() == ["key", "half", "name", "tags", "twice"]

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import millstream as ms
+from millstream import col
 
 ROWS = 40_000
 TOO_SMALL = 100_000
@@ -79,3 +80,55 @@ def test_a_local_shuffle_buffer_that_does_not_fit_is_named(wide):
     ms.init(num_cpus=1, memory_limit="4MB")
     with pytest.raises(MemoryError, match=r"local_shuffle_buffer_size=30000.*at least"):
         next(iter(ms.read_parquet(wide).iter_batches(batch_size=100, local_shuffle_buffer_size=30_000)))
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    """Two files of row groups of 150,000 rows: numbers, of which many are equal, and strings."""
+    root = tmp_path_factory.mktemp("deep")
+    random = np.random.default_rng(6)
+    rows = 300_000
+    for index in range(2):
+        columns = {f"n{number}": random.integers(0, 1 << 40, rows) for number in range(6)}
+        columns["few"] = random.integers(0, 50, rows)
+        columns["text"] = pa.array([f"text {word} of some length" for word in random.integers(0, 1000, rows)])
+        columns["row"] = np.arange(index * rows, (index + 1) * rows)
+        pq.write_table(pa.table(columns), root / f"part-{index}.parquet", row_group_size=rows // 2)
+    return root
+
+
+SORTS = {
+    "several": lambda rows: rows.sort(["n0", "n1", "n2", "n3", "n4", "n5"]),
+    "few and texts": lambda rows: rows.sort(["few", "text", "n1", "n2"]),
+    "computed": lambda rows: rows.with_column("c", (col("n0") + col("n1") + col("n2") + col("n3")) % 1_000_003).sort(
+        "c"
+    ),
+    "two computed": lambda rows: (
+        rows.with_column("c", (col("n0") + col("n1")) % 7)
+        .with_column("d", (col("n2") + col("n3")) % 11)
+        .sort(["c", "d", "text"])
+    ),
+    "filtered": lambda rows: rows.filter(expr=(col("n0") + col("n1") + col("n2") + col("n3")) >= 0).sort("text"),
+    "in order": lambda rows: rows.sort(["row", "text"]),
+}
+
+
+@pytest.mark.tame
+@pytest.mark.parametrize("num_cpus", [1, 4])
+@pytest.mark.parametrize("kind", SORTS)
+def test_a_sort_that_is_admitted_runs_to_its_end(deep, tmp_path, kind, num_cpus):
+    limit = 24_000_000
+    for _ in range(4):
+        ms.init(num_cpus=num_cpus, memory_limit=limit, spill_directory=tmp_path)
+        rows = []
+        try:
+            rows += [batch["row"] for batch in SORTS[kind](ms.read_parquet(deep)).iter_batches(batch_size=5_000)]
+        except MemoryError as refused:
+            named = re.search(r"too small for .* at least ([0-9]+) bytes", str(refused))
+            if named is None or rows:  # in the middle
+                raise
+            limit = int(named[1])
+            continue
+        assert sorted(np.concatenate(rows).tolist()) == list(range(600_000))
+        return
+    raise AssertionError("the numbers that refusals named were not enough")

@@ -197,12 +197,118 @@ def test_parts_go_through_stages_of_their_own(each_engine, rows):
 
 
 def test_small_sets_have_parts_of_one_row_where_they_can():
-    assert [part.count() for part in ms.range(3).split_proportionately([0.9, 0.05])] == [1, 1, 1]
+    for rows, proportions, sizes in (
+        (3, [0.9, 0.05], [1, 1, 1]),
+        (2, [0.5], [1, 1]),
+        (10, [0.3, 0.21, 0.04], [2, 2, 1, 5]),  # bounds of 3, 5, 5: the equal one and those before it move down
+        (100, [0.1, 0.001, 0.001, 0.5], [8, 1, 1, 50, 40]),
+        (1000, [0.0015, 0.0005], [1, 1, 998]),
+    ):
+        assert [part.count() for part in ms.range(rows).split_proportionately(proportions)] == sizes
+    for rows, proportions in ((0, [0.5]), (1, [0.5]), (2, [0.3, 0.3]), (3, [0.2, 0.2, 0.2]), (9, [0.1])):
+        with pytest.raises(
+            ValueError, match=rf"would leave a part of {rows} rows by \[0\.. ?.*\] empty; use more rows"
+        ):
+            ms.range(rows).split_proportionately(proportions)
     assert [part.count() for part in ms.range(2).split(4)] == [0, 1, 0, 1]
     assert [part.count() for part in ms.range(0).split(2)] == [0, 0]
 
 
+# ---- streaming_train_test_split ----
+SPLITS = {
+    "random": lambda rows, share: rows.streaming_train_test_split(share, seed=5),
+    "drawn": lambda rows, share: rows.streaming_train_test_split(share),
+    "hash": lambda rows, share: rows.streaming_train_test_split(share, split_type="hash", hash_column="name"),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("plan", PLANS)
+def test_each_row_is_in_one_of_two_streamed_parts_in_its_order(rows, plan, split):
+    whole = PLANS[plan](rows)
+    whole = whole.random_shuffle(seed=3) if plan == "shuffled below a function" else whole  # one order, drawn or not
+    train, test = SPLITS[split](whole, 0.3)
+    assert keys(test) == keys(test)
+    assert sorted(keys(train) + keys(test)) == sorted(keys(whole))
+    order = {key: place for place, key in enumerate(keys(whole))}
+    if plan not in ("union", "shuffled", "shuffled below a function"):
+        for part in (train, test):
+            assert keys(part) == sorted(keys(part), key=order.get)
+    share = test.count() / len(keys(whole))
+    assert 0.2 < share < 0.4 if split != "hash" or plan != "union" else 0.15 < share < 0.45
+
+
+def test_streamed_parts_are_the_same_on_every_engine(use_engine, rows):
+    from conftest import ENGINES
+
+    for split in ("random", "hash"):
+        tests = set()
+        for options in ENGINES.values():
+            use_engine(**options)
+            tests.add(tuple(keys(SPLITS[split](as_it_is(rows), 0.2)[1])))
+        assert len(tests) == 1, split
+
+
+def test_a_seed_decides_a_streamed_split_and_a_hash_the_values_alone(rows):
+    assert keys(SPLITS["random"](rows, 0.2)[1]) == keys(SPLITS["random"](as_it_is(rows), 0.2)[1])
+    assert keys(rows.streaming_train_test_split(0.2, seed=6)[1]) != keys(SPLITS["random"](rows, 0.2)[1])
+    assert keys(SPLITS["drawn"](rows, 0.2)[1]) != keys(SPLITS["drawn"](rows, 0.2)[1])
+    by_rest = rows.with_column("rest", col("key") % 100)
+    train, test = by_rest.streaming_train_test_split(0.3, split_type="hash", hash_column="rest")
+    rests = [{row["rest"] for row in part.take_all()} for part in (train, test)]
+    assert not rests[0] & rests[1]
+    assert len(rests[0]) + len(rests[1]) == 100
+    shuffled = by_rest.random_shuffle(seed=1).streaming_train_test_split(0.3, split_type="hash", hash_column="rest")
+    assert sorted(keys(shuffled[1])) == sorted(keys(test))
+    larger = by_rest.streaming_train_test_split(0.5, split_type="hash", hash_column="rest")[1]
+    assert set(keys(test)) < set(keys(larger))
+
+
+def test_no_row_of_a_streamed_part_changes_it_over_epochs(rows):
+    for split in ("random", "hash"):
+        train, test = SPLITS[split](rows.random_shuffle(seed=ms.RandomSeedConfig(2)), 0.3)
+        iterators = train.iterator(), test.iterator()
+        epochs = [tuple(frozenset(row["key"] for row in part.iter_rows()) for part in iterators) for _ in range(3)]
+        assert len(set(epochs)) == 1, split
+        assert not epochs[0][0] & epochs[0][1]
+
+
+def test_a_streamed_split_counts_nothing_and_ends_with_what_is_taken(rows):
+    train, _ = ms.range(10**12).streaming_train_test_split(0.5, seed=1)
+    assert len(train.take(10)) == 10
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_streamed_parts_of_no_rows_have_none(rows, split):
+    for none in (rows.limit(0), rows.filter(lambda row: False)):
+        assert [part.take_all() for part in SPLITS[split](none, 0.5)] == [[], []]
+
+
 BAD_SPLITS = [
+    (lambda rows: rows.streaming_train_test_split(0), ValueError, "test_size must be above 0 and below 1, got 0"),
+    (lambda rows: rows.streaming_train_test_split(1.0), ValueError, "test_size must be above 0 and below 1, got 1.0"),
+    (lambda rows: rows.streaming_train_test_split(2), ValueError, "test_size must be .*, got 2"),
+    (
+        lambda rows: rows.streaming_train_test_split("half"),
+        TypeError,
+        "test_size must be a number between 0 and 1, not",
+    ),
+    (lambda rows: rows.streaming_train_test_split(0.5, split_type="x"), ValueError, "must be 'random' or 'hash', got"),
+    (lambda rows: rows.streaming_train_test_split(0.5, split_type="hash"), ValueError, "takes hash_column with split_"),
+    (lambda rows: rows.streaming_train_test_split(0.5, hash_column="key"), ValueError, "takes hash_column with split_"),
+    (
+        lambda rows: rows.streaming_train_test_split(0.5, split_type="hash", hash_column="kee"),
+        KeyError,
+        "did you mean 'key'",
+    ),
+    (
+        lambda rows: rows.streaming_train_test_split(0.5, split_type="hash", hash_column="key", seed=1),
+        ValueError,
+        "leave the seed out",
+    ),
+    (lambda rows: rows.streaming_train_test_split(0.5, seed="x"), TypeError, "seed"),
+    (lambda rows: rows.streaming_train_test_split(0.5, num_cpus=2), NotImplementedError, "num_cpus"),
+    (lambda rows: rows.streaming_train_test_split(0.5, shuffle=True), TypeError, "no argument 'shuffle'"),
     (lambda rows: rows.split(0), ValueError, "n must be at least 1, got 0"),
     (lambda rows: rows.split(2.5), TypeError, "n must be a whole number, not float"),
     (lambda rows: rows.split(2, equal="yes"), TypeError, "equal must be True or False"),

@@ -348,6 +348,29 @@ def test_preprocessors_of_users(train):
         nothing.transform(train)
 
 
+class Marks(Preprocessor):
+    """Tells which of its methods was called."""
+
+    _is_fittable = False
+
+    def _transform_pandas(self, df):
+        return df.assign(by="pandas")
+
+    def _transform_numpy(self, np_data):
+        return np_data | {"by": ["numpy"] * len(np_data["i"])}
+
+
+class MarksAsNumpy(Marks):
+    @classmethod
+    def preferred_batch_format(cls):
+        return "numpy"
+
+
+def test_of_several_methods_that_of_the_preferred_batch_format_is_called(train):
+    assert {row["by"] for row in Marks().transform(train).take_all()} == {"pandas"}
+    assert {row["by"] for row in MarksAsNumpy().transform(train).take_all()} == {"numpy"}
+
+
 # ---- torchvision ----
 @pytest.mark.parametrize("batched", [True, False])
 def test_torchvision_preprocessor(batched):
