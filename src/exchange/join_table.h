@@ -39,6 +39,9 @@ class JoinKeys {
   PoolVector<uint64_t> hashes_;
 };
 
+/// Memory for a table of so many rows of so many bytes together, with the batches that it is made of.
+constexpr int64_t JoinTableBytes(int64_t bytes, int64_t rows) { return 2 * bytes + 40 * rows; }
+
 class JoinTable {
  public:
   /// `batches` of `schema`, in order; `keys`: their key columns. Memory comes from `pool`, which must outlive the table.

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "exchange/join_table.h"
+#include "format/parquet/parquet_writer.h"
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"
 #include "plan/row_changes.h"
@@ -57,6 +59,23 @@ class StageWriter {
     return Indented(text, depth);
   }
 
+  /// What goes through the exchange is an estimate: how many rows match is not known.
+  std::string DescribeJoin(const PlanNode& node) const {
+    const PlanNode& left = *node.input;
+    const PlanNode& right = *node.others.front();
+    const int64_t limit = engine_->options().memory_limit_bytes;
+    const std::string in_memory = "join: " + Rows(right) + " of the right side held in memory, " + Rows(left) + " of the left pass by";
+    if (left.schema == nullptr || right.schema == nullptr) return in_memory + "; where they do not fit, both go through the exchange";
+    const int64_t left_bytes = GuessRows(left) * RowBytesGuess(*left.schema);
+    const int64_t right_bytes = GuessRows(right) * RowBytesGuess(*right.schema);
+    const bool fits = JoinTableBytes(right_bytes, GuessRows(right)) <= limit / 4 * 3;
+    if (fits && !engine_->options().always_spill) return in_memory;
+    const int64_t matched = std::max(GuessRows(left), GuessRows(right));
+    const int64_t bytes = left_bytes + right_bytes + matched * (RowBytesGuess(*left.schema) + RowBytesGuess(*right.schema));
+    return "join: " + Rows(right) + " of the right side do not fit the limit of " + FormatBytes(limit) + ": " + Rows(left) + " of the left, these, and the result go through the "
+           "exchange, about " + FormatBytes(bytes) + " written and read back if each row matches one";
+  }
+
   std::string Line(const PlanNode& node) const {
     const std::string limit = FormatBytes(engine_->options().memory_limit_bytes);
     switch (node.kind) {
@@ -70,7 +89,7 @@ class StageWriter {
         return (node.group_keys.empty() ? "aggregate: " : "group: ") + Rows(*node.input) + " into a table a lane" +
                (node.group_keys.empty() ? "" : "; groups that do not fit the limit of " + limit + " go through the exchange as partial states");
       case Kind::kJoin:
-        return "join: " + Rows(*node.others.front()) + " of the right side held in memory, " + Rows(*node.input) + " of the left pass by";
+        return DescribeJoin(node);
       case Kind::kRepartition:
         return "blocks: " + std::string(node.repartition->keys.empty() ? "cut in order" : "by hash of the keys, through the exchange");
       case Kind::kUnion:

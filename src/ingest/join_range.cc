@@ -8,9 +8,6 @@
 namespace millstream {
 namespace {
 
-/// Of a table, beside its rows and the copy that it makes of them.
-constexpr int64_t kTableRowBytes = 40;
-
 int64_t BytesOf(const arrow::RecordBatch& batch) {
   int64_t bytes = 0;
   for (const auto& column : batch.columns()) bytes += RowBytes(*column->data(), 0, column->length());
@@ -44,7 +41,7 @@ HashedBatch HashedRows::Take(int64_t rows) {
   return batch.Slice(0, rows);
 }
 
-bool JoinRange::IsFull() const { return !batches_.empty() && 2 * bytes_ + kTableRowBytes * count_ > memory_bytes_; }
+bool JoinRange::IsFull() const { return !batches_.empty() && JoinTableBytes(bytes_, count_) > memory_bytes_; }
 
 Result<bool> JoinRange::Fill(const Waker& waker) {
   for (;;) {

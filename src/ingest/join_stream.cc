@@ -28,8 +28,6 @@ struct HeldBatch {
   Reservation charge;
 };
 
-/// Of a table, beside its rows and the copy that it makes of them.
-constexpr int64_t kTableRowBytes = 40;
 /// Of the result in the memory limit, at least.
 constexpr int64_t kBatchesOfLimit = 64;
 
@@ -93,7 +91,7 @@ class CollectTask : public Task {
     rows_ += batch->data->num_rows();
     state.statistics.rows += batch->data->num_rows();
     auto charge = Reservation::Take(state.pool->ledger(), bytes);
-    const bool too_large = !charge.ok() || 2 * bytes_ + kTableRowBytes * rows_ > state.memory_bytes;
+    const bool too_large = !charge.ok() || JoinTableBytes(bytes_, rows_) > state.memory_bytes;
     {
       std::lock_guard lock(state.mutex);
       state.held.push_back({std::move(batch->data), charge.ok() ? std::move(*charge) : Reservation()});

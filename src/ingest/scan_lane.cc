@@ -144,7 +144,7 @@ std::optional<Step> ScanLane::WaitForRoom(const Waker& waker) {
 Status ScanLane::OpenTask(int64_t window_rows) {
   const ScanTask& task = state_->tasks[task_];
   const bool smaller = window_rows < state_->plan.window_rows;
-  const TaskRows::Options options{window_rows, smaller ? ColumnAccess::kReopened : state_->plan.access, next_row_ - task.first_row};
+  const TaskRows::Options options{window_rows, smaller ? ColumnAccess::kReopened : state_->plan.access, next_row_ - task.first_row, state_->rows_before[task_]};
   return TaskRows::Open(*state_->source, task, state_->program, options, lane().reading->for_libraries()).Value(&rows_);
 }
 

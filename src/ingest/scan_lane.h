@@ -49,6 +49,8 @@ struct ScanState {
   const std::shared_ptr<const RowProgram> program;
   ScanStreamOptions options;
   std::vector<ScanTask> tasks;
+  /// Rows of each task's unit before it, where all of them are kept: windows end with batches then, which need no copy.
+  std::vector<int64_t> rows_before;
   ScanPlan plan;
   StageStatistics scan{"ReadParquet"};
   StageStatistics output{"Batches"};

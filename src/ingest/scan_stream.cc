@@ -10,6 +10,19 @@ namespace {
 /// A filter may keep few rows: reading little more than a limit asks for is not worth a window of its own.
 constexpr int64_t kLimitedWindowRowsMin = 1 << 10;
 
+/// Of each task, in what batches are cut within.
+std::vector<int64_t> RowsBefore(const std::vector<ScanTask>& tasks, BatchesWithin within) {
+  std::vector<int64_t> before;
+  int64_t rows = 0;
+  for (size_t task = 0; task < tasks.size(); ++task) {
+    const bool another = within == BatchesWithin::kTask || (within == BatchesWithin::kSource && task > 0 && tasks[task].source != tasks[task - 1].source);
+    if (another) rows = 0;
+    before.push_back(rows);
+    rows += tasks[task].rows;
+  }
+  return before;
+}
+
 /// The tasks that a resume and a limit leave.
 std::vector<ScanTask> TasksFor(const ScanSource& source, const ScanStreamOptions& options, bool filtered) {
   std::vector<ScanTask> tasks;
@@ -94,6 +107,7 @@ Status ScanStream::Start() {
   ScanState& state = *state_;
   const auto& engine = state.core.engine();
   state.tasks = TasksFor(*state.source, state.options, state.program->drops_rows());
+  state.rows_before = RowsBefore(state.tasks, state.options.batches_within);
   ScanPlanSizes sizes{state.options.batch_rows, state.options.prefetch_batches, engine->scheduler()->lanes()};
   if (state.options.row_limit >= 0) sizes.window_rows_max = std::max<int64_t>(state.options.row_limit, kLimitedWindowRowsMin);
   sizes.window_bytes_max = state.options.window_bytes_max;

@@ -26,7 +26,8 @@ Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const
 Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
   Window window;
   if (rows_left_ == 0) return window;
-  window.input_rows = std::min(options_.window_rows, rows_left_);
+  const int64_t begun = options_.access == ColumnAccess::kOneByOne ? 0 : (options_.rows_before + row_) % options_.window_rows;
+  window.input_rows = std::min(options_.window_rows - begun, rows_left_);
   const bool close = options_.access != ColumnAccess::kSideBySide || window.input_rows == rows_left_;
   std::shared_ptr<arrow::Buffer> kept;
   if (program_->drops_rows()) {
@@ -71,7 +72,10 @@ Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
 
 Result<std::unique_ptr<InputReader>> TaskRows::OpenArrays(const std::vector<int>& inputs) {
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *program_->input, inputs, options_.window_rows, pool_));
-  for (int64_t row = 0; row < row_; row += options_.window_rows) ARROW_RETURN_NOT_OK(reader->Next(options_.window_rows).status());
+  for (int64_t row = 0, rows = 0; row < row_; row += rows) {
+    rows = std::min(options_.window_rows, row_ - row);
+    ARROW_RETURN_NOT_OK(reader->Next(rows).status());
+  }
   return reader;
 }
 

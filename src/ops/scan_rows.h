@@ -21,7 +21,9 @@ class TaskRows {
   struct Options {
     int64_t window_rows = 0;
     ColumnAccess access = ColumnAccess::kOneByOne;  // kOneByOne: a window must cover the task
-    int64_t skipped_rows = 0;                       // of the task, before the first window: a multiple of window_rows
+    int64_t skipped_rows = 0;                       // of the task, before the first window
+    /// Rows before the task: windows end where this and the task's rows up to there are a multiple of window_rows.
+    int64_t rows_before = 0;
   };
   /// `pool` is for what the reading needs, output comes from the pool given to Next.
   static Result<std::unique_ptr<TaskRows>> Open(const ScanSource& source, const ScanTask& task, std::shared_ptr<const RowProgram> program,
