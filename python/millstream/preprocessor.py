@@ -223,9 +223,7 @@ class Preprocessor:
             )
 
     @classmethod
-    def _derive_and_validate_output_columns(
-        cls, columns: list[str], output_columns: list[str] | None
-    ) -> list[str]:
+    def _derive_and_validate_output_columns(cls, columns: list[str], output_columns: list[str] | None) -> list[str]:
         """The names of the results: those of the columns where none are given."""
         from millstream.preprocessors.columns import checked_outputs
 

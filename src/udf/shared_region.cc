@@ -116,7 +116,8 @@ int64_t SharedRegion::size() const {
 }
 
 Result<int64_t> SharedRegion::Write(const RecordBatches& batches) {
-  ARROW_ASSIGN_OR_RAISE(auto out, arrow::io::BufferedOutputStream::Create(kSmallWriteBytes, arrow::default_memory_pool(), std::make_shared<RegionOutput>(descriptor_)));
+  auto unbuffered = std::make_shared<RegionOutput>(descriptor_);
+  ARROW_ASSIGN_OR_RAISE(auto out, arrow::io::BufferedOutputStream::Create(kSmallWriteBytes, arrow::default_memory_pool(), std::move(unbuffered)));
   ARROW_RETURN_NOT_OK(WriteStreams(batches, out.get()));
   ARROW_ASSIGN_OR_RAISE(const int64_t bytes, out->Tell());
   ARROW_RETURN_NOT_OK(out->Close());

@@ -71,7 +71,8 @@ TEST(SharedRegionTest, BatchesMayHaveSchemasOfTheirOwnAndNoColumns) {
 
 TEST(SharedRegionTest, ATypeThatTheFormatCannotHoldIsAnErrorThatNamesTheColumn) {
   const auto region = Region();
-  for (const auto& type : {arrow::dictionary(arrow::int32(), arrow::extension::uuid()), arrow::list(arrow::dictionary(arrow::int32(), arrow::extension::uuid()))}) {
+  const auto identifiers = arrow::dictionary(arrow::int32(), arrow::extension::uuid());
+  for (const auto& type : {identifiers, arrow::list(identifiers)}) {
     const auto written = region->Write({RandomBatch(arrow::schema({arrow::field("ids", type)}), {.rows = 10})});
     EXPECT_EQ(KindOf(written.status()), ErrorKind::kType);
     EXPECT_THAT(written.status().message(), testing::HasSubstr("column 'ids' of type"));
