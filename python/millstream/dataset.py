@@ -440,7 +440,10 @@ class Dataset:
         return split_at_indices(self, indices)
 
     def split_proportionately(self, proportions: list[float]) -> list[Dataset]:
-        """One part a proportion, and one of the rows that are left. Counts the rows; else as `split_at_indices`."""
+        """One part a proportion, and one of the rows that are left. Counts the rows; else as `split_at_indices`.
+
+        ValueError where the rows are too few for each part to have one.
+        """
         return split_proportionately(self, proportions)
 
     def split(self, n: int, *, equal: bool = False, locality_hints: list[Any] | None = None) -> list[Dataset]:
