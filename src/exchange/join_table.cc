@@ -68,7 +68,6 @@ Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema
     ARROW_ASSIGN_OR_RAISE(auto whole, Concatenate(pieces, type, pool));
     table->columns_.push_back(std::move(whole));
   }
-  if (keys.empty() && table->rows_ > 0) return MakeError(ErrorKind::kInvalidArgument, "a join needs keys that are columns of its right side");
   for (const int key : keys) key_columns.push_back(table->columns_[key]->Slice(0, table->rows_));
   if (!key_columns.empty()) ARROW_RETURN_NOT_OK(table->keys_.Fill(key_columns));
   ARROW_RETURN_NOT_OK(table->Link());

@@ -44,7 +44,7 @@ constexpr int64_t JoinTableBytes(int64_t bytes, int64_t rows) { return 2 * bytes
 
 class JoinTable {
  public:
-  /// `batches` of `schema`, in order; `keys`: their key columns. Memory comes from `pool`, which must outlive the table.
+  /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. Memory comes from `pool`, which must outlive the table.
   static Result<std::shared_ptr<JoinTable>> Make(std::shared_ptr<arrow::Schema> schema, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
                                                  const std::vector<int>& keys, arrow::MemoryPool* pool);
 

@@ -16,6 +16,7 @@
 #include "ingest/join_probe.h"
 #include "ingest/partitioned_join.h"
 #include "memory/hand_over_pool.h"
+#include "plan/near_names.h"
 #include "udf/map_stream.h"
 #include "udf/native_function.h"
 
@@ -117,11 +118,10 @@ class CollectTask : public Task {
     state.right_schema = state.right->schema() == nullptr ? arrow::schema({}) : state.right->schema();
     std::vector<int> keys;
     for (const std::string& key : state.spec.right_keys) {
-      const int column = state.right_schema->GetFieldIndex(key);
-      if (column >= 0) keys.push_back(column);
+      if (state.right_schema->num_fields() == 0) break;
+      keys.push_back(state.right_schema->GetFieldIndex(key));
+      if (keys.back() < 0) return UnknownColumn(key, *state.right_schema);
     }
-    // Columns that are not there are told with the first row of the left.
-    if (keys.size() < state.spec.right_keys.size()) keys.clear();
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
     for (const HeldBatch& held : state.held) batches.push_back(held.data);
     auto table = JoinTable::Make(state.right_schema, batches, keys, state.pool->for_libraries());
@@ -335,17 +335,26 @@ class JoinStream : public PolledStream {
 
   /// Rows of the right that are kept for their own sake.
   Result<std::optional<StreamBatch>> NextOfRight() {
-    if (!NeedsMarks(state_->spec.type)) return StreamBatch{};
+    ARROW_RETURN_NOT_OK(FindColumns());
+    if (rows_ == nullptr) return StreamBatch{};
+    ARROW_ASSIGN_OR_RAISE(auto batch, rows_->RestOfRight(*state_->table, &next_right_));
+    if (batch == nullptr) return StreamBatch{};
+    return Number(std::move(batch));
+  }
+
+  /// Of the result, where no row of the left has told them. Where neither side ever had any, there are none.
+  Status FindColumns() {
     if (rows_ == nullptr) {
       std::lock_guard lock(state_->mutex);
       rows_ = state_->rows;
     }
-    if (rows_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(rows_, RowsOf(*state_, left_->schema() == nullptr ? *arrow::schema({}) : *left_->schema()));
+    const auto left = left_->schema() == nullptr ? arrow::schema({}) : left_->schema();
+    const bool any = left->num_fields() + state_->right_schema->num_fields() > 0;
+    if (rows_ == nullptr && any) {
+      ARROW_ASSIGN_OR_RAISE(rows_, RowsOf(*state_, *left));
     }
-    ARROW_ASSIGN_OR_RAISE(auto batch, rows_->RestOfRight(*state_->table, &next_right_));
-    if (batch == nullptr) return StreamBatch{};
-    return Number(std::move(batch));
+    if (schema_ == nullptr) schema_ = rows_ == nullptr ? arrow::schema({}) : rows_->columns().schema;
+    return Status::OK();
   }
 
   const std::shared_ptr<JoinState> state_;
@@ -367,7 +376,7 @@ class JoinStream : public PolledStream {
 
 Result<PolledStreamPtr> OpenJoinStream(std::shared_ptr<Engine> engine, OpenLeft open_left, PolledStreamPtr right, JoinSpec spec, const JoinOptions& options) {
   // Other executions may have taken memory that the plan was given.
-  const int64_t floor = std::min(options.memory_bytes, engine->budget()->free_bytes() / 8 * 7);
+  const int64_t floor = std::min(options.memory_bytes, engine->budget()->free_bytes() / 4 * 3);
   ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("join", floor));
   auto state = std::make_shared<JoinState>(engine, std::move(right), std::move(spec), std::move(pool), options.memory_bytes);
   auto stream = std::make_unique<JoinStream>(state, std::move(open_left), options);

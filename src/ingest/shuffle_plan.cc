@@ -200,7 +200,7 @@ class Sizer {
     plan->partitions = static_cast<uint32_t>(coarse * inner);
     // What a lane reads back at a time: its rows of one task and of one eviction.
     int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
-    if (sizes_.sorts) chunk_bytes = std::min(chunk_bytes, BoundRuns(lane_bytes, plan));
+    if (sizes_.sorts) chunk_bytes = std::min(chunk_bytes, BoundRuns(std::max<int64_t>(plan->resident_bytes(limit), 1) / plan->lanes, plan));
     plan->scan_floor = std::max(plan->scan_floor, chunk_bytes + kRoundingBytes);
     plan->spill_floor += 2 * column_bytes / coarse;
   }

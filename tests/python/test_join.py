@@ -383,29 +383,13 @@ def test_a_left_side_that_gives_no_rows_needs_no_columns(kind):
     assert none.join(none, kind, on="k").take_all() == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a join without results has no schema where functions decide its sides', even if they are known once it has "
-    "run (JoinStream::schema() in src/ingest/join_stream.cc stays null)",
-)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_join_without_rows_has_its_columns_once_it_has_run(kind):
     rows = unchanged(table(k=[1], v=["a"])).filter(lambda row: False)
     assert rows.join(rows.rename_columns({"v": "w"}), kind, on="k").columns()[0] == "k"
 
 
-NO_RIGHT = pytest.mark.xfail(
-    run=False,
-    strict=True,
-    reason="the process dies where the right side of a right semi or anti join never had columns: they are gathered "
-    "by the numbers of the left's keys (src/ingest/join_stream.cc)",
-)
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=NO_RIGHT if kind in ("right_semi", "right_anti") else ()) for kind in KINDS]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_right_side_that_gives_no_rows_needs_no_columns(kind):
     rows = table(k=[1, None, 2], v=["a", "b", None])
     kept = rows.take_all() if kind in ("left_outer", "full_outer", "left_anti") else []
@@ -628,11 +612,6 @@ def test_a_left_side_of_any_size_passes_by_within_the_limit(use_engine):
     assert engine.memory_peak() <= limit
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="all pairs of one left row are one batch, and batches of results are charged without being asked for "
-    "(src/ingest/join_stream.cc), so many large ones pass the limit",
-)
 @pytest.mark.tame
 def test_keys_that_match_many_rows_keep_to_the_limit(use_engine):
     limit = 64 << 20
@@ -723,12 +702,6 @@ def test_above_functions_mistakes_are_told_when_columns_are_known(rows, kind):
         keys.join(rows, kind, on="half", right_on="key", right_suffix="_2").take_all()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="a key that the right side lacks is told as 'a join needs keys that are columns of its right side', without "
-    "its name and the near ones (src/exchange/join_table.cc)",
-)
 @pytest.mark.parametrize("kind", KINDS)
 def test_above_functions_unknown_keys_of_the_right_are_told_too(rows, kind):
     keys = rows.map(lambda row: {"key": row["key"], "half": row["key"] / 2})
