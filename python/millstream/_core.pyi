@@ -111,6 +111,8 @@ class Plan:
         """rows: of the plan, here and below."""
     def split_evenly(self, count: int, equal: bool, rows: int) -> list[Plan]:
         """equal: leaves out the rows that do not divide."""
+    def split_sampled(self, share: float, seed: int, column: str) -> list[Plan]:
+        """Two parts, `share` of the rows in the second, by the hash of the column or by their places for ""."""
     def split_last_share(self, share: float, rows: int) -> list[Plan]: ...
     def split_last_rows(self, last: int, rows: int) -> list[Plan]: ...
     def functions(self) -> list[Any]:

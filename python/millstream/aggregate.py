@@ -163,14 +163,10 @@ class _EngineAggregate(AggregateFnV2[Any, Any]):
     _KIND: ClassVar[str]
     _NEEDS_COLUMN: ClassVar[bool] = True
 
-    def __init__(
-        self, on: str | None, ignore_nulls: bool, alias_name: str | None, **options: Any
-    ) -> None:
+    def __init__(self, on: str | None, ignore_nulls: bool, alias_name: str | None, **options: Any) -> None:
         if on is None and self._NEEDS_COLUMN:
             raise ValueError(f"{type(self).__name__} needs the name of a column: {type(self).__name__}('x')")
-        super().__init__(
-            alias_name or f"{self._KIND}({on or ''})", _nothing, on=on, ignore_nulls=ignore_nulls
-        )
+        super().__init__(alias_name or f"{self._KIND}({on or ''})", _nothing, on=on, ignore_nulls=ignore_nulls)
         self._options = options
 
     def _engine_form(self) -> dict[str, Any]:

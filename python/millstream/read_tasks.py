@@ -10,7 +10,7 @@ from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
-from millstream.compute_strategy import worker_count
+from millstream.compute_strategy import asked_workers
 from millstream.function_results import batch_from_result
 from millstream.user_code_error import forget_batches, from_user_code, user_code_error
 
@@ -33,7 +33,7 @@ def datasource_plan(source: Datasource, tasks_asked: int, compute: Any, concurre
     tasks = source.get_read_tasks(tasks_asked or _task_count(size_bytes))
     checked = tuple(_checked_task(source, task) for task in tasks)
     asked = compute is not None or concurrency is not None
-    readers = worker_count(compute, concurrency) if asked else min(_READERS_MAX, len(os.sched_getaffinity(0)))
+    readers = asked_workers(compute, concurrency).count if asked else min(_READERS_MAX, len(os.sched_getaffinity(0)))
     workers = max(1, min(readers, len(checked)))
     reader = ReadTasks(source.get_name(), checked, workers, _rows_expected(checked, size_bytes))
     return _core.Plan.range(len(checked), max(1, len(checked))).map_batches(reader, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +89,8 @@ def streaming_train_test_split(
     if split_type == "hash" and seed is not None:
         raise ValueError("split_type='hash' goes by the values alone; leave the seed out")
     drawn = 0 if split_type == "hash" else drawn_or(seed)
-    # By its place: a shuffle below stays as it is in the first epoch, so that no row changes its part.
-    plan = dataset._plan.freeze_shuffles() if split_type == "random" else dataset._plan
-    train, test = (
-        plan.random_sample(float(test_size), drawn, column=hash_column or "", rest=rest) for rest in (True, False)
-    )
-    return dataset._with(train), dataset._with(test)
+    train, test = _each(dataset, dataset._plan.split_sampled(float(test_size), drawn, hash_column or ""))
+    return train, test
 
 
 def checked_fraction(fraction: Any) -> float:

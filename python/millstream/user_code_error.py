@@ -131,7 +131,8 @@ def _is_users(file: str) -> bool:
 
 def _user_text(stage: str, origin: str, report: ErrorReport) -> str:
     line = shown_line(report.file, report.line_number, report.line)
-    return f"{stage}: the function raised {report.said}{line}, on {origin}{habit_remedy(stage, report.kind, report.text)}"
+    remedy = habit_remedy(stage, report.kind, report.text)
+    return f"{stage}: the function raised {report.said}{line}, on {origin}{remedy}"
 
 
 def _with_origin(stage: str, origin: str, text: str) -> str:

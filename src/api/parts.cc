@@ -83,9 +83,8 @@ Result<std::pair<Dataset, Dataset>> Dataset::StreamingTrainTestSplit(const Strea
   const bool by_hash = !options.hash_column.empty();
   if (by_hash && options.seed.has_value()) return MakeError(ErrorKind::kInvalidArgument, "a split by hash_column goes by the values alone; leave the seed out");
   const uint64_t seed = by_hash ? 0 : options.seed ? *options.seed : DrawSeed();
-  ARROW_ASSIGN_OR_RAISE(auto train, SamplePlan(plan_, options.test_size, seed, options.hash_column, /*rest=*/true));
-  ARROW_ASSIGN_OR_RAISE(auto test, SamplePlan(plan_, options.test_size, seed, options.hash_column));
-  return std::pair(Dataset(context_, std::move(train)), Dataset(context_, std::move(test)));
+  ARROW_ASSIGN_OR_RAISE(auto parts, SplitSampled(plan_, options.test_size, seed, options.hash_column));
+  return std::pair(Dataset(context_, std::move(parts[0])), Dataset(context_, std::move(parts[1])));
 }
 
 }  // namespace millstream

@@ -275,6 +275,8 @@ void RegisterPlan(nb::module_& module) {
            }, nb::arg("proportions"), nb::arg("rows"))
       .def("split_evenly", [](const Plan& plan, int64_t count, bool equal, int64_t rows) { return Parts(SplitEvenly(plan, count, equal, rows)); },
            nb::arg("count"), nb::arg("equal"), nb::arg("rows"))
+      .def("split_sampled", [](const Plan& plan, double share, uint64_t seed, const std::string& column) { return Parts(SplitSampled(plan, share, seed, column)); },
+           nb::arg("share"), nb::arg("seed"), nb::arg("column"))
       .def("split_last_share", [](const Plan& plan, double share, int64_t rows) { return Parts(SplitLastShare(plan, share, rows)); }, nb::arg("share"),
            nb::arg("rows"))
       .def("split_last_rows", [](const Plan& plan, int64_t last, int64_t rows) { return Parts(SplitLastRows(plan, last, rows)); }, nb::arg("last"),

@@ -20,13 +20,16 @@ Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const
   rows->row_ = options.skipped_rows;
   rows->rows_left_ = task.rows - options.skipped_rows;
   rows->open_.resize(rows->program_->columns.size());
+  bool flat = !rows->program_->drops_rows() && options.access != ColumnAccess::kOneByOne;
+  for (size_t column = 0; flat && column < rows->open_.size(); ++column) flat = rows->FlatField(static_cast<int>(column)) >= 0;
+  if (!flat) rows->options_.rows_before = 0;
   return rows;
 }
 
 Result<TaskRows::Window> TaskRows::Next(arrow::MemoryPool* pool) {
   Window window;
   if (rows_left_ == 0) return window;
-  const int64_t begun = options_.access == ColumnAccess::kOneByOne ? 0 : (options_.rows_before + row_) % options_.window_rows;
+  const int64_t begun = (options_.rows_before + row_) % options_.window_rows;
   window.input_rows = std::min(options_.window_rows - begun, rows_left_);
   const bool close = options_.access != ColumnAccess::kSideBySide || window.input_rows == rows_left_;
   std::shared_ptr<arrow::Buffer> kept;
@@ -72,26 +75,25 @@ Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
 
 Result<std::unique_ptr<InputReader>> TaskRows::OpenArrays(const std::vector<int>& inputs) {
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *program_->input, inputs, options_.window_rows, pool_));
-  for (int64_t row = 0, rows = 0; row < row_; row += rows) {
-    rows = std::min(options_.window_rows, row_ - row);
-    ARROW_RETURN_NOT_OK(reader->Next(rows).status());
-  }
+  for (int64_t row = 0; row < row_; row += options_.window_rows) ARROW_RETURN_NOT_OK(reader->Next(options_.window_rows).status());
   return reader;
+}
+
+int TaskRows::FlatField(int column) const {
+  const OutputColumn& output = program_->columns[column];
+  if (output.passthrough < 0) return -1;
+  const auto& input = program_->input->field(output.passthrough);
+  const int field = columns_->schema()->GetFieldIndex(input->name());
+  return field >= 0 && columns_->FlatWidth(field) > 0 && columns_->schema()->field(field)->type()->Equals(*input->type()) ? field : -1;
 }
 
 Status TaskRows::OpenReader(int column) {
   OpenColumn& open = open_[column];
   if (open.flat != nullptr || open.arrays != nullptr) return Status::OK();
-  const OutputColumn& output = program_->columns[column];
-  if (output.passthrough >= 0) {
-    const auto& input = program_->input->field(output.passthrough);
-    const int field = columns_->schema()->GetFieldIndex(input->name());
-    if (field >= 0 && columns_->FlatWidth(field) > 0 && columns_->schema()->field(field)->type()->Equals(*input->type())) {
-      ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field));
-      return row_ == 0 ? Status::OK() : open.flat->Skip(row_);
-    }
-  }
-  return OpenArrays(output.inputs).Value(&open.arrays);
+  const int field = FlatField(column);
+  if (field < 0) return OpenArrays(program_->columns[column].inputs).Value(&open.arrays);
+  ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field));
+  return row_ == 0 ? Status::OK() : open.flat->Skip(row_);
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool) {

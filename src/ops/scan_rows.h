@@ -21,8 +21,8 @@ class TaskRows {
   struct Options {
     int64_t window_rows = 0;
     ColumnAccess access = ColumnAccess::kOneByOne;  // kOneByOne: a window must cover the task
-    int64_t skipped_rows = 0;                       // of the task, before the first window
-    /// Rows before the task: windows end where this and the task's rows up to there are a multiple of window_rows.
+    int64_t skipped_rows = 0;                       // of the task, before the first window: so that it begins where one ended
+    /// Rows before the task: where all columns are read as flat values, windows end where this and the task's rows up to there are a multiple of window_rows.
     int64_t rows_before = 0;
   };
   /// `pool` is for what the reading needs, output comes from the pool given to Next.
@@ -43,6 +43,8 @@ class TaskRows {
     std::unique_ptr<InputReader> arrays;
   };
   TaskRows() = default;
+  /// The field of the source whose values are the column, if they can be read as they are; negative: they cannot.
+  int FlatField(int column) const;
   Status OpenReader(int column);
   Result<std::shared_ptr<arrow::ArrayData>> ReadColumn(int column, const Window& window, const arrow::Buffer* kept, arrow::MemoryPool* pool);
   Result<std::unique_ptr<InputReader>> OpenArrays(const std::vector<int>& inputs);

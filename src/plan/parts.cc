@@ -90,6 +90,13 @@ Result<std::vector<PlanPtr>> SplitEvenly(const PlanPtr& plan, int64_t count, boo
   return PartsOf(plan, std::move(begins), size * count + left);
 }
 
+Result<std::vector<PlanPtr>> SplitSampled(const PlanPtr& plan, double share, uint64_t seed, const std::string& column) {
+  const PlanPtr rows = column.empty() ? FreezeShuffles(plan) : plan;
+  ARROW_ASSIGN_OR_RAISE(auto first, SamplePlan(rows, share, seed, column, /*rest=*/true));
+  ARROW_ASSIGN_OR_RAISE(auto second, SamplePlan(rows, share, seed, column));
+  return std::vector<PlanPtr>{std::move(first), std::move(second)};
+}
+
 Result<std::vector<PlanPtr>> SplitLastShare(const PlanPtr& plan, double share, int64_t rows) {
   if (!(share > 0 && share < 1)) return Refused("a test_size that is a share must be above 0 and below 1, got " + TextOf(share));
   return PartsOf(plan, {0, static_cast<int64_t>(static_cast<double>(rows) * (1 - share))}, rows);

@@ -6,6 +6,7 @@
 /// A shuffle below keeps to the order of its first epoch (FreezeShuffles), so that no row ever changes its part. Where `rows` is asked for it is the number of
 /// the plan's rows, which only a run may tell. Errors are kInvalidArgument and name the values given.
 
+#include <string>
 #include <vector>
 
 #include "plan/logical_plan.h"
@@ -20,6 +21,9 @@ Result<std::vector<PlanPtr>> SplitProportionately(const PlanPtr& plan, const std
 /// `count` parts whose sizes differ by at most one row; `equal` leaves out the rows that do not divide.
 Result<std::vector<PlanPtr>> SplitEvenly(const PlanPtr& plan, int64_t count, bool equal, int64_t rows);
 /// The first rows, and the last: a share of all, above 0 and below 1, …
+/// Each row to the first part or, `share` of them, the second: by the hash of a column, or where that is "" by its place, and then a shuffle below stays as it is in
+/// the first epoch, so that no row changes its part.
+Result<std::vector<PlanPtr>> SplitSampled(const PlanPtr& plan, double share, uint64_t seed, const std::string& column);
 Result<std::vector<PlanPtr>> SplitLastShare(const PlanPtr& plan, double share, int64_t rows);
 /// … or a number of rows, above 0 and below all.
 Result<std::vector<PlanPtr>> SplitLastRows(const PlanPtr& plan, int64_t last, int64_t rows);

@@ -25,10 +25,14 @@ TEST(PartsTest, CutsAtIndicesAlsoBeyondTheEnd) {
   EXPECT_EQ(Cuts(SplitAtIndices(Rows(), {0, 3, 3, 20})), (Pairs{{0, 0}, {0, 3}, {3, 0}, {3, 7}, {20, 0}}));
 }
 
-TEST(PartsTest, ProportionsLeaveNoPartEmptyWhereRowsSuffice) {
+TEST(PartsTest, ProportionsLeaveNoPartEmpty) {
   EXPECT_EQ(Cuts(SplitProportionately(Rows(), {0.25, 0.5}, kRows)), (Pairs{{0, 2}, {2, 5}, {7, 3}}));
   EXPECT_EQ(Cuts(SplitProportionately(Rows(), {0.9, 0.05}, 3)), (Pairs{{0, 1}, {1, 1}, {2, 1}}));
-  EXPECT_EQ(Cuts(SplitProportionately(Rows(), {0.5}, 0)), (Pairs{{0, 0}, {0, 0}}));
+  for (const int64_t rows : {int64_t{0}, int64_t{1}}) {
+    const auto refused = SplitProportionately(Rows(), {0.5}, rows);
+    EXPECT_EQ(KindOf(refused.status()), ErrorKind::kInvalidArgument);
+    EXPECT_NE(refused.status().message().find("would leave a part of " + std::to_string(rows) + " rows by [0.5] empty"), std::string::npos) << refused.status().ToString();
+  }
 }
 
 TEST(PartsTest, EvenPartsDifferByOneRowUnlessTheyMustBeEqual) {

@@ -66,9 +66,7 @@ def is_list(kind: str) -> bool:
     return kind.startswith(("list<", "large_list<", "list_view<", "large_list_view<", "fixed_size_list<"))
 
 
-def _values(
-    rows: Dataset, columns: list[str], limits: Mapping[str, int], user: Any
-) -> dict[str, list[Any]]:
+def _values(rows: Dataset, columns: list[str], limits: Mapping[str, int], user: Any) -> dict[str, list[Any]]:
     """ValueError, in the name of `user`, for missing values; None drops them."""
     aggregates: list[AggregateFn] = [Unique(column, alias_name=f"unique({column})") for column in columns]
     limited = [column for column in columns if limits.get(column, 0) > 0]

@@ -64,7 +64,6 @@ class Categorizer(TablePreprocessor):
         return {category: number for number, category in enumerate(categories.categories.tolist())}
 
 
-
 def dictionary(numbers: pyarrow.Array, categories: list[Any], ordered: bool) -> pyarrow.DictionaryArray:
     """Of the narrowest whole numbers that number the categories, as pandas has them."""
     import pyarrow

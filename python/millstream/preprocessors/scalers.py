@@ -47,9 +47,7 @@ class _Scaler(ExpressionPreprocessor):
 
     def _expressions(self, ds: Dataset) -> dict[str, Expr]:
         check_numbers(ds, self.columns, self)
-        return {
-            output: self._scaled(column) for column, output in zip(self.columns, self.output_columns, strict=True)
-        }
+        return {output: self._scaled(column) for column, output in zip(self.columns, self.output_columns, strict=True)}
 
     def _scaled(self, column: str) -> Expr:
         known = self._shift_and_scale(column)

@@ -54,4 +54,3 @@ def token_lists(values: pyarrow.ChunkedArray, tokenize: TokenizationFn, column: 
         return pyarrow.compute.split_pattern(texts.cast(pyarrow.large_string()), " ")
     lists = [None if text is None else list(tokenize(text)) for text in texts.to_pylist()]
     return pyarrow.array(lists, pyarrow.list_(pyarrow.large_string()))
-
