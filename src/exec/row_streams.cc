@@ -21,6 +21,20 @@ class OverStream : public PolledStream {
   PolledStreamPtr input_;
 };
 
+class LentStream : public PolledStream {
+ public:
+  LentStream(const Engine& engine, std::shared_ptr<PolledStream> stream) : PolledStream(engine), stream_(std::move(stream)) {}
+  const std::shared_ptr<arrow::Schema>& schema() const override { return stream_->schema(); }
+  std::optional<int64_t> total_rows() const override { return stream_->total_rows(); }
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override { return stream_->TryNext(waker); }
+  void Close() override { stream_->Close(); }
+  void StopSoon() override { stream_->StopSoon(); }
+  std::vector<const StageStatistics*> stages() const override { return stream_->stages(); }
+
+ private:
+  const std::shared_ptr<PolledStream> stream_;
+};
+
 class LimitStream : public OverStream {
  public:
   LimitStream(const Engine& engine, PolledStreamPtr input, int64_t rows, int64_t batch_rows_min)
@@ -115,29 +129,30 @@ class DeferredStream : public PolledStream {
       schema_ = arrow::schema({});
       return StreamBatch{};
     }
+    ARROW_RETURN_NOT_OK(failed_);
     {
       std::lock_guard lock(mutex_);
-      auto input = std::make_unique<PeekedStream>(engine_, std::move(input_), std::move(*first));
-      ARROW_ASSIGN_OR_RAISE(opened_, open_(std::move(input)));
+      failed_ = open_(std::make_unique<PeekedStream>(engine_, LendStream(engine_, input_), std::move(*first))).Value(&opened_);
     }
+    ARROW_RETURN_NOT_OK(failed_);
     return opened_->TryNext(waker);
   }
 
   void Close() override {
     closed_ = true;
-    if (input_ != nullptr) input_->Close();
     if (opened_ != nullptr) opened_->Close();
+    input_->Close();
   }
   std::vector<const StageStatistics*> stages() const override {
     std::lock_guard lock(mutex_);
-    if (opened_ != nullptr) return opened_->stages();
-    return input_ == nullptr ? std::vector<const StageStatistics*>{} : input_->stages();
+    return opened_ != nullptr ? opened_->stages() : input_->stages();
   }
 
  private:
   const Engine& engine_;  // the input's streams keep it
-  PolledStreamPtr input_;
-  OpenOver open_;
+  const std::shared_ptr<PolledStream> input_;
+  const OpenOver open_;
+  Status failed_;
   mutable std::mutex mutex_;  // between opening and stages()
   PolledStreamPtr opened_;
   std::shared_ptr<arrow::Schema> schema_;  // of an input that never had one
@@ -379,6 +394,8 @@ class ZipStream : public OverStreams {
 };
 
 }  // namespace
+
+PolledStreamPtr LendStream(const Engine& engine, std::shared_ptr<PolledStream> stream) { return std::make_unique<LentStream>(engine, std::move(stream)); }
 
 PolledStreamPtr OpenLimitStream(const Engine& engine, PolledStreamPtr input, int64_t rows, int64_t batch_rows_min) {
   return std::make_unique<LimitStream>(engine, std::move(input), rows, batch_rows_min);

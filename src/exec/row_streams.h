@@ -8,6 +8,10 @@
 
 namespace millstream {
 
+/// The stream, lent to one that may fail to open over it: who opens on a lane keeps it until it is closed itself, for a lane must not wait for what the end of a stream
+/// waits for.
+PolledStreamPtr LendStream(const Engine& engine, std::shared_ptr<PolledStream> stream);
+
 /// Ends the input after so many rows, which stops it; a batch that this makes shorter than `batch_rows_min` is left out.
 PolledStreamPtr OpenLimitStream(const Engine& engine, PolledStreamPtr input, int64_t rows, int64_t batch_rows_min);
 

@@ -6,6 +6,7 @@ Result<std::optional<StreamBatch>> SharedInput::TryTake(const Waker& waker) {
   {
     std::lock_guard lock(mutex_);
     if (at_end_) return StreamBatch{};
+    ARROW_RETURN_NOT_OK(failed_);
     if (asking_) {
       waiting_.push_back(waker);
       return std::nullopt;
@@ -20,6 +21,7 @@ Result<std::optional<StreamBatch>> SharedInput::TryTake(const Waker& waker) {
   {
     std::lock_guard lock(mutex_);
     asking_ = false;
+    failed_ = batch.status();
     if (batch.ok() && batch->has_value()) {
       at_end_ = (*batch)->data == nullptr;
     } else if (batch.ok()) {

@@ -31,6 +31,7 @@ class SharedInput : public std::enable_shared_from_this<SharedInput> {
   bool asking_ = false;  // one caller at a time
   bool woken_ = false;   // since the last one began to ask
   bool at_end_ = false;
+  Status failed_;        // nobody asks again after an error
   std::vector<Waker> waiting_;
 };
 

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "column/gather.h"
+#include "exec/row_streams.h"
 #include "exec/stream_task.h"
 #include "ingest/block_rows.h"
 #include "ingest/join_probe.h"
@@ -38,7 +39,7 @@ struct JoinState {
       : core(std::move(engine)), right(std::move(right_stream)), spec(std::move(join_spec)), pool(std::move(table_pool)), memory_bytes(memory) {}
 
   StreamCore core;
-  PolledStreamPtr right;
+  const std::shared_ptr<PolledStream> right;
   const JoinSpec spec;
   const std::shared_ptr<BudgetPool> pool;
   const int64_t memory_bytes;  // for the rows of the right and their table
@@ -248,7 +249,9 @@ class JoinStream : public PolledStream {
     if (joined_ == nullptr) {
       ARROW_ASSIGN_OR_RAISE(const bool collected, Collected(waker));
       if (!collected) return std::nullopt;
-      ARROW_RETURN_NOT_OK(state_->table == nullptr ? OpenPartitioned() : OpenProbe());
+      const Status opened = state_->table == nullptr ? OpenPartitioned() : OpenProbe();
+      if (!opened.ok()) state_->core.Fail(opened);
+      ARROW_RETURN_NOT_OK(opened);
     }
     if (partitioned_) return joined_->TryNext(waker);
     while (!left_ended_) {
@@ -264,7 +267,8 @@ class JoinStream : public PolledStream {
     if (std::exchange(closed_, true)) return;
     if (joined_ != nullptr) joined_->Close();
     state_->core.Stop();
-    if (state_->right != nullptr) state_->right->Close();
+    if (left_ != nullptr) left_->Close();
+    state_->right->Close();
     std::lock_guard lock(state_->mutex);
     state_->held.clear();
     state_->table.reset();
@@ -296,8 +300,8 @@ class JoinStream : public PolledStream {
     const auto name = [](uint32_t) { return std::string("the left side of Join"); };
     ARROW_ASSIGN_OR_RAISE(auto left, open_left_(KeyFilter()));
     std::lock_guard lock(mutex_);
-    left_ = left.get();
-    return OpenMapStream(state_->core.engine(), std::move(left), *function, name).Value(&joined_);
+    left_ = std::move(left);
+    return OpenMapStream(state_->core.engine(), LendStream(*state_->core.engine(), left_), *function, name).Value(&joined_);
   }
 
   Status OpenPartitioned() {
@@ -308,7 +312,7 @@ class JoinStream : public PolledStream {
       return open(nothing_known);
     };
     std::lock_guard lock(mutex_);
-    auto right = std::make_unique<CollectedStream>(*engine, std::move(state_->held), std::move(state_->right));
+    auto right = std::make_unique<CollectedStream>(*engine, std::move(state_->held), LendStream(*engine, state_->right));
     partitioned_ = true;
     const PartitionedJoinOptions options{state_->pool, state_->pool->ledger()->floor_bytes(), options_.left_rows_guess, options_.right_rows_guess};
     return OpenPartitionedJoin(engine, open_left, std::move(right), state_->spec, options).Value(&joined_);
@@ -363,7 +367,7 @@ class JoinStream : public PolledStream {
   const JoinOptions options_;
   PolledStreamPtr joined_;
   bool partitioned_ = false;             // joined_ is all of the result
-  const PolledStream* left_ = nullptr;  // below joined_
+  std::shared_ptr<PolledStream> left_;  // below joined_
   std::shared_ptr<const JoinRows> rows_;
   std::shared_ptr<arrow::Schema> schema_;
   int64_t next_row_ = 0;

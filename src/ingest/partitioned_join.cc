@@ -389,10 +389,11 @@ Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, Open
   const Side right_side{spec.right_keys, spec.type == JoinType::kLeftSemi || spec.type == JoinType::kLeftAnti, "Join, right", options.right_rows_guess, 1, 3};
   ARROW_ASSIGN_OR_RAISE(auto sorted_right, OpenSide(opening, std::move(right), right_side));
   const Side left_side{spec.left_keys, GivesRight(spec.type), "Join, left", options.left_rows_guess, 1, 2};
-  const auto open_sorted_left = [opening, left_side, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
+  const auto lent = std::make_shared<std::shared_ptr<PolledStream>>();  // lives as long as the function
+  const auto open_sorted_left = [opening, left_side, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
     opening.kept.Keep(3);  // the right has left memory
-    ARROW_ASSIGN_OR_RAISE(auto left, open_left(opening.kept.part_bytes()));
-    return OpenSide(opening, std::move(left), left_side);
+    ARROW_ASSIGN_OR_RAISE(*lent, open_left(opening.kept.part_bytes()));
+    return OpenSide(opening, LendStream(*opening.engine, *lent), left_side);
   };
   auto joined = std::make_unique<RangeJoinStream>(opening, std::move(sorted_right), open_sorted_left, spec);
   const int64_t rows_guess = std::max(options.left_rows_guess, options.right_rows_guess);

@@ -213,7 +213,7 @@ class HeldStream : public PolledStream {
 class SampledSortStream : public PolledStream {
  public:
   SampledSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess, SortStreamOptions options)
-      : PolledStream(*engine), engine_(engine), held_(std::make_unique<HeldStream>(engine, std::move(input))), program_(std::move(program)), rows_guess_(rows_guess),
+      : PolledStream(*engine), engine_(engine), held_(std::make_shared<HeldStream>(engine, std::move(input))), program_(std::move(program)), rows_guess_(rows_guess),
         options_(std::move(options)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return program_->output; }
@@ -227,13 +227,13 @@ class SampledSortStream : public PolledStream {
     return sorted_->TryNext(waker);
   }
   void Close() override {
-    if (held_ != nullptr) held_->Close();
     if (sorted_ != nullptr) sorted_->Close();
+    held_->Close();
   }
   std::vector<const StageStatistics*> stages() const override {
     std::lock_guard lock(mutex_);
     if (sorted_ != nullptr) return sorted_->stages();
-    return held_ == nullptr ? std::vector<const StageStatistics*>{} : held_->stages();
+    return held_->stages();
   }
 
  private:
@@ -248,7 +248,7 @@ class SampledSortStream : public PolledStream {
     }
     inputs.stage_name = options_.stage_name;
     std::lock_guard lock(mutex_);
-    inputs.stream = std::make_shared<SharedInput>(std::move(held_));
+    inputs.stream = std::make_shared<SharedInput>(LendStream(*engine_, held_));
     return OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_);
   }
 
@@ -267,7 +267,7 @@ class SampledSortStream : public PolledStream {
   }
 
   const std::shared_ptr<Engine> engine_;
-  std::unique_ptr<HeldStream> held_;
+  const std::shared_ptr<HeldStream> held_;
   const std::shared_ptr<const RowProgram> program_;
   const int64_t rows_guess_;
   const SortStreamOptions options_;
