@@ -265,7 +265,7 @@ def test_rows_that_are_kept_are_numbered_as_the_stage_gives_them(rows):
 
 ABOVE = {
     "sort": lambda kept: kept.sort("key", descending=True),
-    "shuffle": lambda kept: kept.random_shuffle(seed=1),
+    "shuffle": lambda kept: kept.random_shuffle(),
     "repartition": lambda kept: kept.repartition(3),
     "repartition by key": lambda kept: kept.repartition(3, keys="key", sort=True),
     "group": lambda kept: kept.groupby("key").count(),
