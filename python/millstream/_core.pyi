@@ -158,11 +158,14 @@ class Calls:
 
     def take(self) -> Call | None:
         """The next one; None once there will be none."""
-    def give(self, number: int, batches: Sequence[Any]) -> None:
-        """The result: Batches, or objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones."""
+    def give(self, number: int, batches: Sequence[Any], skipped: Any = None) -> None:
+        """The result: Batches, or objects with __arrow_c_array__ or __arrow_c_stream__. ValueError for invalid ones.
+
+        skipped: a SkippedOfCall of skipped_errors.py, in rows of the call's batch. Counted when the result is taken.
+        """
     def give_part(self, number: int, batches: Sequence[Any]) -> bool:
         """Part of a result that goes on, `give` coming behind the last one. Waits for room; False where nothing is wanted any more."""
-    def fail(self, number: int, exception: BaseException) -> None:
+    def fail(self, number: int, exception: BaseException, skipped: Any = None) -> None:
         """Raised by the consumer when it comes to this call."""
     @property
     def closed(self) -> bool:
@@ -241,7 +244,9 @@ class Stream:
         """None before the first batch where a function decides it."""
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
-        peak_memory_bytes, place (where the stage's function runs, "" where there is none); in order of flow. Any thread."""
+        peak_memory_bytes, place (where the stage's function runs, "" where there is none), rows_skipped; in order of flow. Any thread."""
+    def dead_letters(self) -> list[tuple[str, str, int, int, str, str]]:
+        """stage, source, first_row, last_row, error, traceback: of what was skipped so far, stage by stage, in order."""
 
 def execute(
     engine: Engine,
@@ -294,6 +299,8 @@ def write_parquet(
     file_rows_max: int = 0,
     mode: str = "append",  # append, overwrite, ignore, error
     progress: Any = None,  # called with what stages() gives, the writing last, at most four times a second; what it raises ends the job
+    dead_letters: list[tuple[str, str, int, int, str, str]]
+    | None = None,  # gets what Stream.dead_letters() gives, at the end
 ) -> list[dict[str, Any]]:
     """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""
 

@@ -98,6 +98,7 @@ class DataPass(Iterator[Any]):
             )
             # Not before it is kept here, for whoever can read the stages keeps the stream open.
             self._open.record.read_stages = self._open.stream.stages
+            self._open.record.read_letters = self._open.stream.dead_letters
         return self._open.record
 
     def __next__(self) -> Any:

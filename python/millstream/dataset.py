@@ -10,6 +10,7 @@ from millstream import _core
 from millstream.arguments import check_columns, check_count, check_flag, check_text, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
+from millstream.dead_letters import ExecutionLetters
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
 from millstream.expression_stages import FunctionSettings, is_staged, staged_filter
 from millstream.expressions import Expr, UnnestExpr
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from millstream.aggregate import AggregateFn
     from millstream.datasink import Datasink
+    from millstream.dead_letters import HasLetters
     from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -61,6 +63,7 @@ class Dataset:
         self._schema: _core.Schema | None = None
         self._epochs: DataIterator | None = None
         self._epochs_process = 0
+        self._ran_last: HasLetters | None = None
 
     # ---- what the iterator asks for ----
     def _engine(self) -> _core.Engine:
@@ -147,6 +150,8 @@ class Dataset:
         if fn is not None and expr is None and not isinstance(fn, str | Expr):
             return self._with(mapped(self._plan, "filter", fn, arguments, timeout_s=self._context.function_timeout_s))
         compute = arguments.pop("compute", None) if is_staged(expr) else None
+        if not arguments.keys().isdisjoint(("on_error", "max_errors")):
+            raise TypeError("filter(expr=...) takes no on_error: it is of functions, as filter(fn)")
         refuse_placement("filter", arguments)
         if (fn is None) == (expr is None):
             raise ValueError(
@@ -201,8 +206,8 @@ class Dataset:
         """The aggregations of all rows, by name. See `millstream.aggregate`."""
         from millstream.grouped_data import aggregated
 
-        rows = self._with(aggregated(self._plan, [], aggs)).take(1)
-        return rows[0] if rows else None
+        groups = self._batches_once(aggregated(self._plan, [], aggs))
+        return next((row for batch in groups for row in rows_of(batch)), None)
 
     def sum(self, on: str | list[str] | None = None, ignore_nulls: bool = True) -> Any:
         """The sum of the column `on`, or a dict of sums where it names several, or None for all columns."""
@@ -237,7 +242,8 @@ class Dataset:
     def unique(self, column: str, ignore_nulls: bool = False) -> list[Any]:
         """The distinct values of a column, in their order, nulls last."""
         check_text(column, "column")
-        values = [row[column] for row in self._with(self._plan.aggregate([column], [])).iter_rows()]
+        groups = self._batches_once(self._plan.aggregate([column], []))
+        values = [row[column] for batch in groups for row in rows_of(batch)]
         return [value for value in values if value is not None] if ignore_nulls else values
 
     def summary(
@@ -259,10 +265,11 @@ class Dataset:
         Args:
             fn: A function, or a class whose instances are called: each worker makes one of its own.
             arguments: `compute` (a TaskPoolStrategy or ActorPoolStrategy: how many workers, as threads or processes) or
-                `concurrency` (their number), `fn_args`, `fn_kwargs`, `fn_constructor_args`, `fn_constructor_kwargs`.
+                `concurrency` (their number), `fn_args`, `fn_kwargs`, `fn_constructor_args`, `fn_constructor_kwargs`;
+                `on_error="skip"`, and `max_errors` (1000; None for any number): one more ends the job.
 
         A row costs microseconds: `map_batches` or an expression is much faster. What `fn` raises comes as a
-        UserCodeError that names the row.
+        UserCodeError that names the row; with `on_error="skip"` the row is left out, and `dead_letters` tells of it.
         """
         return self._with(mapped(self._plan, "map", fn, arguments, timeout_s=self._context.function_timeout_s))
 
@@ -534,7 +541,7 @@ class Dataset:
         ValueError for an empty data set.
         """
         batch_size = check_count(batch_size, "batch_size", least=1)
-        first = self.limit(batch_size).iterator()
+        self._ran_last = first = self.limit(batch_size).iterator()
         for batch in first.iter_batches(batch_size=batch_size, batch_format=batch_format, prefetch_batches=0):
             return batch
         raise ValueError("the data set is empty: there is no batch to take")
@@ -553,7 +560,7 @@ class Dataset:
 
     def iter_rows(self) -> Iterable[dict[str, Any]]:
         """The rows of the next epoch, each a dict."""
-        return self._epoch_iterator().iter_rows()
+        return self._next_epoch().iter_rows()
 
     def iter_batches(
         self,
@@ -566,7 +573,7 @@ class Dataset:
         local_shuffle_seed: int | None = None,
     ) -> Iterable[Any]:
         """The batches of the next epoch; repeated calls are successive epochs. See `DataIterator.iter_batches`."""
-        return self._epoch_iterator().iter_batches(
+        return self._next_epoch().iter_batches(
             prefetch_batches=prefetch_batches,
             batch_size=batch_size,
             batch_format=batch_format,
@@ -589,7 +596,7 @@ class Dataset:
         pin_memory: bool = False,
     ) -> Iterable[Any]:
         """The batches of the next epoch as tensors. See `DataIterator.iter_torch_batches`."""
-        return self._epoch_iterator().iter_torch_batches(
+        return self._next_epoch().iter_torch_batches(
             prefetch_batches=prefetch_batches,
             batch_size=batch_size,
             dtypes=dtypes,
@@ -626,7 +633,8 @@ class Dataset:
         """Writes the rows as Parquet files in the directory `path`. See `parquet_writing.write_parquet`."""
         from millstream.parquet_writing import write_parquet
 
-        write_parquet(self._engine(), self._plan, path, mode=mode, **options)
+        self._ran_last = letters = ExecutionLetters()
+        write_parquet(self._engine(), self._plan, path, mode=mode, dead_letters=letters.kept, **options)
 
     def write_datasink(
         self, datasink: Datasink[Any], *, ray_remote_args: Any = None, concurrency: int | None = None
@@ -642,7 +650,8 @@ class Dataset:
         if concurrency is not None:
             check_count(concurrency, "concurrency", least=1)
         order = self._context.execution_options.preserve_order
-        write_datasink(self._engine(), self._plan, datasink, preserve_order=order)
+        self._ran_last = letters = ExecutionLetters()
+        write_datasink(self._engine(), self._plan, datasink, preserve_order=order, letters=letters)
 
     # ---- what it is ----
     def size_bytes(self) -> int:
@@ -662,6 +671,17 @@ class Dataset:
     def stats(self) -> str:
         """What the stages of the last epoch did: rows, bytes, seconds, waits. See `DataIterator.stats`."""
         return self._epoch_iterator().stats()
+
+    def dead_letters(self) -> Dataset:
+        """The rows that functions with `on_error="skip"` left out, one row an error: `stage`, `source`, `first_row`,
+        `last_row`, `error`, `traceback` and `epoch`. See `DataIterator.dead_letters`.
+
+        Of what a method of this data set ran last (`take_all`, `count`, `write_parquet` and so on), also where that
+        failed; of the epochs of its iter_ methods where that was one of them. No rows where nothing was run yet.
+        """
+        from millstream.dead_letters import letters_dataset
+
+        return letters_dataset([] if self._ran_last is None else [self._ran_last], self._context)
 
     def explain(self, analyze: bool = False) -> None:
         """Prints the plan, and how it will run: what is read, held and spilled, with estimates where only a run tells.
@@ -744,7 +764,12 @@ class Dataset:
 
     def _batches_once(self, plan: _core.Plan, batch_size: int = BATCH_ROWS) -> Iterator[_core.Batch]:
         order = self._context.execution_options.preserve_order
-        return batches_once(self._engine(), plan, batch_size=batch_size, preserve_order=order)
+        self._ran_last = letters = ExecutionLetters()
+        return batches_once(self._engine(), plan, batch_size=batch_size, preserve_order=order, letters=letters)
+
+    def _next_epoch(self) -> DataIterator:
+        self._ran_last = iterator = self._epoch_iterator()
+        return iterator
 
     def _epoch_iterator(self) -> DataIterator:
         """The one whose epochs this data set's own iter_ methods advance; a fresh one after a fork."""

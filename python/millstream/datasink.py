@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from millstream import _core
 from millstream.arguments import check_count
 from millstream.batch_format import pyarrow_batch
+from millstream.dead_letters import ExecutionLetters
 from millstream.execution import batches_once, fetched_schema
 
 if TYPE_CHECKING:
@@ -98,14 +99,16 @@ class DummyOutputDatasink(Datasink[int]):
         self.num_failed += 1
 
 
-def write_datasink(engine: _core.Engine, plan: _core.Plan, sink: Datasink[Any], *, preserve_order: bool) -> None:
+def write_datasink(
+    engine: _core.Engine, plan: _core.Plan, sink: Datasink[Any], *, preserve_order: bool, letters: ExecutionLetters
+) -> None:
     """Runs the plan and gives its rows to the sink, a stream that is never held as a whole.
 
     TypeError for what is no Datasink. What the sink raises is raised.
     """
     if not isinstance(sink, Datasink):
         raise TypeError(f"write_datasink takes a Datasink, not {type(sink).__name__}")
-    batches = batches_once(engine, plan, batch_size=_BLOCK_ROWS, preserve_order=preserve_order)
+    batches = batches_once(engine, plan, batch_size=_BLOCK_ROWS, preserve_order=preserve_order, letters=letters)
     blocks = map(pyarrow_batch, batches)
     try:
         _write(sink, blocks, engine, plan)

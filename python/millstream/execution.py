@@ -5,14 +5,20 @@ from typing import Any
 
 from millstream import _core
 from millstream.batch_format import is_tensor, numpy_column
+from millstream.dead_letters import ExecutionLetters
 
 BATCH_ROWS = 4096
 
 
 def batches_once(
-    engine: _core.Engine, plan: _core.Plan, *, batch_size: int = BATCH_ROWS, preserve_order: bool = True
+    engine: _core.Engine,
+    plan: _core.Plan,
+    *,
+    batch_size: int = BATCH_ROWS,
+    preserve_order: bool = True,
+    letters: ExecutionLetters | None = None,
 ) -> Generator[_core.Batch]:
-    """Batches of epoch 0. Touches no iterator's epoch; ends the execution when dropped."""
+    """Batches of epoch 0. Touches no iterator's epoch; ends the execution when dropped. `letters` follow it."""
     stream = _core.execute(
         engine,
         plan,
@@ -23,11 +29,15 @@ def batches_once(
         prefetch_batches=1,
         preserve_order=preserve_order,
     )
+    if letters is not None:
+        letters.follow(stream)
     try:
         while (batch := stream.next()) is not None:
             yield batch
     finally:
         stream.close()
+        if letters is not None:
+            letters.end()
 
 
 def fetched_schema(engine: _core.Engine, plan: _core.Plan) -> _core.Schema:

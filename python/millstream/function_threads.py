@@ -9,6 +9,7 @@ from millstream import _core
 from millstream.call_random import enter_call
 from millstream.function_place import FunctionPlace
 from millstream.function_watch import FunctionWatch
+from millstream.skipped_errors import SkippedErrors, SkippedOfCall
 from millstream.user_code_error import forget_batches, told_error
 from millstream.user_function import BatchCall, CallOrigin, UserFunction
 from millstream.worker_calls import WorkerCalls, WorkerRefusedError
@@ -86,7 +87,7 @@ class _CallsHere:
 
     def run(self, call: _core.Call) -> None:
         watch, overlap = self._stage.watch, self._stage.place.overlap
-        origin = CallOrigin(call)
+        origin = CallOrigin(call, self._stage.function.skips)
         if watch is not None:
             watch.begin(call)
         if overlap is not None:
@@ -95,13 +96,28 @@ class _CallsHere:
             if self._call_batch is None:
                 self._call_batch = self._stage.function.open()
             enter_call(call)  # not for the constructor of a class, which any call may happen to run
-            self._stage.calls.give(call.number, self._call_batch(call.batch, origin))
+            self._stage.calls.give(
+                call.number, self._call_batch(call.batch, origin), self._skipped(call, origin.skipped)
+            )
         except BaseException as error:
-            self._stage.calls.fail(call.number, told_error(self._stage.function.name, str(origin), error))
+            skipped = origin.skipped
+            more = skipped.too_many_said if skipped.too_many else ""
+            told = told_error(self._stage.function.name, str(origin), error, more)
+            self._stage.calls.fail(call.number, told, skipped.for_calls(None))
             forget_batches(error)
+            del skipped, told
+        origin.skipped.last = None
         if overlap is not None and (hold_up := overlap.end()) is not None:
             self._stage.place.decide(hold_up)
         enter_call(None)
         if watch is not None:
             watch.end(call)
         del self, call, origin, watch
+
+    def _skipped(self, call: _core.Call, skipped: SkippedErrors) -> SkippedOfCall | None:
+        if not skipped.may_be_too_many or skipped.last is None:
+            return skipped.for_calls(None)
+        name = self._stage.function.name
+        told = told_error(name, call.origin(skipped.last_row), skipped.last, skipped.too_many_said)
+        forget_batches(skipped.last)
+        return skipped.for_calls(told)

@@ -17,6 +17,7 @@ from millstream.resume_state import Position, ResumeState, check_same_plan, pars
 if TYPE_CHECKING:
     import torch
 
+    from millstream.dead_letters import LetterTuple
     from millstream.seeds import SeedState
     from millstream.torch_batch import TorchDtypes
 
@@ -91,6 +92,7 @@ class DataIterator:
         self._passes_begun = 0
         self._warned_of_order = False
         self._fingerprint: dict[str, Any] | None = None
+        self._skipping_passes: list[PassRecord] = []  # those whose functions skip errors
         self._process_id = os.getpid()
 
     # Iteration
@@ -197,6 +199,23 @@ class DataIterator:
 
         return describe_pass(self._record if self._record is not None and not self._loaded else None, self._engine)
 
+    def dead_letters(self) -> Any:
+        """The rows that functions with `on_error="skip"` left out, of all passes so far: a Dataset, one row an error.
+
+        Columns: `stage`, `source` (a path, or what the stage's rows are called), `first_row` and `last_row` in that
+        source, `error`, `traceback` and `epoch`; in the order of the rows. A pass under way runs ahead of what it has
+        delivered. One that goes on from a state runs its epoch again and has the letters of all of it.
+        """
+        from millstream.dead_letters import letters_dataset
+
+        return letters_dataset([self], self._dataset._context)
+
+    def _letters(self) -> list[tuple[int, list[LetterTuple]]]:
+        return [(record.epoch, record.letters()) for record in self._skipping_passes]
+
+    def _skips_errors(self) -> bool:
+        return any(getattr(function, "skips", None) is not None for function in self._dataset._plan.functions())
+
     def __repr__(self) -> str:
         return f"DataIterator({self._dataset!r})"
 
@@ -238,6 +257,8 @@ class DataIterator:
         if (loaded.seed is None) != (self._dataset._seed_state.kind is None):
             raise ValueError(f"state['seed'] is {loaded.seed!r}, which does not go with this plan's shuffle")
         self._loaded_seed = loaded.seed
+        begin_again = loaded.epoch + loaded.finished  # and so will their letters
+        self._skipping_passes = [record for record in self._skipping_passes if record.epoch < begin_again]
         self._record = PassRecord(loaded.epoch, loaded.position, loaded.finished, under_way=False)
         self._loaded = True
 
@@ -312,6 +333,8 @@ class DataIterator:
             stream.close()
             raise
         self._record, self._loaded = opened.record, False
+        if self._skips_errors():
+            self._skipping_passes.append(record)
         self._passes_begun += 1
         return opened
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millstream import _core
 from millstream.arguments import check_count, check_local_path, check_text, refuse, refuse_placement
 from millstream.save_mode import SaveMode
+
+if TYPE_CHECKING:
+    from millstream.dead_letters import LetterTuple
 
 _REMEDIES = {
     "arrow_open_stream_args": "paths are local files in this version",
@@ -39,6 +42,7 @@ def write_parquet(
     num_rows_per_file: int | None = None,
     compression: str | None = "snappy",
     row_group_size: int | None = None,
+    dead_letters: list[LetterTuple] | None = None,
     **ray_remote_args: Any,
 ) -> None:
     """Writes the plan's rows as Parquet files in the directory `path`.
@@ -85,6 +89,7 @@ def write_parquet(
         file_rows_min=rows_min,
         file_rows_max=rows_max,
         mode=_save_mode(mode).value,
+        dead_letters=dead_letters,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from millstream.dead_letters import LetterTuple
 from millstream.resume_state import Position
 
 
@@ -37,14 +38,21 @@ class PassRecord:
     times: PassTimes = field(default_factory=PassTimes)
     read_stages: Callable[[], list[dict[str, Any]]] | None = None  # of the running pass
     last_stages: list[dict[str, Any]] = field(default_factory=list)
+    read_letters: Callable[[], list[LetterTuple]] | None = None
+    last_letters: list[LetterTuple] = field(default_factory=list)
 
     def stages(self) -> list[dict[str, Any]]:
         """The engine's figures a stage, in order of flow: as they are now, or were at the end."""
         return self.read_stages() if self.read_stages is not None else self.last_stages
 
+    def letters(self) -> list[LetterTuple]:
+        """Of rows that were skipped so far."""
+        return self.read_letters() if self.read_letters is not None else self.last_letters
+
     def end(self) -> None:
-        """Keeps the figures and lets go of the stream they came from."""
+        """Keeps the figures and the letters, and lets go of the stream they came from."""
         if self.read_stages is not None:
             self.last_stages = self.read_stages()
-        self.read_stages = None
+        self.last_letters = self.letters()
+        self.read_stages = self.read_letters = None
         self.under_way = False

@@ -9,6 +9,7 @@ from millstream import _core
 from millstream.arguments import check_count, check_flag, check_text, refuse_placement
 from millstream.batch_format import batch_formatter
 from millstream.compute_strategy import asked_workers
+from millstream.skipped_errors import MAX_ERRORS, SkippedMost
 from millstream.user_function import UserFunction, checked_function
 
 
@@ -21,6 +22,8 @@ class FunctionArguments(TypedDict, total=False):
     fn_constructor_kwargs: Mapping[str, Any] | None
     compute: Any
     concurrency: Any
+    on_error: Any
+    max_errors: Any
 
 
 def mapped(
@@ -80,7 +83,20 @@ def checked_user_function(
         column,
         asked_workers(own["compute"], own["concurrency"]),
         _checked_timeout(timeout_s),
+        skips=_checked_skips(arguments),
     )
+
+
+def _checked_skips(arguments: Mapping[str, Any]) -> SkippedMost | None:
+    on_error = arguments.get("on_error", "raise")
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    most = arguments.get("max_errors", MAX_ERRORS)
+    if on_error == "raise":
+        if "max_errors" in arguments:
+            raise ValueError('max_errors says how many errors on_error="skip" may pass over; give that too')
+        return None
+    return SkippedMost(None if most is None else check_count(most, "max_errors"))
 
 
 def _checked_timeout(timeout_s: Any) -> float | None:

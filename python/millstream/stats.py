@@ -26,6 +26,7 @@ def describe_pass(record: PassRecord | None, engine: _core.Engine | None) -> str
             f"epoch {record.epoch}, {state}: {record.rows} rows in {record.batches} batches",
             *_table([_COLUMNS, *(_row(stage) for stage in stages)]),
             *(f"{stage['name']}: {stage['place']}" for stage in stages if stage["place"]),
+            *(_skipped_line(stage) for stage in stages if stage["rows_skipped"]),
             _times_line(record.times),
             verdict(record.times, stages, engine),
         ]
@@ -96,6 +97,11 @@ def _times_line(times: PassTimes) -> str:
         f"({times.first_wait:.3f} s of it for the first), "
         f"{times.convert:.3f} s converting them"
     )
+
+
+def _skipped_line(stage: dict[str, Any]) -> str:
+    rows = stage["rows_skipped"]
+    return f"{stage['name']}: skipped {rows:,} row{'s' if rows > 1 else ''}; dead_letters() tells of them"
 
 
 def _row(stage: dict[str, Any]) -> tuple[str, ...]:

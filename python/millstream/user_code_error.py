@@ -76,36 +76,47 @@ class ErrorReport(NamedTuple):
         return Exception
 
 
-def told_error(stage: str, origin: str, error: BaseException) -> BaseException:
-    """The error to raise for `error`, which a call of the stage's function on the rows `origin` ended with."""
+def told_error(stage: str, origin: str, error: BaseException, more: str = "") -> BaseException:
+    """The error to raise for `error`, which a call of the stage's function on the rows `origin` ended with.
+
+    `more` is said behind it.
+    """
     if from_user_code(error):
-        return user_code_error(stage, origin, error)
+        return user_code_error(stage, origin, error, more)
     told = error
     if _may_be_told_again(type(error)):
-        told = type(error)(_with_origin(stage, origin, str(error)))
+        told = type(error)(_with_origin(stage, origin, str(error)) + more)
+    elif more:
+        told.add_note(more.removeprefix(". "))
     told.__traceback__ = None
     return told
 
 
-def told_report(stage: str, origin: str, report: ErrorReport) -> BaseException:
+def told_report(stage: str, origin: str, report: ErrorReport, more: str = "") -> BaseException:
     """The same of an error that was raised in a worker process."""
     kind = report.kind
     told: BaseException
     if report.from_user:
-        told = _like(kind)(_user_text(stage, origin, report))
+        told = _like(kind)(_user_text(stage, origin, report) + more)
     elif _may_be_told_again(kind):
-        told = kind(_with_origin(stage, origin, report.text))
+        told = kind(_with_origin(stage, origin, report.text) + more)
     else:
-        told = _plain(kind)(report.text)
+        told = _plain(kind)(report.text + more)
     told.__cause__ = WorkerTraceback(report.traceback)
     return told
 
 
-def user_code_error(stage: str, origin: str, error: BaseException) -> BaseException:
+def user_code_error(stage: str, origin: str, error: BaseException, more: str = "") -> BaseException:
     """The error to raise for `error`, which the stage's function raised on the rows `origin`."""
-    raised: BaseException = _like(type(error))(_user_text(stage, origin, ErrorReport.of(error)))
+    raised: BaseException = _like(type(error))(_user_text(stage, origin, ErrorReport.of(error)) + more)
     raised.__cause__ = error
     return raised
+
+
+def own_frames(error: BaseException) -> str:
+    """The error's traceback, of the frames outside this package; empty where the user's code did not raise it."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+    return "".join(traceback.format_list(frames))
 
 
 def shown_line(file: str, line_number: int, line: str = "") -> str:

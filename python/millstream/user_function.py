@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,7 @@ from millstream.function_results import (
     rows_of_flat_map,
     rows_to_batch,
 )
+from millstream.skipped_errors import SkippedErrors, SkippedMost, batch_that_fits
 
 if TYPE_CHECKING:
     import pyarrow
@@ -39,9 +40,10 @@ class OfRows(Protocol):
 class CallOrigin:
     """Which rows a call is about; `row` is the one in hand, where there is one."""
 
-    def __init__(self, call: OfRows) -> None:
+    def __init__(self, call: OfRows, skips: SkippedMost | None = None) -> None:
         self._call = call
         self.row: int | None = None
+        self.skipped = SkippedErrors(skips)
 
     @property
     def group_starts(self) -> list[int]:
@@ -70,6 +72,7 @@ class UserFunction:
     column: str = ""  # of add_column
     asked: Workers = field(default_factory=lambda: Workers(1))
     timeout_s: float | None = None  # of one call
+    skips: SkippedMost | None = None  # None: what it raises ends the execution
     found: PlaceFound = field(default_factory=PlaceFound, compare=False)  # by executions
 
     @property
@@ -79,7 +82,8 @@ class UserFunction:
 
     def describe_workers(self) -> str:
         """What `explain` says of them."""
-        return described_workers(self)
+        skips = "" if self.skips is None else f"; {self.skips}"
+        return f"{described_workers(self)}{skips}"
 
     @property
     def name(self) -> str:
@@ -155,17 +159,27 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
 
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         value = convert(batch)
-        result = function(_writable(value) if copy else _read_only(value))
-        results = result if isinstance(result, Iterator) else (result,)
-        return [batch_from_result(part, where=spec.name) for part in results]
+        try:
+            result = function(_writable(value) if copy else _read_only(value))
+            results = result if isinstance(result, Iterator) else (result,)
+            return [batch_from_result(part, where=spec.name) for part in results]
+        except Exception as error:
+            if not origin.skipped.skip(error):
+                raise
+        return []
 
     return call
 
 
 def _map(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
-        rows = [row_from_result(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
-        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))]
+        rows: list[Any] = []
+
+        def take(row: dict[str, Any]) -> None:
+            rows.append(row_from_result(function(row), where=spec.name))
+
+        _for_each_row(batch, origin, take)
+        return _batch_of_rows(spec, batch, origin, rows, range(1, len(rows) + 1))
 
     return call
 
@@ -173,18 +187,56 @@ def _map(spec: UserFunction, function: Any) -> BatchCall:
 def _flat_map(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         rows: list[Any] = []
-        for row in _numbered_rows(batch, origin):
+        ends: list[int] = []
+
+        def take(row: dict[str, Any]) -> None:
             rows.extend(rows_of_flat_map(function(row), where=spec.name))
-        return [rows_to_batch(rows, where=spec.name, unsigned=_unsigned_columns(batch))] if rows else []
+            ends.append(len(rows))
+
+        _for_each_row(batch, origin, take)
+        return _batch_of_rows(spec, batch, origin, rows, ends)
 
     return call
+
+
+def _batch_of_rows(
+    spec: UserFunction, batch: _core.Batch, origin: CallOrigin, rows: list[Any], ends: Sequence[int]
+) -> list[pyarrow.RecordBatch]:
+    """The rows that were made of the batch's, as one batch. `ends`: where, in `rows`, those of each row end that was
+    not skipped.
+    """
+    unsigned = _unsigned_columns(batch)
+
+    def convert(rows: list[Any]) -> pyarrow.RecordBatch:
+        return rows_to_batch(rows, where=spec.name, unsigned=unsigned)
+
+    def skip(error: Exception, row: int) -> bool:
+        origin.row = row
+        return origin.skipped.skip(error, row, row)
+
+    try:
+        return [convert(rows)] if rows else []
+    except Exception:
+        if spec.skips is None:
+            raise
+    left_out = {error.first_row for error in origin.skipped.errors}
+    numbers = (number for number in range(batch.num_rows) if number not in left_out)
+    made = [(number, rows[begin:end]) for number, begin, end in zip(numbers, [0, *ends], ends, strict=False)]
+    fitting = batch_that_fits(made, convert, skip)
+    origin.row = None
+    return [] if fitting is None else [fitting]
 
 
 def _filter(spec: UserFunction, function: Any) -> BatchCall:
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
         import pyarrow
 
-        kept = [keeps_row(function(row), where=spec.name) for row in _numbered_rows(batch, origin)]
+        kept = [False] * batch.num_rows
+
+        def take(row: dict[str, Any]) -> None:
+            kept[origin.row or 0] = keeps_row(function(row), where=spec.name)
+
+        _for_each_row(batch, origin, take)
         whole = pyarrow_record_batch(batch)
         try:
             return [whole.filter(pyarrow.array(kept, pyarrow.bool_()))]
@@ -199,8 +251,13 @@ def _add_column(spec: UserFunction, function: Any) -> BatchCall:
     convert = batch_formatter(spec.batch_format)
 
     def call(batch: _core.Batch, origin: CallOrigin) -> list[pyarrow.RecordBatch]:
-        result = function(_read_only(convert(batch)))
-        column = column_from_result(result, name=spec.column, rows=batch.num_rows, where=spec.name)
+        value = _read_only(convert(batch))
+        try:
+            column = column_from_result(function(value), name=spec.column, rows=batch.num_rows, where=spec.name)
+        except Exception as error:
+            if not origin.skipped.skip(error):
+                raise
+            return []
         whole = pyarrow_record_batch(batch)
         index = whole.schema.get_field_index(spec.column)
         if index >= 0:
@@ -229,9 +286,13 @@ def _map_groups(spec: UserFunction, function: Any) -> BatchCall:
         for begin, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
             origin.row = begin
             value = convert(batch.slice(begin, end - begin))
-            result = function(_writable(value) if copy else _read_only(value))
-            parts = result if isinstance(result, Iterator) else (result,)
-            results.extend(batch_from_result(part, where=spec.name) for part in parts)
+            try:
+                result = function(_writable(value) if copy else _read_only(value))
+                parts = result if isinstance(result, Iterator) else (result,)
+                results += [batch_from_result(part, where=spec.name) for part in parts]
+            except Exception as error:
+                if not origin.skipped.skip(error, begin, end - 1):
+                    raise
         origin.row = None
         return results
 
@@ -268,10 +329,15 @@ def _runs_of_true(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
         begin += length
 
 
-def _numbered_rows(batch: _core.Batch, origin: CallOrigin) -> Iterable[dict[str, Any]]:
+def _for_each_row(batch: _core.Batch, origin: CallOrigin, take: Callable[[dict[str, Any]], None]) -> None:
+    """Calls `take` with each row, and goes on where its error is skipped."""
     for number, row in enumerate(rows_of(batch)):
         origin.row = number
-        yield row
+        try:
+            take(row)
+        except Exception as error:
+            if not origin.skipped.skip(error, number, number):
+                raise
     origin.row = None
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from millstream import _core
 from millstream.function_place import FunctionPlace, is_stateless
 from millstream.function_watch import timeout_error
 from millstream.region_pool import PooledRegion, RegionPool
+from millstream.skipped_errors import SkippedErrors, SkippedOfCall
 from millstream.user_code_error import ErrorReport, WorkerTraceback, told_error, told_report
 from millstream.user_function import CallOrigin, UserFunction
 from millstream.worker_process import (
@@ -55,7 +58,10 @@ class WorkerCalls:
             raise
         except FunctionFailed as failure:
             origin.row = failure.row
-            self._calls.fail(call.number, told_report(self._function.name, str(origin), failure.report))
+            skipped = failure.skipped
+            more = skipped.too_many_said if skipped.too_many else ""
+            told = told_report(self._function.name, str(origin), failure.report, more)
+            self._calls.fail(call.number, told, skipped.for_calls(None))
         except CallTooLong as late:
             timeout_s = self._function.timeout_s or 0.0
             self._calls.fail(call.number, timeout_error(self._function.name, call, timeout_s, late.line))
@@ -77,12 +83,21 @@ class WorkerCalls:
             reply = self._reply(call, source, self._moved(call, source), target)
             keeps_source = reply.keeps_source
             self._calls.add_cpu_time(reply.cpu_seconds)
+            skipped = SkippedErrors(self._function.skips, reply.skipped)
             if reply.error is not None:
-                raise FunctionFailed(ErrorReport(*reply.error), reply.row)
-            self._calls.give(call.number, target.memory.read(reply.bytes, validate=True))
+                raise FunctionFailed(ErrorReport(*reply.error), reply.row, skipped)
+            results = target.memory.read(reply.bytes, validate=True)
+            self._calls.give(call.number, results, self._skipped(call, skipped, reply.last))
         finally:
             self._pool.give_back(source, reusable=not keeps_source)
             self._pool.give_back(target)
+
+    def _skipped(self, call: _core.Call, skipped: SkippedErrors, last: list[Any] | None) -> SkippedOfCall | None:
+        if last is None:
+            return skipped.for_calls(None)
+        name = self._function.name
+        told = told_report(name, call.origin(skipped.last_row), ErrorReport(*last), skipped.too_many_said)
+        return skipped.for_calls(told)
 
     def _moved(self, call: _core.Call, source: PooledRegion) -> int:
         try:

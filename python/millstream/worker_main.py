@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from millstream import _core
 from millstream.call_random import enter_call
+from millstream.skipped_errors import SkippedErrors
 from millstream.user_code_error import ErrorReport, forget_batches
 from millstream.user_function import BatchCall, CallOrigin, UserFunction
 from millstream.worker_messages import DUMP_SIGNAL, receive_message, send_message
@@ -75,20 +76,29 @@ class Worker:
     def _answer(self, message: dict[str, Any], source: _core.SharedRegion) -> dict[str, Any]:
         assert self._function is not None
         call = WorkerCall(message["group_starts"], message["random_key"])
-        origin = CallOrigin(call)
+        origin = CallOrigin(call, self._function.skips)
         enter_call(call)
         try:
             if self._call_batch is None:
                 self._call_batch = self._function.open()
             (batch,) = source.read(message["source_bytes"], validate=False)
             results = self._call_batch(batch, origin)
-            return {"bytes": self._regions[message["target"]].write(results)}
+            return {"bytes": self._regions[message["target"]].write(results), **_told(origin.skipped)}
         except BaseException as error:
             report = ErrorReport.of(error)
             forget_batches(error)
-            return {"error": report, "row": origin.row}
+            return {"error": report, "row": origin.row, "skipped": origin.skipped.errors}
         finally:
+            origin.skipped.last = None  # whose frames hold the batch
             enter_call(None)
+
+
+def _told(skipped: SkippedErrors) -> dict[str, Any]:
+    last = None
+    if skipped.may_be_too_many and skipped.last is not None:
+        last = ErrorReport.of(skipped.last)
+        forget_batches(skipped.last)
+    return {"skipped": skipped.errors, "last": last}
 
 
 def _unpickled(descriptor: int) -> UserFunction:

@@ -17,13 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from millstream import _core
 from millstream.region_pool import PooledRegion
+from millstream.skipped_errors import SkippedErrors
 from millstream.user_code_error import ErrorReport, line_in_call
 from millstream.worker_messages import DUMP_SIGNAL, receive_message, send_message
 
@@ -51,10 +52,11 @@ class CallDropped(Exception):  # noqa: N818
 class FunctionFailed(Exception):  # noqa: N818
     """The call ended with an error, `report`, while the function was at `row` of its batch."""
 
-    def __init__(self, report: ErrorReport, row: int | None) -> None:
+    def __init__(self, report: ErrorReport, row: int | None, skipped: SkippedErrors) -> None:
         super().__init__(report.text)
         self.report = report
         self.row = row
+        self.skipped = skipped  # before it
 
 
 class Death(NamedTuple):
@@ -175,7 +177,7 @@ class WorkerProcess:
         reply = self._receive(None)
         if reply.get("error") is not None:
             self.close()
-            raise FunctionFailed(ErrorReport(*reply["error"]), None)
+            raise FunctionFailed(ErrorReport(*reply["error"]), None, SkippedErrors(None))
 
     def _send(self, message: Any, descriptors: list[int]) -> None:
         try:
@@ -226,6 +228,8 @@ class Reply(NamedTuple):
     cpu_seconds: float = 0.0
     error: list[Any] | None = None  # an ErrorReport
     row: int | None = None  # that the function was at
+    skipped: Sequence[list[Any]] = ()  # SkippedErrors
+    last: list[Any] | None = None  # of them, an ErrorReport, where it may have to be raised
 
 
 def _start(connection: int) -> subprocess.Popen[bytes]:

@@ -64,10 +64,11 @@ class PyCalls {
     return PyCall{std::move(*call), calls_};
   }
 
-  void Give(int64_t number, const nb::sequence& batches) {
+  void Give(int64_t number, const nb::sequence& batches, const nb::object& skipped) {
     RecordBatches imported = Imported(batches);
+    SkippedErrors errors = Skipped(skipped);
     const ReleaseGil release;
-    calls_->Give(number, std::move(imported));
+    calls_->Give(number, std::move(imported), nullptr, std::move(errors));
   }
 
   /// False where nothing is wanted any more.
@@ -78,10 +79,11 @@ class PyCalls {
     return calls_->GivePart(number, std::move(imported));
   }
 
-  void Fail(int64_t number, nb::object exception) {
+  void Fail(int64_t number, nb::object exception, const nb::object& skipped) {
     Status status = StatusOfException(std::move(exception));
+    SkippedErrors errors = Skipped(skipped);
     const ReleaseGil release;
-    calls_->Give(number, status);
+    calls_->Give(number, status, nullptr, std::move(errors));
   }
 
   bool closed() const { return calls_->closed(); }
@@ -102,6 +104,18 @@ class PyCalls {
       for (auto& part : ImportTable(batch).batches) imported.push_back(std::move(part));
     }
     return imported;
+  }
+
+  /// None, or (errors, max_errors or None, the exception of the last); an error is (first row, last row, text, traceback).
+  static SkippedErrors Skipped(const nb::object& skipped) {
+    SkippedErrors out;
+    if (skipped.is_none()) return out;
+    for (nb::handle error : nb::cast<nb::sequence>(skipped[0])) {
+      out.errors.push_back({nb::cast<int64_t>(error[0]), nb::cast<int64_t>(error[1]), 0, nb::cast<std::string>(error[2]), nb::cast<std::string>(error[3])});
+    }
+    out.errors_max = skipped[1].is_none() ? -1 : nb::cast<int64_t>(skipped[1]);
+    if (!skipped[2].is_none()) out.too_many = StatusOfException(nb::borrow(skipped[2]));
+    return out;
   }
 
   ForkGuard fork_;
@@ -169,9 +183,9 @@ void RegisterFunction(nb::module_& module) {
       .def("move_to", &PyCall::MoveTo, nb::arg("region"));
   nb::class_<PyCalls>(module, "Calls")
       .def("take", &PyCalls::Take)
-      .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"))
+      .def("give", &PyCalls::Give, nb::arg("number"), nb::arg("batches"), nb::arg("skipped") = nb::none())
       .def("give_part", &PyCalls::GivePart, nb::arg("number"), nb::arg("batches"))
-      .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"))
+      .def("fail", &PyCalls::Fail, nb::arg("number"), nb::arg("exception"), nb::arg("skipped") = nb::none())
       .def_prop_ro("closed", &PyCalls::closed)
       .def_prop_ro("spare_bytes", &PyCalls::spare_bytes)
       .def("set_place", &PyCalls::SetPlace, nb::arg("place"))

@@ -21,14 +21,28 @@ nb::dict StageDict(const StageStatistics& stage) {
   out["read_back_bytes"] = stage.read_back_bytes.load();
   out["peak_memory_bytes"] = stage.peak_memory_bytes.load();
   out["place"] = stage.place();
+  out["rows_skipped"] = stage.dead_letters.rows();
   return out;
 }
+
+/// Paths, and what a worker process said, may be no UTF-8.
+nb::object Text(const std::string& text) { return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace")); }
 
 }  // namespace
 
 nb::list StageDicts(const std::vector<const StageStatistics*>& stages) {
   nb::list out;
   for (const auto* stage : stages) out.append(StageDict(*stage));
+  return out;
+}
+
+nb::list DeadLetterTuples(const std::vector<const StageStatistics*>& stages) {
+  nb::list out;
+  for (const auto* stage : stages) {
+    for (const DeadLetter& letter : stage->dead_letters.letters()) {
+      out.append(nb::make_tuple(Text(stage->name), Text(letter.source), letter.first_row, letter.last_row, Text(letter.error), Text(*letter.traceback)));
+    }
+  }
   return out;
 }
 

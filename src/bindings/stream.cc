@@ -81,6 +81,11 @@ class PyStream {
     return StageDicts(stream_->stages());
   }
 
+  nb::list DeadLetters() const {
+    CheckOwned();
+    return DeadLetterTuples(stream_->stages());
+  }
+
  private:
   /// Looks for signals and calls `waiting`; keeps what they raise, for the caller to raise once the lanes have been told to stop.
   static bool Interrupted(const nb::object& waiting, std::optional<nb::python_error>* raised) {
@@ -189,7 +194,8 @@ void RegisterStream(nb::module_& module) {
       .def("stop", &PyStream::Stop)
       .def("close", &PyStream::Close)
       .def("schema", &PyStream::Schema, "None as long as it is not known: before the first batch above a function.")
-      .def("stages", &PyStream::Stages);
+      .def("stages", &PyStream::Stages)
+      .def("dead_letters", &PyStream::DeadLetters);
   module.def("execute", &ExecutePlan, nb::arg("engine"), nb::arg("plan"), nb::kw_only(), nb::arg("seed"), nb::arg("epoch"), nb::arg("batch_size"),
              nb::arg("drop_last"), nb::arg("prefetch_batches"), nb::arg("preserve_order"), nb::arg("resume") = nb::none());
   nb::class_<LocalShuffleOptions>(module, "LocalShuffle")

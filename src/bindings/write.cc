@@ -58,7 +58,7 @@ nb::list FileDicts(const std::vector<WrittenFile>& files) {
 
 nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, const std::string& path, uint64_t seed, uint64_t epoch,
                    const std::string& compression, int64_t row_group_rows, int64_t file_rows_min, int64_t file_rows_max, const std::string& mode,
-                   const nb::object& progress) {
+                   const nb::object& progress, const nb::object& dead_letters) {
   CheckNotLeaving();
   PythonVisits visits(progress);
   WriteParquetOptions options;
@@ -70,6 +70,12 @@ nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<
   options.mode = ValueOrRaise(ParseSaveMode(mode));
   options.interrupted = [&] { return visits.Interrupted(); };
   if (visits.wants_progress()) options.progress = [&](const auto& stages) { visits.Progress(stages); };
+  if (!dead_letters.is_none()) {
+    options.ended = [&](const auto& stages) {
+      const AcquireGil acquire;
+      for (nb::handle letter : DeadLetterTuples(stages)) dead_letters.attr("append")(letter);
+    };
+  }
   Result<std::vector<WrittenFile>> files = std::vector<WrittenFile>{};
   {
     const ReleaseGil release;
@@ -84,7 +90,7 @@ nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<
 void RegisterWrite(nb::module_& module) {
   module.def("write_parquet", &WritePlan, nb::arg("engine"), nb::arg("plan"), nb::arg("path"), nb::kw_only(), nb::arg("seed") = 0, nb::arg("epoch") = 0,
              nb::arg("compression") = "snappy", nb::arg("row_group_rows") = 0, nb::arg("file_rows_min") = 0, nb::arg("file_rows_max") = 0,
-             nb::arg("mode") = "append", nb::arg("progress") = nb::none());
+             nb::arg("mode") = "append", nb::arg("progress") = nb::none(), nb::arg("dead_letters") = nb::none());
 }
 
 }  // namespace millstream

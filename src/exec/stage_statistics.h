@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 
+#include "exec/dead_letters.h"
+
 namespace millstream {
 
 struct StageStatistics {
@@ -23,6 +25,7 @@ struct StageStatistics {
   std::atomic<int64_t> spilled_bytes{0};
   std::atomic<int64_t> read_back_bytes{0};
   std::atomic<int64_t> peak_memory_bytes{0};
+  DeadLetters dead_letters;
 
   /// Where the stage's function runs, as "in 2 worker processes"; empty where that is no question.
   std::string place() const {

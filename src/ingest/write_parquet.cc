@@ -49,6 +49,9 @@ class ParquetJob {
   /// Makes all that can be refused before anything is on disk.
   Status Prepare();
   Result<std::vector<WrittenFile>> Run(OutputCommit* commit);
+  void TellEnd() const {
+    if (options_.ended && stream_ != nullptr) options_.ended(stream_->stages());
+  }
 
  private:
   /// With `least`, as little memory as the job can do with.
@@ -248,10 +251,15 @@ Result<std::vector<WrittenFile>> WriteParquet(std::shared_ptr<Engine> engine, co
   const auto env = engine->env();
   std::unique_ptr<OutputCommit> commit;  // outlives the job, whose tasks write what it removes
   ParquetJob job(std::move(engine), plan, options);
-  ARROW_RETURN_NOT_OK(job.Prepare());
-  ARROW_RETURN_NOT_OK(OpenDirectoryCommit(env, directory, options.mode).Value(&commit));
-  if (commit->skipped()) return std::vector<WrittenFile>{};
-  return job.Run(commit.get());
+  const auto run = [&]() -> Result<std::vector<WrittenFile>> {
+    ARROW_RETURN_NOT_OK(job.Prepare());
+    ARROW_RETURN_NOT_OK(OpenDirectoryCommit(env, directory, options.mode).Value(&commit));
+    if (commit->skipped()) return std::vector<WrittenFile>{};
+    return job.Run(commit.get());
+  };
+  auto written = run();
+  job.TellEnd();
+  return written;
 }
 
 }  // namespace millstream

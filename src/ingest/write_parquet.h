@@ -33,6 +33,8 @@ struct WriteParquetOptions {
   std::function<bool()> interrupted = {};
   /// Called on the calling thread, at most four times a second, with the stages of the stream and of the writing; no lock is held.
   std::function<void(const std::vector<const StageStatistics*>&)> progress = {};
+  /// Called once with the stages of the stream, when the job has ended or failed, if it came to a stream.
+  std::function<void(const std::vector<const StageStatistics*>&)> ended = {};
 };
 
 struct WrittenFile {

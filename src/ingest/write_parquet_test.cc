@@ -164,6 +164,21 @@ TEST(WriteParquet, ProgressNamesTheStagesOfReadingAndWriting) {
   EXPECT_EQ(names[2], "WriteParquet");
 }
 
+TEST(WriteParquet, StagesAreToldOfOnceWhenTheJobHasEndedAndWhenItIsInterrupted) {
+  for (const bool interrupt : {false, true}) {
+    TemporaryDirectory root;
+    std::vector<std::string> names;
+    WriteParquetOptions options;
+    options.interrupted = [&] { return interrupt; };
+    options.ended = [&](const std::vector<const StageStatistics*>& stages) {
+      for (const auto* stage : stages) names.push_back(stage->name);
+    };
+    EXPECT_EQ(WriteParquet(MakeEngine(), TablePlan(), root.path(), options).ok(), !interrupt);
+    ASSERT_GE(names.size(), 1u);
+    EXPECT_EQ(std::count(names.begin(), names.end(), names[0]), 1);
+  }
+}
+
 TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
   TemporaryDirectory root;
   const auto schema = arrow::schema({arrow::field("u", arrow::dense_union({arrow::field("a", arrow::int8())}))});

@@ -81,10 +81,10 @@ void FunctionCalls::Add(StreamBatch batch) {
     if (short_of_memory_) ledger_->ForceCharge(bytes);
     held_bytes_ += bytes;
     const int64_t number = added_count_++;
-    taken_[number] = {batch.source, bytes};
     if (number == 0 || batch.source != last_source_) last_row_ = 0;
     last_source_ = batch.source;
     const int64_t rows = batch.data->num_rows();
+    taken_[number] = {batch.source, bytes, rows, last_row_, batch.position.ties};
     waiting_.push_back({number, std::move(batch.data), rows, batch.source, std::exchange(last_row_, batch.position.ties), batch.position.ties,
                         std::move(batch.group_starts)});
     if (!servers_.empty()) {
@@ -96,18 +96,20 @@ void FunctionCalls::Add(StreamBatch batch) {
   if (server) server();
 }
 
-void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatch more) {
+void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatch more, SkippedErrors skipped) {
   {
     std::lock_guard lock(mutex_);
     const auto found = taken_.find(number);
     if (closed_ || found == taken_.end()) return;
-    const auto [source, input_bytes] = found->second;
+    NumberInSource(found->second, &skipped);
+    const auto source = found->second.source;
+    const int64_t input_bytes = found->second.bytes;
     taken_.erase(found);
     const int64_t bytes = (batches.ok() ? BytesOf(*batches) : 0) + (more ? input_bytes : 0);
     ledger_->Release(input_bytes);
     ledger_->ForceCharge(bytes);
     held_bytes_ += bytes - input_bytes;
-    Done done{{batches.status(), {}, std::move(more), source}, bytes};
+    Done done{{batches.status(), {}, std::move(more), source, std::move(skipped)}, bytes};
     if (batches.ok()) done.result.batches = std::move(*batches);
     done_.emplace(number, std::move(done));
   }
@@ -132,7 +134,7 @@ bool FunctionCalls::GivePart(int64_t number, RecordBatches batches) {
     if (closed_ || found == taken_.end()) return false;
     FunctionResult part;
     part.batches = std::move(batches);
-    part.source = found->second.first;
+    part.source = found->second.source;
     room_.wait(lock, [&] { return closed_ || MakeRoomLocked(number, bytes); });
     if (closed_) return false;
     held_bytes_ += bytes;
@@ -180,6 +182,32 @@ std::optional<FunctionCalls::Done> FunctionCalls::TakeDoneLocked() {
   return done;
 }
 
+void FunctionCalls::NumberInSource(const Taken& call, SkippedErrors* skipped) {
+  const bool all_kept = call.rows == call.end_row - call.begin_row;
+  for (SkippedError& error : skipped->errors) {
+    error.rows = error.first_row < 0 ? call.rows : error.last_row - error.first_row + 1;
+    const bool known = all_kept && error.first_row >= 0;
+    error.last_row = known ? call.begin_row + error.last_row : std::max(call.end_row - 1, call.begin_row);
+    error.first_row = known ? call.begin_row + error.first_row : call.begin_row;
+  }
+}
+
+void FunctionCalls::CountSkipped(FunctionResult* result) {
+  SkippedErrors& skipped = result->skipped;
+  if (skipped.errors.empty()) return;
+  DeadLetters& letters = statistics_.dead_letters;
+  for (SkippedError& error : skipped.errors) {
+    letters.Add(name_source_(result->source), error.first_row, error.last_row, std::move(error.error), std::move(error.traceback), error.rows);
+  }
+  skipped.errors.clear();
+  const bool too_many = skipped.errors_max >= 0 && letters.count() > skipped.errors_max;
+  if (too_many && result->status.ok()) {
+    result->status = std::move(skipped.too_many);
+    result->batches.clear();
+  }
+  skipped.too_many = Status::OK();
+}
+
 std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(const Waker& waker) {
   std::unique_ptr<FunctionResult> result;
   {
@@ -196,6 +224,7 @@ std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(cons
   }
   room_.notify_all();
   core_.WakeBlocked();
+  CountSkipped(result.get());
   return result;
 }
 

@@ -44,11 +44,29 @@ struct FunctionCall {
 /// What a source is called in messages: a path, or what its rows are.
 using NameSource = std::function<std::string(uint32_t source)>;
 
+/// An error that the function ended with on some rows of a call, which are left out of its result.
+struct SkippedError {
+  // Of the call's batch; negative where all of it is left out.
+  int64_t first_row = -1;
+  int64_t last_row = -1;
+  int64_t rows = 0;  // filled in when it is given
+  std::string error;
+  std::string traceback;
+};
+
+/// What a call skipped. Counted when its result is taken, and so in the order of the batches, whoever was done first.
+struct SkippedErrors {
+  std::vector<SkippedError> errors;
+  int64_t errors_max = -1;  // of all calls; negative: any number
+  Status too_many;          // the last one of `errors`, to be raised where they come to more
+};
+
 struct FunctionResult {
   Status status;
   RecordBatches batches;
   NextBatch more;  // what comes after them, made when it is wanted; may be null
   uint32_t source = 0;
+  SkippedErrors skipped = {};  // in rows of the source
 };
 
 class FunctionCalls {
@@ -60,7 +78,7 @@ class FunctionCalls {
   std::optional<FunctionCall> Take(const std::function<bool()>& interrupted);
   /// The same for a task on a lane: where nothing is there the waker is kept. `closed` tells that there will be nothing.
   std::optional<FunctionCall> TryTake(const Waker& waker, bool* closed);
-  void Give(int64_t number, Result<RecordBatches> batches, NextBatch more = nullptr);
+  void Give(int64_t number, Result<RecordBatches> batches, NextBatch more = nullptr, SkippedErrors skipped = {});
   /// Part of a result that goes on: Give comes behind the last one. Blocks until there is room for it; false where nothing is wanted any more.
   bool GivePart(int64_t number, RecordBatches batches);
   const std::string& stage() const { return statistics_.name; }
@@ -96,6 +114,17 @@ class FunctionCalls {
     FunctionResult result;
     int64_t bytes;
   };
+  struct Taken {
+    uint32_t source;
+    int64_t bytes;
+    int64_t rows;
+    int64_t begin_row;
+    int64_t end_row;
+  };
+  /// Tells of the errors in rows of the source.
+  static void NumberInSource(const Taken& call, SkippedErrors* skipped);
+  /// Adds what the result skipped to the letters; it becomes the error where that is more than may be.
+  void CountSkipped(FunctionResult* result);
   std::optional<FunctionCall> TakeLocked();
   /// Charges for a part where it may come now.
   bool MakeRoomLocked(int64_t number, int64_t bytes);
@@ -113,7 +142,7 @@ class FunctionCalls {
   std::condition_variable room_;  // for parts
   // Guarded by mutex_:
   std::deque<FunctionCall> waiting_;
-  std::map<int64_t, std::pair<uint32_t, int64_t>> taken_;  // source and bytes, by number
+  std::map<int64_t, Taken> taken_;  // by number
   std::map<int64_t, Done> done_;
   std::map<int64_t, std::deque<Done>> parts_;  // before what is done, by number
   std::vector<Waker> servers_;

@@ -109,5 +109,61 @@ TEST_F(CallsTest, PartsOfWhatIsClosedAreNotWanted) {
   EXPECT_FALSE(calls_->GivePart(0, {Rows(4)}));
 }
 
+SkippedErrors Skipped(int64_t first_row, int64_t last_row, int64_t errors_max) {
+  return {{{first_row, last_row, 0, "ValueError: bad", "line 1"}}, errors_max, MakeError(ErrorKind::kInvalidArgument, "too many")};
+}
+
+TEST_F(CallsTest, LettersComeInTheOrderOfTheBatchesAndNameRowsOfTheSource) {
+  StreamBatch second = Input(3);
+  second.position = {0, 13};
+  StreamBatch filtered = Input(2);
+  filtered.position = {0, 20};
+  calls_->Add(Input(10));
+  calls_->Add(std::move(second));
+  calls_->Add(std::move(filtered));
+  calls_->Give(2, RecordBatches{Rows(1)}, nullptr, Skipped(1, 1, 5));
+  calls_->Give(1, RecordBatches{}, nullptr, Skipped(-1, -1, 5));
+  EXPECT_EQ(calls_->statistics().dead_letters.count(), 0);
+  calls_->Give(0, RecordBatches{Rows(9)}, nullptr, Skipped(4, 4, 5));
+  EXPECT_EQ(Taken(), 9);
+  EXPECT_EQ(calls_->statistics().dead_letters.count(), 1);
+  EXPECT_EQ(Taken(), 0);
+  EXPECT_EQ(Taken(), 1);
+  const auto letters = calls_->statistics().dead_letters.letters();
+  ASSERT_EQ(letters.size(), 3);
+  const std::vector<std::pair<int64_t, int64_t>> rows = {{4, 4}, {10, 12}, {13, 19}};
+  for (size_t letter = 0; letter < rows.size(); ++letter) {
+    EXPECT_EQ(std::pair(letters[letter].first_row, letters[letter].last_row), rows[letter]);
+    EXPECT_EQ(letters[letter].source, "rows");
+    EXPECT_EQ(letters[letter].traceback, letters[0].traceback);
+  }
+  EXPECT_EQ(calls_->statistics().dead_letters.rows(), 5);
+}
+
+TEST_F(CallsTest, TheErrorThatIsOneTooManyTakesThePlaceOfItsResult) {
+  for (int call = 0; call < 3; ++call) calls_->Add(Input(2));
+  calls_->Give(2, RecordBatches{Rows(1)}, nullptr, Skipped(0, 0, 1));
+  calls_->Give(1, RecordBatches{Rows(1)}, nullptr, Skipped(0, 0, 1));
+  calls_->Give(0, RecordBatches{Rows(1)}, nullptr, Skipped(0, 0, 1));
+  EXPECT_EQ(Taken(), 1);
+  EXPECT_EQ((*calls_->TryTakeResult([] {}))->status.message(), "too many");
+  EXPECT_EQ(calls_->statistics().dead_letters.count(), 2);
+}
+
+TEST_F(CallsTest, AnErrorThatIsNotSkippedKeepsTheLettersBeforeIt) {
+  calls_->Add(Input(2));
+  calls_->Give(0, MakeError(ErrorKind::kIo, "the disk"), nullptr, Skipped(0, 0, -1));
+  EXPECT_EQ(KindOf((*calls_->TryTakeResult([] {}))->status), ErrorKind::kIo);
+  EXPECT_EQ(calls_->statistics().dead_letters.count(), 1);
+}
+
+TEST_F(CallsTest, WhatIsGivenAfterACallHasFailedLeavesNoLetters) {
+  calls_->Add(Input(2));
+  calls_->Give(0, MakeError(ErrorKind::kIo, "too late"));
+  calls_->Give(0, RecordBatches{Rows(1)}, nullptr, Skipped(0, 0, -1));
+  EXPECT_EQ(KindOf((*calls_->TryTakeResult([] {}))->status), ErrorKind::kIo);
+  EXPECT_EQ(calls_->statistics().dead_letters.count(), 0);
+}
+
 }  // namespace
 }  // namespace millstream
