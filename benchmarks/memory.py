@@ -27,6 +27,7 @@ from memory_group import memory_group
 
 HERE = Path(__file__).resolve().parent
 PLANS = ("shuffle", "scan", "write")
+TRANSFORMS = ("sort", "few_groups", "many_groups", "join", "repartition", "unique")
 LIMIT_SHARE = 1.1
 KERNEL_BYTES = 8_000_000  # page tables, file handles and the like, which the kernel charges to the process's group
 SHAPE_HEADINGS = ("data", "plan", "limit MB", "data ×", "threads")
@@ -88,7 +89,8 @@ def batch_bytes(cell: Cell) -> int:
     """The one batch in the user's hands."""
     from memory_plan import BATCH_ROWS
 
-    return 0 if cell.plan == "write" else BATCH_ROWS * memory_data.row_bytes(cell.data)
+    sides = {"write": 0, "few_groups": 0, "many_groups": 0, "unique": 0, "join": 2}
+    return sides.get(cell.plan, 1) * BATCH_ROWS * memory_data.row_bytes(cell.data)
 
 
 def failure(exit_status: int, errors: str, kills: int) -> str:
@@ -140,7 +142,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limits", type=byte_sizes, default="128MB,512MB,2GB")
     parser.add_argument("--factors", type=numbers, default="1,10", help="the data is so many times the limit")
     parser.add_argument("--threads", type=numbers, default="1,2")
-    parser.add_argument("--plans", type=names, default=list(PLANS))
+    parser.add_argument("--plans", type=names, default=[*PLANS, *TRANSFORMS])
     parser.add_argument("--data", type=names, default=list(memory_data.KINDS))
     parser.add_argument("--cache", type=Path, default=environments.DEFAULT_CACHE / "memory")
     parser.add_argument("--millstream-python", default=sys.executable, metavar="PATH", help="a Python with millstream")

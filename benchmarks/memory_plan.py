@@ -47,7 +47,54 @@ def write(dataset: Any, scratch: Path) -> dict[str, int]:
     return {"rows": rows, "batch_bytes": 0}
 
 
-PLANS: dict[str, Callable[[Any, Path], dict[str, int]]] = {"shuffle": shuffle, "scan": scan, "write": write}
+def sort(dataset: Any, scratch: Path) -> dict[str, int]:
+    return batches(dataset.sort("key"))
+
+
+def few_groups(dataset: Any, scratch: Path) -> dict[str, int]:
+    return grouped(dataset, category_of(dataset))
+
+
+def many_groups(dataset: Any, scratch: Path) -> dict[str, int]:
+    return grouped(dataset, "key")
+
+
+def grouped(dataset: Any, by: str) -> dict[str, int]:
+    from millstream.aggregate import Count, Max
+
+    groups = dataset.groupby(by).aggregate(Count(alias_name="rows"), Max("key", alias_name="greatest"))
+    rows = sum(int(batch["rows"].sum()) for batch in groups.iter_batches(batch_size=BATCH_ROWS))
+    return {"rows": rows, "batch_bytes": 0}
+
+
+def join(dataset: Any, scratch: Path) -> dict[str, int]:
+    """Each row with itself, found by its place."""
+    from millstream.expressions import monotonically_increasing_id
+
+    left = dataset.with_column("place", monotonically_increasing_id())
+    right = left.rename_columns({name: f"{name}_r" for name in dataset.columns()})
+    return batches(left.join(right, "inner", on="place"))
+
+
+def repartition(dataset: Any, scratch: Path) -> dict[str, int]:
+    return batches(dataset.repartition(16, keys=["key"]))
+
+
+def unique(dataset: Any, scratch: Path) -> dict[str, int]:
+    from millstream import col
+
+    column = category_of(dataset)
+    return {"rows": dataset.filter(col(column).is_in(dataset.unique(column))).count(), "batch_bytes": 0}
+
+
+def category_of(dataset: Any) -> str:
+    """A column of few values."""
+    return "one_hot1" if "one_hot1" in dataset.columns() else "category"
+
+
+PLANS: dict[str, Callable[[Any, Path], dict[str, int]]] = {
+    plan.__name__: plan for plan in (shuffle, scan, write, sort, few_groups, many_groups, join, repartition, unique)
+}
 
 
 def main() -> None:

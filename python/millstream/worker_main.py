@@ -77,10 +77,10 @@ class Worker:
         assert self._function is not None
         call = WorkerCall(message["group_starts"], message["random_key"])
         origin = CallOrigin(call, self._function.skips)
-        enter_call(call)
         try:
             if self._call_batch is None:
                 self._call_batch = self._function.open()
+            enter_call(call)
             (batch,) = source.read(message["source_bytes"], validate=False)
             results = self._call_batch(batch, origin)
             return {"bytes": self._regions[message["target"]].write(results), **_told(origin.skipped)}

@@ -203,7 +203,7 @@ TEST_P(FaultLoops, EveryFailedCallOfTheEnvironmentIsTheRightAnswerOrACleanError)
     for (const EnvCall call : {EnvCall::kStat, EnvCall::kList, EnvCall::kSync, EnvCall::kRemove, EnvCall::kRename, EnvCall::kClose}) {
       FailEveryCall(job, engine, call, ErrorKind::kIo);
     }
-    if (GetParam() == JobKind::kScan || GetParam() == JobKind::kJoin) continue;
+    if (GetParam() == JobKind::kScan) continue;
     for (const ErrorKind kind : {ErrorKind::kIo, ErrorKind::kDiskFull}) {
       EXPECT_GT(FailEveryCall(job, engine, EnvCall::kWrite, kind), 0);
       EXPECT_GT(FailEveryCall(job, engine, EnvCall::kCreate, kind), 0);

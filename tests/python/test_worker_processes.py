@@ -28,12 +28,19 @@ DEADLINE_S = 10
 
 
 def children():
-    """Processes that this one has begun and that are there still."""
+    """Processes that this one has begun and that are there still, but for the one that multiprocessing keeps."""
     found = []
     for task in pathlib.Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):
             found += (task / "children").read_text().split()
-    return found
+    return [child for child in found if b"multiprocessing.resource_tracker" not in command_of(child)]
+
+
+def command_of(process):
+    """Empty for one that has ended and was not waited for."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{process}/cmdline").read_bytes()
+    return b""
 
 
 def shared_memory():
