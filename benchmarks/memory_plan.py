@@ -71,9 +71,9 @@ def join(dataset: Any, scratch: Path) -> dict[str, int]:
     """Each row with itself, found by its place."""
     from millstream.expressions import monotonically_increasing_id
 
-    left = dataset.with_column("place", monotonically_increasing_id())
+    left = dataset.with_column("place of row", monotonically_increasing_id())
     right = left.rename_columns({name: f"{name}_r" for name in dataset.columns()})
-    return batches(left.join(right, "inner", on="place"))
+    return batches(left.join(right, "inner", on="place of row"))
 
 
 def repartition(dataset: Any, scratch: Path) -> dict[str, int]:
@@ -84,7 +84,7 @@ def unique(dataset: Any, scratch: Path) -> dict[str, int]:
     from millstream import col
 
     column = category_of(dataset)
-    return {"rows": dataset.filter(col(column).is_in(dataset.unique(column))).count(), "batch_bytes": 0}
+    return {"rows": dataset.filter(expr=col(column).is_in(dataset.unique(column))).count(), "batch_bytes": 0}
 
 
 def category_of(dataset: Any) -> str:

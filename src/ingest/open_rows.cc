@@ -157,16 +157,18 @@ constexpr int64_t kBatchesOfScan = 8;
 
 /// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
 struct Shares {
+  static constexpr int64_t kExchangeParts = 3;
   int64_t scan_bytes = 0;      // of one that nothing else reads for
   int64_t exchange_bytes = 0;  // of one, with what reads for it
 
   Shares(const PlanNode& plan, int64_t limit, int64_t kept) {
     Count(plan, /*read_by_exchange=*/false);
     const int64_t whole = std::max<int64_t>(limit - kept, 1);
-    // A function's stage reserves a sixteenth at most; a quarter is for all scans, or all where there is nothing else.
+    // A function's stage reserves a sixteenth at most; of the rest an exchange has three times as much as a scan.
     const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16, whole / 4);
-    scan_bytes = scans_ == 0 ? 0 : (exchanges_ == 0 ? free : free / 4) / scans_;
-    exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * scan_bytes) / exchanges_;
+    const int64_t part = free / std::max<int64_t>(scans_ + kExchangeParts * exchanges_, 1);
+    scan_bytes = scans_ == 0 ? 0 : part;
+    exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * part) / exchanges_;
   }
 
  private:
@@ -282,11 +284,11 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& want
     }
     case Kind::kSample: {
       const auto function = MakeNativeFunction("RandomSample", Sampler(*node), BatchFunction::SameColumns);
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {}, *function, {}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {.any_size = cut.any_size}, *function, {}));
       return Recut(std::move(stream), cut);
     }
     case Kind::kRowValues: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {}, *RowValuesFunction(node->row_values, options_.epoch), {}));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {.any_size = cut.any_size}, *RowValuesFunction(node->row_values, options_.epoch), {}));
       return Recut(std::move(stream), cut);
     }
     case Kind::kLimit: {
@@ -339,7 +341,7 @@ Result<PolledStreamPtr> Opener::OpenChanges(const PlanPtr& top, const Cut& cut) 
   std::vector<PlanPtr> nodes;
   PlanPtr below = top;
   for (; RowChanges::Takes(*below); below = below->input) nodes.insert(nodes.begin(), below);
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(below, {}, *RowFunction(std::move(nodes)), {}));
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(below, {.any_size = cut.any_size}, *RowFunction(std::move(nodes)), {}));
   return Recut(std::move(stream), cut);
 }
 
