@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "aggregate/key_hash.h"
 #include "aggregate/ordered_word.h"
@@ -50,17 +51,22 @@ Status JoinKeys::Fill(const arrow::RecordBatch& batch, const std::vector<int>& c
   return Fill(stored);
 }
 
-Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema> schema, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
+Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                    const std::vector<int>& keys, arrow::MemoryPool* pool) {
   std::shared_ptr<JoinTable> table(new JoinTable(std::move(schema), pool));
-  for (const auto& batch : batches) table->rows_ += batch->num_rows();
+  std::vector<std::vector<std::shared_ptr<arrow::ArrayData>>> columns(static_cast<size_t>(table->schema_->num_fields()));
+  for (auto& batch : batches) {
+    table->rows_ += batch->num_rows();
+    for (int column = 0; column < batch->num_columns(); ++column) columns[column].push_back(batch->column_data(column));
+    batch.reset();
+  }
   if (table->rows_ >= kNone) return MakeError(ErrorKind::kInvalidArgument, "a join holds at most 4,294,967,294 rows of one side");
   std::vector<std::shared_ptr<arrow::ArrayData>> key_columns;
   for (int column = 0; column < table->schema_->num_fields(); ++column) {
     const auto type = StorageType(table->schema_->field(column)->type());
     std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-    for (const auto& batch : batches) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch->column_data(column), pool));
+    for (auto& values : std::exchange(columns[column], {})) {
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(values, pool));
       pieces.push_back(std::move(stored));
     }
     ARROW_ASSIGN_OR_RAISE(const auto null, arrow::MakeArrayOfNull(type, 1, pool));

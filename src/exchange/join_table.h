@@ -44,8 +44,9 @@ constexpr int64_t JoinTableBytes(int64_t bytes, int64_t rows) { return 2 * bytes
 
 class JoinTable {
  public:
-  /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. Memory comes from `pool`, which must outlive the table.
-  static Result<std::shared_ptr<JoinTable>> Make(std::shared_ptr<arrow::Schema> schema, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
+  /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. Memory comes from `pool`, which must outlive the table. Where
+  /// nobody else holds the batches each column's memory is free once it has been copied, for the next one's copy.
+  static Result<std::shared_ptr<JoinTable>> Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                  const std::vector<int>& keys, arrow::MemoryPool* pool);
 
   int64_t rows() const { return rows_; }

@@ -123,16 +123,15 @@ class CollectTask : public Task {
       keys.push_back(state.right_schema->GetFieldIndex(key));
       if (keys.back() < 0) return UnknownColumn(key, *state.right_schema);
     }
+    if (!Reservation::Take(state.pool->ledger(), JoinTableBytes(bytes_, rows_) - bytes_).ok()) return End();
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-    for (const HeldBatch& held : state.held) batches.push_back(held.data);
-    auto table = JoinTable::Make(state.right_schema, batches, keys, state.pool->for_libraries());
-    if (KindOf(table.status()) == ErrorKind::kBudget) return End();
-    ARROW_RETURN_NOT_OK(table.status());
+    for (HeldBatch& held : state.held) batches.push_back(std::move(held.data));
+    ARROW_ASSIGN_OR_RAISE(auto table, JoinTable::Make(state.right_schema, std::move(batches), keys, state.pool->for_libraries()));
     ended_ = true;
     {
       std::lock_guard lock(state.mutex);
       state.held.clear();
-      state.table = std::move(*table);
+      state.table = std::move(table);
     }
     state.pool->ledger()->TrySetFloor(state.pool->ledger()->used_bytes());
     state.core.WakeConsumer();

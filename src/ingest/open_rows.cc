@@ -265,7 +265,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   ScanStreamOptions options;
   options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : BlockRows(*folded.program->output);
   if (cut.any_size) options.batch_rows = RowsWithin(shares_.scan_bytes / kBatchesOfScan, *folded.program->output);
-  options.batches_within = cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
+  options.batches_within = cut.any_size ? BatchesWithin::kWindow : cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
   options.memory_kept_bytes = limit_ - shares_.scan_bytes;

@@ -211,6 +211,8 @@ size_t ScanLane::UnitOf(size_t task) const {
       return state_->tasks[task].source;
     case BatchesWithin::kTask:
       return task;
+    case BatchesWithin::kWindow:
+      return ++state_->windows_read;
     default:
       return 0;
   }

@@ -64,6 +64,7 @@ struct ScanState {
   std::set<size_t> returned;       // to be read on
   std::map<size_t, TaskQueue> queues;
   int64_t window_rows = 0;
+  size_t windows_read = 0;
   bool one_at_a_time = false;      // only the oldest task is read; see TakeTurns
   bool consumer_waits = false;     // for windows
   bool consumer_refused = false;   // memory for a batch: everyone gives back

@@ -15,7 +15,7 @@ std::vector<int64_t> RowsBefore(const std::vector<ScanTask>& tasks, BatchesWithi
   std::vector<int64_t> before;
   int64_t rows = 0;
   for (size_t task = 0; task < tasks.size(); ++task) {
-    const bool another = within == BatchesWithin::kTask || (within == BatchesWithin::kSource && task > 0 && tasks[task].source != tasks[task - 1].source);
+    const bool another = within == BatchesWithin::kTask || within == BatchesWithin::kWindow || (within == BatchesWithin::kSource && task > 0 && tasks[task].source != tasks[task - 1].source);
     if (another) rows = 0;
     before.push_back(rows);
     rows += tasks[task].rows;

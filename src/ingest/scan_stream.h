@@ -13,8 +13,8 @@
 
 namespace millstream {
 
-/// What no batch has rows of two of.
-enum class BatchesWithin : uint8_t { kStream, kSource, kTask };
+/// What no batch has rows of two of. A window is what is read at a time, for who does not mind how rows are cut: then none are copied together.
+enum class BatchesWithin : uint8_t { kStream, kSource, kTask, kWindow };
 
 struct ScanStreamOptions {
   int64_t batch_rows = 1024;
