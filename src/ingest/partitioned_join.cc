@@ -144,13 +144,13 @@ class RangeJoinStream : public PolledStream {
     while (!closed_ && step_ != Step::kEnd) {
       if (probe_ != nullptr) {
         ARROW_ASSIGN_OR_RAISE(auto batch, probe_->Next());
-        if (batch != nullptr) return Number(std::move(batch));
+        if (batch != nullptr) return StreamBatch{.data = std::move(batch)};  // the sort numbers them
         probe_.reset();
       }
       std::shared_ptr<arrow::RecordBatch> batch;
       ARROW_ASSIGN_OR_RAISE(const bool went_on, Advance(waker, &batch));
       if (!went_on) return std::nullopt;
-      if (batch != nullptr) return Number(std::move(batch));
+      if (batch != nullptr) return StreamBatch{.data = std::move(batch)};
     }
     return StreamBatch{};
   }
@@ -324,15 +324,6 @@ class RangeJoinStream : public PolledStream {
     holding_ = false;
   }
 
-  StreamBatch Number(std::shared_ptr<arrow::RecordBatch> batch) {
-    StreamBatch out;
-    out.first_row = next_row_;
-    next_row_ += batch->num_rows();
-    out.position = {0, next_row_};
-    out.data = std::move(batch);
-    return out;
-  }
-
   const Opening opening_;
   const JoinSpec spec_;
   const std::function<Result<PolledStreamPtr>()> open_left_;
@@ -350,7 +341,6 @@ class RangeJoinStream : public PolledStream {
   size_t next_held_ = 0;
   bool holding_ = false;
   int64_t next_right_ = 0;
-  int64_t next_row_ = 0;
   Step step_ = Step::kRange;
   std::shared_ptr<arrow::Schema> schema_;
   bool closed_ = false;
