@@ -112,8 +112,9 @@ class MILLSTREAM_EXPORT Dataset {
 
   // ---- several data sets ----
   /// Rows of this one beside those of `right` whose keys are equal; null keys match nothing. In the order of this one's rows, those of one row in that of the
-  /// right's; rows of the right that an outer join keeps come at the end. The columns are this one's, then the right's but its keys. The right side is held in
-  /// memory, so give the smaller one: kBudget where it does not fit. kType for keys of different types, kInvalidArgument for columns of one name.
+  /// right's; rows of the right that an outer join keeps come at the end. The columns are this one's, then the right's but its keys. Give the smaller one on
+  /// the right: where it does not fit in memory both sides are spilled by their keys. kBudget where one key alone has more rows on both sides than fit, kType for
+  /// keys of different types, kInvalidArgument for columns of one name.
   arrow::Result<Dataset> Join(const Dataset& right, const JoinOptions& options) const;
   /// The rows of this one, then those of each other. kType for columns whose types do not go together; one that a data set lacks is null there.
   arrow::Result<Dataset> Union(const std::vector<Dataset>& others) const;

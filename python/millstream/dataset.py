@@ -346,7 +346,7 @@ class Dataset:
         """Rows of this one beside those of `ds` whose keys are equal.
 
         Args:
-            ds: The right side. It is held in memory, so give the smaller one: MemoryError where it does not fit.
+            ds: The right side. Give the smaller one: where it does not fit in memory both are spilled by their keys.
             join_type: "inner", "left_outer", "right_outer", "full_outer", "left_semi", "right_semi", "left_anti" or
                 "right_anti".
             num_partitions: Changes nothing: how many there are follows from the memory.
@@ -359,7 +359,8 @@ class Dataset:
         Rows are in the order of the left, those of one left row in that of the right; rows of the right that an outer
         join keeps come at the end. Null keys match nothing.
 
-        KeyError for an unknown column; TypeError for keys of different types; ValueError for columns of one name.
+        KeyError for an unknown column; TypeError for keys of different types; ValueError for columns of one name;
+        MemoryError where one key alone has more rows on both sides than fit.
         """
         for name in ("partition_size_hint", "validate_schemas"):
             placement.pop(name, None)
