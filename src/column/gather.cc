@@ -50,4 +50,10 @@ int64_t RowBytes(const arrow::ArrayData& values, int64_t begin, int64_t count) {
       .ValueOr(std::numeric_limits<int64_t>::max());
 }
 
+int64_t RowBytes(const arrow::RecordBatch& batch) {
+  int64_t bytes = 0;
+  for (int column = 0; column < batch.num_columns(); ++column) bytes += RowBytes(*batch.column_data(column), 0, batch.num_rows());
+  return bytes;
+}
+
 }  // namespace millstream

@@ -21,6 +21,7 @@
 
 #include <arrow/array/data.h>
 #include <arrow/memory_pool.h>
+#include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include <cstdint>
@@ -62,5 +63,7 @@ Result<std::shared_ptr<arrow::ArrayData>> Concatenate(const std::vector<std::sha
 /// budgeted, not that of shared buffers. Constant time for fixed widths and text without nulls; else linear in the
 /// rows. The largest int64 when the scratch memory for counting cannot be had.
 int64_t RowBytes(const arrow::ArrayData& values, int64_t begin, int64_t count);
+/// Of all rows of all columns.
+int64_t RowBytes(const arrow::RecordBatch& batch);
 
 }  // namespace millstream

@@ -1,16 +1,21 @@
 #include "exchange/join_table.h"
 
-#include <arrow/array/util.h>
-
 #include <algorithm>
 #include <bit>
 #include <utility>
 
 #include "aggregate/key_hash.h"
 #include "aggregate/ordered_word.h"
+#include "column/assemble.h"
 #include "column/gather.h"
 
 namespace millstream {
+namespace {
+
+/// Of a piece, at least: each is a source to look at for every batch of the result.
+constexpr int64_t kPieceRows = 16384;
+
+}  // namespace
 
 Status JoinKeys::Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& columns) {
   const int64_t count = columns.front()->length;
@@ -54,42 +59,73 @@ Status JoinKeys::Fill(const arrow::RecordBatch& batch, const std::vector<int>& c
 Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                    const std::vector<int>& keys, arrow::MemoryPool* pool) {
   std::shared_ptr<JoinTable> table(new JoinTable(std::move(schema), pool));
-  std::vector<std::vector<std::shared_ptr<arrow::ArrayData>>> columns(static_cast<size_t>(table->schema_->num_fields()));
+  table->columns_.resize(static_cast<size_t>(table->schema_->num_fields()));
+  std::vector<std::shared_ptr<arrow::RecordBatch>> piece;
+  int64_t piece_rows = 0;
   for (auto& batch : batches) {
-    table->rows_ += batch->num_rows();
-    for (int column = 0; column < batch->num_columns(); ++column) columns[column].push_back(batch->column_data(column));
-    batch.reset();
+    if (table->rows_ + piece_rows + batch->num_rows() >= kNone) return MakeError(ErrorKind::kInvalidArgument, "a join holds at most 4,294,967,294 rows of one side");
+    piece_rows += batch->num_rows();
+    piece.push_back(std::move(batch));
+    if (piece_rows < kPieceRows) continue;
+    ARROW_RETURN_NOT_OK(table->AddPiece(std::exchange(piece, {}), pool));
+    piece_rows = 0;
   }
-  if (table->rows_ >= kNone) return MakeError(ErrorKind::kInvalidArgument, "a join holds at most 4,294,967,294 rows of one side");
-  std::vector<std::shared_ptr<arrow::ArrayData>> key_columns;
-  for (int column = 0; column < table->schema_->num_fields(); ++column) {
-    const auto type = StorageType(table->schema_->field(column)->type());
-    std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-    for (auto& values : std::exchange(columns[column], {})) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(values, pool));
-      pieces.push_back(std::move(stored));
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto null, arrow::MakeArrayOfNull(type, 1, pool));
-    pieces.push_back(null->data());
-    ARROW_ASSIGN_OR_RAISE(auto whole, Concatenate(pieces, type, pool));
-    table->columns_.push_back(std::move(whole));
-  }
-  for (const int key : keys) key_columns.push_back(table->columns_[key]->Slice(0, table->rows_));
-  if (!key_columns.empty()) ARROW_RETURN_NOT_OK(table->keys_.Fill(key_columns));
+  if (piece_rows > 0 || table->rows_ == 0) ARROW_RETURN_NOT_OK(table->AddPiece(piece, pool));
+  if (!keys.empty()) ARROW_RETURN_NOT_OK(table->FillKeys(keys, pool));
   ARROW_RETURN_NOT_OK(table->Link());
   return table;
+}
+
+Status JoinTable::AddPiece(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches, arrow::MemoryPool* pool) {
+  const auto begin = static_cast<uint32_t>(rows_);
+  for (const auto& batch : batches) rows_ += batch->num_rows();
+  for (int column = 0; column < schema_->num_fields(); ++column) {
+    const auto type = StorageType(schema_->field(column)->type());
+    Sources parts;
+    for (const auto& batch : batches) {
+      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch->column_data(column), pool));
+      parts.push_back(std::move(stored));
+    }
+    if (parts.size() != 1) {
+      ARROW_ASSIGN_OR_RAISE(auto whole, Concatenate(parts, type, pool));
+      parts.assign(1, std::move(whole));
+    }
+    columns_[static_cast<size_t>(column)].push_back(std::move(parts.front()));
+  }
+  while (static_cast<int64_t>(piece_at_.size()) * kPieceRows < rows_) piece_at_.push_back(static_cast<uint32_t>(begins_.size()));
+  begins_.push_back(begin);
+  return Status::OK();
+}
+
+Status JoinTable::FillKeys(const std::vector<int>& keys, arrow::MemoryPool* pool) {
+  Sources columns;
+  for (const int key : keys) {
+    const Sources& pieces = columns_[static_cast<size_t>(key)];
+    if (pieces.size() == 1) {
+      columns.push_back(pieces.front());
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto whole, Concatenate(pieces, pieces.front()->type, pool));
+      columns.push_back(std::move(whole));
+    }
+  }
+  return keys_.Fill(columns);
 }
 
 Status JoinTable::Link() {
   const uint64_t buckets = std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(rows_, 1))) * 2;
   mask_ = buckets - 1;
+  const uint64_t words = std::bit_ceil(static_cast<uint64_t>(rows_ / kRowsOfFilterWord + 1));
+  filter_mask_ = words - 1;
+  ARROW_RETURN_NOT_OK(filter_.Grow(static_cast<int64_t>(words), 0));
   ARROW_RETURN_NOT_OK(heads_.Grow(static_cast<int64_t>(buckets), kNone));
   ARROW_RETURN_NOT_OK(next_.Grow(std::max<int64_t>(rows_, 1), kNone));
   marks_ = std::make_unique<std::atomic<uint8_t>[]>(static_cast<size_t>(rows_));
   // From the last row on, so that chains are in the order of the rows.
   for (int64_t row = rows_ - 1; row >= 0; --row) {
     if (keys_.IsNull(row)) continue;
-    uint32_t& head = heads_[static_cast<int64_t>(keys_.hash(row) & mask_)];
+    const uint64_t hash = keys_.hash(row);
+    filter_[static_cast<int64_t>(hash >> kFilterShift & filter_mask_)] |= FilterBits(hash);
+    uint32_t& head = heads_[static_cast<int64_t>(hash & mask_)];
     next_[row] = head;
     head = static_cast<uint32_t>(row);
   }
@@ -104,8 +140,30 @@ std::vector<uint32_t> JoinTable::FirstRows() const {
   return rows;
 }
 
-Result<std::shared_ptr<arrow::ArrayData>> JoinTable::Gather(int column, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) const {
-  ARROW_ASSIGN_OR_RAISE(auto stored, millstream::Gather(*columns_[column], rows, count, pool));
+Result<OwnedSelection> JoinTable::Locate(const std::vector<uint32_t>& rows) const {
+  const auto count = static_cast<int64_t>(rows.size());
+  if (begins_.size() == 1) {
+    const bool has_absent = std::find(rows.begin(), rows.end(), kAbsentIndex) != rows.end();
+    return OwnedSelection::OfIndices(arrow::Buffer::Wrap(rows), count, has_absent);
+  }
+  auto spans = std::make_unique<SpanList>(arrow::default_memory_pool());
+  for (const uint32_t row : rows) {
+    if (row == kNone) {
+      spans->AppendAbsent(1);
+      continue;
+    }
+    // Pieces but the last have kPieceRows rows or more, so that at most one more begins up to the row.
+    size_t piece = piece_at_[row / kPieceRows];
+    while (piece + 1 < begins_.size() && begins_[piece + 1] <= row) ++piece;
+    spans->Append(static_cast<int64_t>(piece), row - begins_[piece], 1);
+  }
+  return OwnedSelection::OfSpans(std::move(spans));
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> JoinTable::Gather(int column, const OwnedSelection& rows, arrow::MemoryPool* pool) const {
+  const Sources& pieces = columns_[static_cast<size_t>(column)];
+  const auto& type = pieces.front()->type;
+  ARROW_ASSIGN_OR_RAISE(auto stored, Assemble(Part{type, type, pieces, true}, rows.rows(), pool));
   return FromStorage(stored, schema_->field(column)->type(), pool);
 }
 

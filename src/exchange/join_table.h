@@ -13,6 +13,7 @@
 #include "aggregate/ordered_bytes.h"
 #include "aggregate/pool_vector.h"
 #include "base/status.h"
+#include "column/selection.h"
 
 namespace millstream {
 
@@ -39,13 +40,13 @@ class JoinKeys {
   PoolVector<uint64_t> hashes_;
 };
 
-/// Memory for a table of so many rows of so many bytes together, with the batches that it is made of.
-constexpr int64_t JoinTableBytes(int64_t bytes, int64_t rows) { return 2 * bytes + 40 * rows; }
+/// Memory for a table of so many rows of so many bytes together, of which those of the keys are copied twice.
+constexpr int64_t JoinTableBytes(int64_t bytes, int64_t key_bytes, int64_t rows) { return bytes + 2 * key_bytes + 48 * rows; }
 
 class JoinTable {
  public:
-  /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. Memory comes from `pool`, which must outlive the table. Where
-  /// nobody else holds the batches each column's memory is free once it has been copied, for the next one's copy.
+  /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. The table shares the memory of large batches and copies small
+  /// ones together. Memory comes from `pool`, which must outlive the table.
   static Result<std::shared_ptr<JoinTable>> Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                  const std::vector<int>& keys, arrow::MemoryPool* pool);
 
@@ -53,13 +54,14 @@ class JoinTable {
   /// The first row, in their order, whose key is that of row `row` of `keys`; kNone where there is none.
   static constexpr uint32_t kNone = UINT32_MAX;
   uint32_t First(const JoinKeys& keys, int64_t row) const {
-    if (keys.IsNull(row)) return kNone;
+    if (keys.IsNull(row) || !MayHave(keys.hash(row))) return kNone;
     return Matching(keys, row, heads_[keys.hash(row) & mask_]);
   }
   /// Brings what First will look at for a row so many rows ahead into the cache.
   static constexpr int64_t kPrefetchRows = 16;
   void Prefetch(const JoinKeys& keys, int64_t row) const {
-    if (row < keys.count()) __builtin_prefetch(&heads_[keys.hash(row) & mask_]);
+    if (row >= keys.count() || !MayHave(keys.hash(row))) return;
+    __builtin_prefetch(&heads_[keys.hash(row) & mask_]);
   }
   /// The next one after `found`.
   uint32_t Next(const JoinKeys& keys, int64_t row, uint32_t found) const { return Matching(keys, row, next_[found]); }
@@ -70,23 +72,41 @@ class JoinTable {
   void Mark(uint32_t row) { marks_[row].store(1, std::memory_order_relaxed); }
   bool marked(uint32_t row) const { return marks_[row].load(std::memory_order_relaxed) != 0; }
 
-  /// A column of all rows, in storage form.
-  std::shared_ptr<arrow::ArrayData> column(int index) const { return columns_[index]->Slice(0, rows_); }
-  /// Values of a column for these rows, of the declared type; the number of rows there are gives a null.
-  Result<std::shared_ptr<arrow::ArrayData>> Gather(int column, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) const;
+  /// A column of all rows, in storage form, in pieces.
+  const Sources& column(int index) const { return columns_[index]; }
+  /// Where these rows are, to gather any column of them; kNone gives a null. The selection may point into `rows`.
+  Result<OwnedSelection> Locate(const std::vector<uint32_t>& rows) const;
+  /// Values of a column, of the declared type.
+  Result<std::shared_ptr<arrow::ArrayData>> Gather(int column, const OwnedSelection& rows, arrow::MemoryPool* pool) const;
 
  private:
-  explicit JoinTable(std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool) : schema_(std::move(schema)), keys_(pool), heads_(pool), next_(pool) {}
+  explicit JoinTable(std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool) : schema_(std::move(schema)), keys_(pool), filter_(pool), heads_(pool), next_(pool) {}
+  Status AddPiece(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches, arrow::MemoryPool* pool);
+  Status FillKeys(const std::vector<int>& keys, arrow::MemoryPool* pool);
   Status Link();
   uint32_t Matching(const JoinKeys& keys, int64_t row, uint32_t candidate) const {
     while (candidate != kNone && !keys.Equal(row, keys_, candidate)) candidate = next_[candidate];
     return candidate;
   }
 
+  /// False for most keys that are not there, from memory that is more likely in the cache than `heads_`.
+  bool MayHave(uint64_t hash) const {
+    const uint64_t bits = FilterBits(hash);
+    return (filter_[static_cast<int64_t>(hash >> kFilterShift & filter_mask_)] & bits) == bits;
+  }
+  /// Two of the word's bits. The lowest bits of the hash choose the head, others the word.
+  static uint64_t FilterBits(uint64_t hash) { return uint64_t{1} << (hash & 63) | uint64_t{1} << (hash >> 6 & 63); }
+  static constexpr int kFilterShift = 12;
+  static constexpr int kRowsOfFilterWord = 8;
+
   const std::shared_ptr<arrow::Schema> schema_;
   int64_t rows_ = 0;
-  std::vector<std::shared_ptr<arrow::ArrayData>> columns_;  // in storage form, with a null behind the last row
+  std::vector<Sources> columns_;     // in storage form, cut at the same rows
+  std::vector<uint32_t> begins_;     // of the pieces
+  std::vector<uint32_t> piece_at_;   // of each kPieceRows-th row
   JoinKeys keys_;
+  uint64_t filter_mask_ = 0;
+  PoolVector<uint64_t> filter_;
   uint64_t mask_ = 0;
   PoolVector<uint32_t> heads_;  // by hash
   PoolVector<uint32_t> next_;   // of the same chain

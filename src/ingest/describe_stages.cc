@@ -68,7 +68,11 @@ class StageWriter {
     if (left.schema == nullptr || right.schema == nullptr) return in_memory + "; where they do not fit, both go through the exchange";
     const int64_t left_bytes = GuessRows(left) * RowBytesGuess(*left.schema);
     const int64_t right_bytes = GuessRows(right) * RowBytesGuess(*right.schema);
-    const bool fits = JoinTableBytes(right_bytes, GuessRows(right)) <= limit / 4 * 3;
+    int64_t key_bytes = 0;
+    for (const std::string& key : node.join->right_keys) {
+      if (const auto field = right.schema->GetFieldByName(key)) key_bytes += GuessRows(right) * RowBytesGuess(arrow::Schema({field}));
+    }
+    const bool fits = JoinTableBytes(right_bytes, key_bytes, GuessRows(right)) <= limit / 4 * 3;
     if (fits && !engine_->options().always_spill) return in_memory;
     const int64_t matched = std::max(GuessRows(left), GuessRows(right));
     const int64_t bytes = left_bytes + right_bytes + matched * (RowBytesGuess(*left.schema) + RowBytesGuess(*right.schema));

@@ -10,8 +10,6 @@
 namespace millstream {
 namespace {
 
-bool IsExistence(JoinType type) { return type == JoinType::kLeftSemi || type == JoinType::kLeftAnti; }
-
 /// All rows of a batch, each once and in order: its columns can be shared.
 bool IsWhole(const std::vector<uint32_t>& rows, int64_t count) {
   if (static_cast<int64_t>(rows.size()) != count) return false;
@@ -34,11 +32,12 @@ Result<std::shared_ptr<arrow::RecordBatch>> JoinRows::OfPairs(const arrow::Recor
                                                               arrow::MemoryPool* pool) const {
   const auto count = static_cast<int64_t>(pairs.left.size());
   const bool whole = IsWhole(pairs.left, left.num_rows());
+  ARROW_ASSIGN_OR_RAISE(const auto rows_of_right, table.Locate(pairs.right));
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
   for (const JoinColumns::Column& column : columns_.columns) {
     std::shared_ptr<arrow::ArrayData> values;
     if (column.right) {
-      ARROW_ASSIGN_OR_RAISE(values, table.Gather(column.column, pairs.right.data(), count, pool));
+      ARROW_ASSIGN_OR_RAISE(values, table.Gather(column.column, rows_of_right, pool));
     } else if (whole) {
       values = left.column_data(column.column);
     } else {
@@ -52,13 +51,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> JoinRows::OfPairs(const arrow::Recor
 Result<std::shared_ptr<arrow::RecordBatch>> JoinRows::OfRight(const JoinTable& table, const std::vector<uint32_t>& rows) const {
   arrow::MemoryPool* pool = arrow::default_memory_pool();
   const auto count = static_cast<int64_t>(rows.size());
+  ARROW_ASSIGN_OR_RAISE(const auto located, table.Locate(rows));
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
   for (size_t i = 0; i < columns_.columns.size(); ++i) {
     const JoinColumns::Column& column = columns_.columns[i];
     const auto& type = columns_.schema->field(static_cast<int>(i))->type();
     const int right = column.right ? column.column : column.right_column;
     if (right >= 0) {
-      ARROW_ASSIGN_OR_RAISE(auto values, table.Gather(right, rows.data(), count, pool));
+      ARROW_ASSIGN_OR_RAISE(auto values, table.Gather(right, located, pool));
       ARROW_ASSIGN_OR_RAISE(values, AsType(std::move(values), type, pool));
       columns.push_back(std::move(values));
     } else {
@@ -99,11 +99,11 @@ void JoinProbe::BeginRow() {
   const bool matches = found_ != JoinTable::kNone;
   if (matched_ != nullptr && matches) matched_[row_] = 1;
   const JoinType type = rows_->type();
-  const bool alone = IsExistence(type) ? matches == (type == JoinType::kLeftSemi) : !matches && keeps_left_;
-  if (IsExistence(type)) found_ = JoinTable::kNone;
+  const bool alone = GivesLeft(type) ? matches == (type == JoinType::kLeftSemi) : !matches && keeps_left_;
+  if (GivesLeft(type)) found_ = JoinTable::kNone;
   if (!alone) return;
   pairs_.left.push_back(static_cast<uint32_t>(row_));
-  pairs_.right.push_back(static_cast<uint32_t>(table_->rows()));
+  pairs_.right.push_back(JoinTable::kNone);
 }
 
 void JoinProbe::AddPairs() {

@@ -11,7 +11,7 @@
 
 namespace millstream {
 
-/// Rows of one batch of the left, and of the table; `table.rows()` for none there.
+/// Rows of one batch of the left, and of the table; JoinTable::kNone for none there.
 struct JoinPairs {
   std::vector<uint32_t> left;
   std::vector<uint32_t> right;

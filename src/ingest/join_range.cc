@@ -3,19 +3,9 @@
 #include <algorithm>
 
 #include "column/gather.h"
-#include "ops/apply_program.h"
+#include "plan/near_names.h"
 
 namespace millstream {
-namespace {
-
-int64_t BytesOf(const arrow::RecordBatch& batch) {
-  int64_t bytes = 0;
-  for (const auto& column : batch.columns()) bytes += RowBytes(*column->data(), 0, column->length());
-  return bytes;
-}
-
-}  // namespace
-
 HashedBatch::HashedBatch(std::shared_ptr<arrow::RecordBatch> batch)
     : batch_(std::move(batch)), hashes_(batch_->column_data(JoinHashColumn(*batch_->schema()))->GetValues<uint64_t>(1)) {}
 
@@ -41,7 +31,7 @@ HashedBatch HashedRows::Take(int64_t rows) {
   return batch.Slice(0, rows);
 }
 
-bool JoinRange::IsFull() const { return !batches_.empty() && JoinTableBytes(bytes_, count_) > memory_bytes_; }
+bool JoinRange::IsFull() const { return !batches_.empty() && JoinTableBytes(bytes_, key_bytes_, count_) > memory_bytes_; }
 
 Result<bool> JoinRange::Fill(const Waker& waker) {
   for (;;) {
@@ -59,17 +49,20 @@ Result<bool> JoinRange::Fill(const Waker& waker) {
       EndBefore(next->first());
       return true;
     }
-    Add(rows_->Take(only_.has_value() ? next->RowsUpTo(*only_) : next->rows()));
+    ARROW_RETURN_NOT_OK(Add(rows_->Take(only_.has_value() ? next->RowsUpTo(*only_) : next->rows())));
   }
 }
 
-void JoinRange::Add(HashedBatch batch) {
+Status JoinRange::Add(HashedBatch batch) {
+  ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(keys_, *batch.batch()->schema()));
+  for (const int key : keys) key_bytes_ += RowBytes(*batch.batch()->column_data(key), 0, batch.rows());
   // The rows are there already, within the floor that is kept for them.
-  const int64_t bytes = BytesOf(*batch.batch());
+  const int64_t bytes = RowBytes(*batch.batch());
   pool_->ledger()->ForceCharge(bytes);
   bytes_ += bytes;
   count_ += batch.rows();
   batches_.push_back(std::move(batch));
+  return Status::OK();
 }
 
 void JoinRange::EndBefore(uint64_t next) {
@@ -84,31 +77,33 @@ void JoinRange::EndBefore(uint64_t next) {
   last_hash_ = batches_.back().last();
 }
 
-Result<std::shared_ptr<JoinTable>> JoinRange::MakeTable(const std::vector<int>& keys) const {
+Result<std::shared_ptr<JoinTable>> JoinRange::MakeTable() const {
+  ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(keys_, *rows_->stream().schema()));
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   for (const HashedBatch& batch : batches_) batches.push_back(batch.batch());
   return JoinTable::Make(rows_->stream().schema(), batches, keys, pool_->for_libraries());
 }
 
-Status JoinRange::KeepFirstOfEachKey(const std::vector<int>& keys) {
-  ARROW_ASSIGN_OR_RAISE(const auto table, MakeTable(keys));
+Status JoinRange::KeepFirstOfEachKey() {
+  ARROW_ASSIGN_OR_RAISE(const auto table, MakeTable());
   const auto rows = table->FirstRows();
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
   const auto& schema = rows_->stream().schema();
+  ARROW_ASSIGN_OR_RAISE(const auto located, table->Locate(rows));
   for (int column = 0; column < schema->num_fields(); ++column) {
-    ARROW_ASSIGN_OR_RAISE(auto values, table->Gather(column, rows.data(), static_cast<int64_t>(rows.size()), arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(auto values, table->Gather(column, located, arrow::default_memory_pool()));
     columns.push_back(std::move(values));
   }
   Clear();
   only_.reset();
-  if (!rows.empty()) Add(HashedBatch(arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows.size()), std::move(columns))));
+  if (!rows.empty()) ARROW_RETURN_NOT_OK(Add(HashedBatch(arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows.size()), std::move(columns)))));
   return Status::OK();
 }
 
 void JoinRange::Clear() {
   batches_.clear();
   pool_->ledger()->Release(bytes_);
-  bytes_ = count_ = 0;
+  bytes_ = key_bytes_ = count_ = 0;
   only_.reset();
   if (goes_on_) only_ = last_hash_;
   goes_on_ = false;

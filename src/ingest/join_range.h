@@ -58,8 +58,9 @@ class HashedRows {
 /// Rows of a range of hashes, as many as there is room for. All of a hash, unless these alone are too many: then it is a part of those, and has no others.
 class JoinRange {
  public:
-  /// Memory of `pool` for the rows and their table: `memory_bytes`, within its floor.
-  JoinRange(HashedRows* rows, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes) : rows_(rows), pool_(std::move(pool)), memory_bytes_(memory_bytes) {}
+  /// `keys`: of the table. Memory of `pool` for the rows and their table: `memory_bytes`, within its floor.
+  JoinRange(HashedRows* rows, std::vector<std::string> keys, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes)
+      : rows_(rows), keys_(std::move(keys)), pool_(std::move(pool)), memory_bytes_(memory_bytes) {}
   ~JoinRange() { Clear(); }
 
   /// False where the waker was kept: to be called again.
@@ -71,24 +72,26 @@ class JoinRange {
   /// There are no more rows after these.
   bool at_end() const { return at_end_; }
 
-  Result<std::shared_ptr<JoinTable>> MakeTable(const std::vector<int>& keys) const;
+  Result<std::shared_ptr<JoinTable>> MakeTable() const;
   /// Leaves one row of each key in place of all that are here, to go on with Fill.
-  Status KeepFirstOfEachKey(const std::vector<int>& keys);
+  Status KeepFirstOfEachKey();
   /// To begin with the next range: what is left of the hash where this one goes on, else what comes after it.
   void Clear();
 
  private:
   bool IsFull() const;
-  void Add(HashedBatch batch);
+  Status Add(HashedBatch batch);
   /// Ends the range, which is followed by rows of `next`.
   void EndBefore(uint64_t next);
 
   HashedRows* const rows_;
+  const std::vector<std::string> keys_;
   const std::shared_ptr<BudgetPool> pool_;
   const int64_t memory_bytes_;
   std::vector<HashedBatch> batches_;
   std::optional<uint64_t> only_;  // the hash that the last range was a part of
   int64_t bytes_ = 0;
+  int64_t key_bytes_ = 0;
   int64_t count_ = 0;
   uint64_t last_hash_ = 0;
   bool goes_on_ = false;

@@ -87,13 +87,14 @@ class CollectTask : public Task {
       return rows_ > 0 && state.core.engine()->options().always_spill ? End() : Build();
     }
     if (batch->data->num_rows() == 0) return Status::OK();
-    int64_t bytes = 0;
-    for (const auto& column : batch->data->columns()) bytes += RowBytes(*column->data(), 0, column->length());
+    const int64_t bytes = RowBytes(*batch->data);
+    ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(state.spec.right_keys, *batch->data->schema()));
+    for (const int key : keys) key_bytes_ += RowBytes(*batch->data->column_data(key), 0, batch->data->num_rows());
     bytes_ += bytes;
     rows_ += batch->data->num_rows();
     state.statistics.rows += batch->data->num_rows();
     auto charge = Reservation::Take(state.pool->ledger(), bytes);
-    const bool too_large = !charge.ok() || JoinTableBytes(bytes_, rows_) > state.memory_bytes;
+    const bool too_large = !charge.ok() || table_bytes() > state.memory_bytes;
     {
       std::lock_guard lock(state.mutex);
       state.held.push_back({std::move(batch->data), charge.ok() ? std::move(*charge) : Reservation()});
@@ -118,12 +119,8 @@ class CollectTask : public Task {
     JoinState& state = *state_;
     state.right_schema = state.right->schema() == nullptr ? arrow::schema({}) : state.right->schema();
     std::vector<int> keys;
-    for (const std::string& key : state.spec.right_keys) {
-      if (state.right_schema->num_fields() == 0) break;
-      keys.push_back(state.right_schema->GetFieldIndex(key));
-      if (keys.back() < 0) return UnknownColumn(key, *state.right_schema);
-    }
-    if (!Reservation::Take(state.pool->ledger(), JoinTableBytes(bytes_, rows_) - bytes_).ok()) return End();
+    if (state.right_schema->num_fields() > 0) ARROW_RETURN_NOT_OK(FindColumns(state.spec.right_keys, *state.right_schema).Value(&keys));
+    if (!Reservation::Take(state.pool->ledger(), table_bytes() - bytes_).ok()) return End();
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
     for (HeldBatch& held : state.held) batches.push_back(std::move(held.data));
     ARROW_ASSIGN_OR_RAISE(auto table, JoinTable::Make(state.right_schema, std::move(batches), keys, state.pool->for_libraries()));
@@ -138,9 +135,12 @@ class CollectTask : public Task {
     return Status::OK();
   }
 
+  int64_t table_bytes() const { return JoinTableBytes(bytes_, key_bytes_, rows_); }
+
   TaskCount count_;
   std::shared_ptr<JoinState> state_;
   int64_t bytes_ = 0;
+  int64_t key_bytes_ = 0;
   int64_t rows_ = 0;
   bool begun_ = false;
   bool ended_ = false;
@@ -205,15 +205,19 @@ class MatchSelector : public RowSelector {
     std::vector<int> all(static_cast<size_t>(columns.num_columns()));
     std::iota(all.begin(), all.end(), 0);
     JoinKeys keys(arrow::default_memory_pool());
-    ARROW_RETURN_NOT_OK(keys.Fill(columns, all));
-    for (int64_t row = 0; row < keys.count(); ++row) {
-      table_->Prefetch(keys, row + JoinTable::kPrefetchRows);
-      selected[row] &= table_->First(keys, row) != JoinTable::kNone;
+    for (int64_t begin = 0; begin < columns.num_rows(); begin += kRowsAtOnce) {
+      ARROW_RETURN_NOT_OK(keys.Fill(*columns.Slice(begin, kRowsAtOnce), all));
+      for (int64_t row = 0; row < keys.count(); ++row) {
+        table_->Prefetch(keys, row + JoinTable::kPrefetchRows);
+        selected[begin + row] &= table_->First(keys, row) != JoinTable::kNone;
+      }
     }
     return Status::OK();
   }
 
  private:
+  static constexpr int64_t kRowsAtOnce = 4096;  // their keys stay in the cache
+
   const std::shared_ptr<JoinTable> table_;
 };
 
@@ -222,9 +226,10 @@ bool DropsUnmatchedLeft(JoinType type) { return !KeepsLeft(type) && type != Join
 
 /// Between the least and the greatest value of the first key, where it is a number.
 ExpressionPtr KeyRange(const JoinSpec& spec, const JoinTable& table, int key) {
-  const auto keys = table.column(key);
-  if (table.rows() == 0 || !arrow::is_integer(keys->type->id())) return nullptr;
-  const auto range = arrow::compute::MinMax(arrow::Datum(keys));
+  arrow::ArrayVector keys;
+  for (const auto& piece : table.column(key)) keys.push_back(arrow::MakeArray(piece));
+  if (table.rows() == 0 || !arrow::is_integer(keys.front()->type_id())) return nullptr;
+  const auto range = arrow::compute::MinMax(std::make_shared<arrow::ChunkedArray>(std::move(keys)));
   if (!range.ok()) return nullptr;
   const auto& bounds = static_cast<const arrow::StructScalar&>(*range->scalar()).value;
   if (!bounds[0]->is_valid) return nullptr;

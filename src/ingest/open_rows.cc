@@ -93,11 +93,7 @@ std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
 
 /// A hash of the keys of each row.
 Result<std::unique_ptr<JoinKeys>> HashKeys(const arrow::RecordBatch& batch, const std::vector<std::string>& names) {
-  std::vector<int> columns;
-  for (const std::string& name : names) {
-    columns.push_back(batch.schema()->GetFieldIndex(name));
-    if (columns.back() < 0) return UnknownColumn(name, *batch.schema());
-  }
+  ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(names, *batch.schema()));
   auto hashed = std::make_unique<JoinKeys>(arrow::default_memory_pool());
   ARROW_RETURN_NOT_OK(hashed->Fill(batch, columns));
   return hashed;

@@ -28,12 +28,7 @@ constexpr int64_t kJoinedBatches = 6;
 
 /// Rows of one batch with the hash of their keys and their numbers behind. Rows with a null key match nothing: they are spread over all hashes.
 Result<RecordBatches> AddHashes(const FunctionCall& call, const std::vector<std::string>& keys, bool keys_only) {
-  std::vector<int> columns;
-  for (const std::string& key : keys) {
-    const int column = call.batch->schema()->GetFieldIndex(key);
-    if (column < 0) return UnknownColumn(key, *call.batch->schema());
-    columns.push_back(column);
-  }
+  ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(keys, *call.batch->schema()));
   JoinKeys hashed(arrow::default_memory_pool());
   ARROW_RETURN_NOT_OK(hashed.Fill(*call.batch, columns));
   arrow::UInt64Builder hashes;
@@ -135,7 +130,7 @@ class RangeJoinStream : public PolledStream {
  public:
   RangeJoinStream(Opening opening, PolledStreamPtr right, std::function<Result<PolledStreamPtr>()> open_left, JoinSpec spec)
       : PolledStream(*opening.engine), opening_(std::move(opening)), spec_(std::move(spec)), open_left_(std::move(open_left)), right_(std::move(right)),
-        range_(&right_, opening_.kept.pool(), opening_.kept.part_bytes()) {}
+        range_(&right_, spec_.right_keys, opening_.kept.pool(), opening_.kept.part_bytes()) {}
   ~RangeJoinStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -204,19 +199,14 @@ class RangeJoinStream : public PolledStream {
     return true;
   }
 
-  bool LeftTellsAll() const { return spec_.type == JoinType::kLeftSemi || spec_.type == JoinType::kLeftAnti; }
-
   Result<bool> MakeTable(const Waker& waker) {
     ARROW_ASSIGN_OR_RAISE(const bool filled, range_.Fill(waker));
     if (!filled) return false;
-    if (right_keys_.empty()) {
-      for (const std::string& key : spec_.right_keys) right_keys_.push_back(right_.stream().schema()->GetFieldIndex(key));
-    }
-    if (range_.goes_on() && LeftTellsAll()) {
-      ARROW_RETURN_NOT_OK(range_.KeepFirstOfEachKey(right_keys_));
+    if (range_.goes_on() && GivesLeft(spec_.type)) {
+      ARROW_RETURN_NOT_OK(range_.KeepFirstOfEachKey());
       return true;
     }
-    ARROW_ASSIGN_OR_RAISE(table_, range_.MakeTable(right_keys_));
+    ARROW_ASSIGN_OR_RAISE(table_, range_.MakeTable());
     next_right_ = 0;
     next_held_ = 0;
     step_ = holding_ ? Step::kHeld : Step::kLeft;
@@ -263,9 +253,7 @@ class RangeJoinStream : public PolledStream {
       const auto first = keys->FirstRows();
       ARROW_ASSIGN_OR_RAISE(batch, GatherRows(*batch, first.data(), static_cast<int64_t>(first.size()), arrow::default_memory_pool()));
     }
-    int64_t bytes = batch->num_rows();
-    for (const auto& column : batch->columns()) bytes += RowBytes(*column->data(), 0, column->length());
-    auto charge = Reservation::Take(opening_.kept.pool()->ledger(), bytes);
+    auto charge = Reservation::Take(opening_.kept.pool()->ledger(), RowBytes(*batch) + batch->num_rows());
     if (!charge.ok()) return TooManyOfOneKey();
     held_rows_ += batch->num_rows();
     charges_.push_back(std::move(*charge));
@@ -310,7 +298,7 @@ class RangeJoinStream : public PolledStream {
     for (size_t row = 0; row < held.matched.size(); ++row) {
       if (held.matched[row] != 0) continue;
       pairs.left.push_back(static_cast<uint32_t>(row));
-      pairs.right.push_back(static_cast<uint32_t>(table_->rows()));
+      pairs.right.push_back(JoinTable::kNone);
     }
     if (pairs.left.empty()) return true;
     ARROW_ASSIGN_OR_RAISE(*batch, rows_->OfPairs(*held.batch, *table_, pairs));
@@ -331,7 +319,6 @@ class RangeJoinStream : public PolledStream {
   HashedRows right_;
   std::unique_ptr<HashedRows> left_;
   JoinRange range_;
-  std::vector<int> right_keys_;
   std::shared_ptr<const JoinRows> rows_;
   std::shared_ptr<JoinTable> table_;  // of the range
   std::unique_ptr<JoinProbe> probe_;

@@ -171,7 +171,7 @@ class HeldStream : public PolledStream {
       if (at_end_) break;
       Number(&*batch);
       rows_ = next_row_;
-      for (const auto& column : batch->data->columns()) bytes_ += RowBytes(*column->data(), 0, column->length());
+      bytes_ += RowBytes(*batch->data);
       held_.push_back(std::move(*batch));
     }
     return true;

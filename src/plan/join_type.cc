@@ -12,16 +12,6 @@ namespace {
 
 constexpr const char* kNames[] = {"inner", "left_outer", "right_outer", "full_outer", "left_semi", "right_semi", "left_anti", "right_anti"};
 
-Result<std::vector<int>> KeyColumns(const std::vector<std::string>& names, const arrow::Schema& schema) {
-  std::vector<int> columns;
-  for (const std::string& name : names) {
-    const int column = schema.GetFieldIndex(name);
-    if (column < 0) return UnknownColumn(name, schema);
-    columns.push_back(column);
-  }
-  return columns;
-}
-
 Status CheckKeys(const JoinColumns& join, const arrow::Schema& left, const arrow::Schema& right) {
   for (size_t key = 0; key < join.left_keys.size(); ++key) {
     const auto& left_field = *left.field(join.left_keys[key]);
@@ -47,7 +37,6 @@ arrow::Schema KeysAlone(const arrow::Schema& known, const std::vector<std::strin
 }
 
 bool IsOneSided(JoinType type) { return type >= JoinType::kLeftSemi; }
-bool IsRightSided(JoinType type) { return type == JoinType::kRightSemi || type == JoinType::kRightAnti; }
 
 void AddOneSide(const arrow::Schema& schema, bool right, JoinColumns* join) {
   for (int column = 0; column < schema.num_fields(); ++column) join->columns.push_back({right, column});
@@ -98,11 +87,11 @@ Result<JoinColumns> JoinColumnsOf(const JoinSpec& spec, const arrow::Schema& lef
   if (left.num_fields() == 0 && right.num_fields() > 0) return JoinColumnsOf(spec, KeysAlone(right, spec.right_keys, spec.left_keys), right);
   if (right.num_fields() == 0 && left.num_fields() > 0) return JoinColumnsOf(spec, left, KeysAlone(left, spec.left_keys, spec.right_keys));
   JoinColumns join;
-  ARROW_ASSIGN_OR_RAISE(join.left_keys, KeyColumns(spec.left_keys, left));
-  ARROW_ASSIGN_OR_RAISE(join.right_keys, KeyColumns(spec.right_keys, right));
+  ARROW_ASSIGN_OR_RAISE(join.left_keys, FindColumns(spec.left_keys, left));
+  ARROW_ASSIGN_OR_RAISE(join.right_keys, FindColumns(spec.right_keys, right));
   ARROW_RETURN_NOT_OK(CheckKeys(join, left, right));
   if (IsOneSided(spec.type)) {
-    AddOneSide(IsRightSided(spec.type) ? right : left, IsRightSided(spec.type), &join);
+    AddOneSide(GivesRight(spec.type) ? right : left, GivesRight(spec.type), &join);
     return join;
   }
   ARROW_RETURN_NOT_OK(AddBothSides(spec, left, right, &join));

@@ -20,6 +20,8 @@ constexpr bool KeepsLeft(JoinType type) { return type == JoinType::kLeftOuter ||
 constexpr bool KeepsRight(JoinType type) { return type == JoinType::kRightOuter || type == JoinType::kFullOuter; }
 /// Rows of the right by themselves are the result.
 constexpr bool GivesRight(JoinType type) { return type == JoinType::kRightSemi || type == JoinType::kRightAnti; }
+/// Rows of the left are, for having a match or none.
+constexpr bool GivesLeft(JoinType type) { return type == JoinType::kLeftSemi || type == JoinType::kLeftAnti; }
 /// Rows of the right are in the result for having matched, or not.
 constexpr bool NeedsMarks(JoinType type) { return KeepsRight(type) || GivesRight(type); }
 

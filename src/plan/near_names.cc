@@ -54,4 +54,13 @@ Status UnknownColumn(const std::string& name, const arrow::Schema& schema) {
   return MakeError(ErrorKind::kUnknownColumn, message + ")");
 }
 
+Result<std::vector<int>> FindColumns(const std::vector<std::string>& names, const arrow::Schema& schema) {
+  std::vector<int> columns;
+  for (const std::string& name : names) {
+    columns.push_back(schema.GetFieldIndex(name));
+    if (columns.back() < 0) return UnknownColumn(name, schema);
+  }
+  return columns;
+}
+
 }  // namespace millstream

@@ -16,4 +16,7 @@ std::string NearestName(const std::string& name, const std::vector<std::string>&
 /// kUnknownColumn: no such column, the nearest names, all columns (the first twenty).
 Status UnknownColumn(const std::string& name, const arrow::Schema& schema);
 
+/// Where these columns are; UnknownColumn for the first that is not there.
+Result<std::vector<int>> FindColumns(const std::vector<std::string>& names, const arrow::Schema& schema);
+
 }  // namespace millstream
