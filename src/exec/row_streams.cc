@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "ops/apply_program.h"
 #include "ops/conform_batch.h"
 
 namespace millstream {
@@ -75,6 +76,42 @@ class NumberedStream : public OverStream {
 
  private:
   int64_t next_row_ = 0;
+};
+
+class CoalescedStream : public OverStream {
+ public:
+  CoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min) : OverStream(engine, std::move(input)), rows_min_(rows_min) {}
+  std::optional<int64_t> total_rows() const override { return input_->total_rows(); }
+
+  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
+    while (!at_end_ && rows_ < rows_min_) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
+      if (!batch.has_value()) return std::nullopt;
+      at_end_ = batch->data == nullptr;
+      if (at_end_) break;
+      rows_ += batch->data->num_rows();
+      if (small_.empty() && rows_ >= rows_min_) {
+        rows_ = 0;
+        return StreamBatch{.data = std::move(batch->data)};
+      }
+      if (batch->data->num_rows() > 0) small_.push_back(std::move(batch->data));
+    }
+    StreamBatch whole;
+    if (!small_.empty()) ARROW_RETURN_NOT_OK(JoinBatches(small_, arrow::default_memory_pool()).Value(&whole.data));
+    small_.clear();
+    rows_ = 0;
+    return whole;
+  }
+  void Close() override {
+    small_.clear();
+    OverStream::Close();
+  }
+
+ private:
+  const int64_t rows_min_;
+  std::vector<std::shared_ptr<arrow::RecordBatch>> small_;
+  int64_t rows_ = 0;  // of them
+  bool at_end_ = false;
 };
 
 class SkipStream : public OverStream {
@@ -409,6 +446,10 @@ PolledStreamPtr OpenSkipStream(const Engine& engine, PolledStreamPtr input, int6
 
 PolledStreamPtr OpenDeferredStream(const Engine& engine, PolledStreamPtr input, OpenOver open) {
   return std::make_unique<DeferredStream>(engine, std::move(input), std::move(open));
+}
+
+PolledStreamPtr OpenCoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min) {
+  return std::make_unique<CoalescedStream>(engine, std::move(input), rows_min);
 }
 
 PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) {

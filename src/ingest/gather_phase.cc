@@ -361,6 +361,12 @@ void GatherPhase::Release() {
   if (second_pass_ != nullptr) second_pass_->Release();
 }
 
+void GatherPhase::ReturnFloors() {
+  std::lock_guard lock(mutex_);
+  for (const auto& pool : pools_) pool->ledger()->TrySetFloor(0);
+  if (slab_ledger_ != nullptr) slab_ledger_->TrySetFloor(0);
+}
+
 void GatherPhase::UpdateStatistics() {
   std::lock_guard lock(mutex_);
   if (slab_ledger_ == nullptr) return;

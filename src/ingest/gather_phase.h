@@ -38,6 +38,8 @@ class GatherPhase : public std::enable_shared_from_this<GatherPhase> {
 
   /// Gives everything back; no task may be left.
   void Release();
+  /// All batches have been taken: what was reserved for them is free.
+  void ReturnFloors();
 
   /// Once the scatter phase has finished; from any thread.
   void Start();

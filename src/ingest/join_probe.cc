@@ -19,14 +19,13 @@ bool IsWhole(const std::vector<uint32_t>& rows, int64_t count) {
   return true;
 }
 
-/// Of a key of the result, which is of the left's type, where the right's is another with the same storage.
-Result<std::shared_ptr<arrow::ArrayData>> AsType(std::shared_ptr<arrow::ArrayData> values, const std::shared_ptr<arrow::DataType>& type, arrow::MemoryPool* pool) {
+}  // namespace
+
+Result<std::shared_ptr<arrow::ArrayData>> AsKeyType(std::shared_ptr<arrow::ArrayData> values, const std::shared_ptr<arrow::DataType>& type, arrow::MemoryPool* pool) {
   if (values->type->Equals(*type)) return values;
   ARROW_ASSIGN_OR_RAISE(values, ToStorage(values, pool));
   return FromStorage(values, type, pool);
 }
-
-}  // namespace
 
 Result<std::shared_ptr<arrow::RecordBatch>> JoinRows::OfPairs(const arrow::RecordBatch& left, const JoinTable& table, const JoinPairs& pairs,
                                                               arrow::MemoryPool* pool) const {
@@ -59,7 +58,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> JoinRows::OfRight(const JoinTable& t
     const int right = column.right ? column.column : column.right_column;
     if (right >= 0) {
       ARROW_ASSIGN_OR_RAISE(auto values, table.Gather(right, located, pool));
-      ARROW_ASSIGN_OR_RAISE(values, AsType(std::move(values), type, pool));
+      ARROW_ASSIGN_OR_RAISE(values, AsKeyType(std::move(values), type, pool));
       columns.push_back(std::move(values));
     } else {
       ARROW_ASSIGN_OR_RAISE(const auto nulls, arrow::MakeArrayOfNull(type, count, pool));

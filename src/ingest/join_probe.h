@@ -11,6 +11,9 @@
 
 namespace millstream {
 
+/// A key of the result, which is of the left's type, of values of the right, whose type may be another with the same storage.
+Result<std::shared_ptr<arrow::ArrayData>> AsKeyType(std::shared_ptr<arrow::ArrayData> values, const std::shared_ptr<arrow::DataType>& type, arrow::MemoryPool* pool);
+
 /// Rows of one batch of the left, and of the table; JoinTable::kNone for none there.
 struct JoinPairs {
   std::vector<uint32_t> left;

@@ -17,6 +17,7 @@
 #include "ingest/join_probe.h"
 #include "ingest/partitioned_join.h"
 #include "memory/hand_over_pool.h"
+#include "ops/apply_program.h"
 #include "plan/near_names.h"
 #include "udf/map_stream.h"
 #include "udf/native_function.h"
@@ -47,8 +48,9 @@ struct JoinState {
   std::shared_ptr<arrow::Schema> right_schema;
   std::mutex mutex;
   // Guarded by mutex:
-  std::deque<HeldBatch> held;            // of the right, while they are collected
+  std::deque<HeldBatch> held;            // of the right, while they are collected; of those that are too many the keys alone
   bool too_large = false;                // for a table: no more are collected
+  std::shared_ptr<SpooledRows> spooled;  // the rows whose keys are held; null where nobody asks for more than keys
   std::shared_ptr<JoinTable> table;      // set once all rows of the right are in it
   std::shared_ptr<const JoinRows> rows;  // set by the first call
 };
@@ -70,7 +72,7 @@ class CollectTask : public Task {
     if (state.core.cancellation().cancelled()) return Step::kDone;
     CpuTimer timer(&state.statistics.cpu_nanoseconds);
     bool more = true;
-    const Status status = Collect(waker, &more);
+    const Status status = next_drained_.has_value() ? Drain(&more) : Collect(waker, &more);
     if (!status.ok()) state.core.Fail(status);
     if (!status.ok() || (!more && ended_)) return Step::kDone;
     return more ? Step::kAgain : Step::kBlocked;
@@ -83,8 +85,8 @@ class CollectTask : public Task {
     *more = batch.has_value();
     if (!*more) return Status::OK();
     if (batch->data == nullptr) {
-      *more = false;
-      return rows_ > 0 && state.core.engine()->options().always_spill ? End() : Build();
+      *more = rows_ > 0 && state.core.engine()->options().always_spill;
+      return *more ? BeginDraining() : Build(more);
     }
     if (batch->data->num_rows() == 0) return Status::OK();
     const int64_t bytes = RowBytes(*batch->data);
@@ -99,13 +101,31 @@ class CollectTask : public Task {
       std::lock_guard lock(state.mutex);
       state.held.push_back({std::move(batch->data), charge.ok() ? std::move(*charge) : Reservation()});
     }
-    *more = !too_large;
-    return too_large ? End() : Status::OK();
+    return too_large ? BeginDraining() : Status::OK();
   }
 
-  /// Leaves the rows to a join that needs not hold them.
-  Status End() {
+  /// The rows are left to a join that needs not hold them.
+  Status BeginDraining() {
     JoinState& state = *state_;
+    next_drained_ = 0;
+    if (!GivesLeft(state.spec.type)) state.spooled = SpoolForJoin(state.core.engine(), state.pool, state.memory_bytes, "Join, right rows");
+    return Status::OK();
+  }
+
+  /// Writes one batch to disk, so that its keys alone are held.
+  Status Drain(bool* more) {
+    JoinState& state = *state_;
+    if (*next_drained_ < state.held.size()) {
+      HeldBatch& held = state.held[(*next_drained_)++];
+      if (state.spooled != nullptr) ARROW_RETURN_NOT_OK(state.spooled->Append(held.data));
+      ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(state.spec.right_keys, *held.data->schema()));
+      ARROW_ASSIGN_OR_RAISE(const auto keys, held.data->SelectColumns(columns));
+      ARROW_ASSIGN_OR_RAISE(held.data, JoinBatches({keys}, arrow::default_memory_pool()));
+      held.charge.Reset();
+      ARROW_ASSIGN_OR_RAISE(held.charge, Reservation::Take(state.pool->ledger(), RowBytes(*held.data)));
+      return Status::OK();
+    }
+    *more = false;
     ended_ = true;
     {
       std::lock_guard lock(state.mutex);
@@ -115,12 +135,15 @@ class CollectTask : public Task {
     return Status::OK();
   }
 
-  Status Build() {
+  Status Build(bool* more) {
     JoinState& state = *state_;
     state.right_schema = state.right->schema() == nullptr ? arrow::schema({}) : state.right->schema();
     std::vector<int> keys;
     if (state.right_schema->num_fields() > 0) ARROW_RETURN_NOT_OK(FindColumns(state.spec.right_keys, *state.right_schema).Value(&keys));
-    if (!Reservation::Take(state.pool->ledger(), table_bytes() - bytes_).ok()) return End();
+    if (!Reservation::Take(state.pool->ledger(), table_bytes() - bytes_).ok()) {
+      *more = true;
+      return BeginDraining();
+    }
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
     for (HeldBatch& held : state.held) batches.push_back(std::move(held.data));
     ARROW_ASSIGN_OR_RAISE(auto table, JoinTable::Make(state.right_schema, std::move(batches), keys, state.pool->for_libraries()));
@@ -142,11 +165,12 @@ class CollectTask : public Task {
   int64_t bytes_ = 0;
   int64_t key_bytes_ = 0;
   int64_t rows_ = 0;
+  std::optional<size_t> next_drained_;  // of the batches held, once they are too many
   bool begun_ = false;
   bool ended_ = false;
 };
 
-/// The rows that were collected, then those that follow them.
+/// The keys of the rows that were collected, then the rows that follow them.
 class CollectedStream : public PolledStream {
  public:
   CollectedStream(const Engine& engine, std::deque<HeldBatch> held, PolledStreamPtr rest) : PolledStream(engine), held_(std::move(held)), rest_(std::move(rest)) {}
@@ -316,9 +340,11 @@ class JoinStream : public PolledStream {
       return open(nothing_known);
     };
     std::lock_guard lock(mutex_);
-    auto right = std::make_unique<CollectedStream>(*engine, std::move(state_->held), LendStream(*engine, state_->right));
+    auto rest = LendStream(*engine, state_->right);
+    if (state_->spooled != nullptr) rest = SpoolStream(*engine, std::move(rest), state_->spooled);
+    auto right = std::make_unique<CollectedStream>(*engine, std::move(state_->held), std::move(rest));
     partitioned_ = true;
-    const PartitionedJoinOptions options{state_->pool, state_->pool->ledger()->floor_bytes(), options_.left_rows_guess, options_.right_rows_guess};
+    const PartitionedJoinOptions options{state_->pool, state_->pool->ledger()->floor_bytes(), state_->spooled, options_.left_rows_guess, options_.right_rows_guess};
     return OpenPartitionedJoin(engine, open_left, std::move(right), state_->spec, options).Value(&joined_);
   }
 

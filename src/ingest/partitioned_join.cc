@@ -1,6 +1,7 @@
 #include "ingest/partitioned_join.h"
 
 #include <arrow/array/builder_primitive.h>
+#include <arrow/array/util.h>
 
 #include <algorithm>
 #include <mutex>
@@ -8,10 +9,12 @@
 #include "base/random.h"
 #include "column/gather.h"
 #include "exec/row_streams.h"
+#include "ingest/attach_stream.h"
 #include "ingest/block_rows.h"
 #include "ingest/join_probe.h"
 #include "ingest/join_range.h"
 #include "ingest/sort_stream.h"
+#include "ingest/spooled_rows.h"
 #include "ops/apply_program.h"
 #include "plan/near_names.h"
 #include "udf/map_stream.h"
@@ -20,14 +23,19 @@
 namespace millstream {
 namespace {
 
-/// The memory is for so many: the sorts of both sides and of the result, the tables, and what reads the left.
+/// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and what reads the left. Of the pairs with the rows of the right, which come
+/// when the keys and the tables have gone, for three of them.
 constexpr int64_t kParts = 5;
+constexpr int64_t kPartsOfPairs = 3;
 /// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
 constexpr int64_t kSortedBatches = 32;
 constexpr int64_t kJoinedBatches = 6;
+/// Of a part, for rows that are written to disk, or read back, at a time.
+constexpr int64_t kFrameShare = 8;
+constexpr int64_t kFrameBytesMax = 1 << 20;
 
-/// Rows of one batch with the hash of their keys and their numbers behind. Rows with a null key match nothing: they are spread over all hashes.
-Result<RecordBatches> AddHashes(const FunctionCall& call, const std::vector<std::string>& keys, bool keys_only) {
+/// The keys of the rows of one batch, with their hash and the rows' numbers behind. Rows with a null key match nothing: they are spread over all hashes.
+Result<RecordBatches> HashedKeys(const FunctionCall& call, const std::vector<std::string>& keys) {
   ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(keys, *call.batch->schema()));
   JoinKeys hashed(arrow::default_memory_pool());
   ARROW_RETURN_NOT_OK(hashed.Fill(*call.batch, columns));
@@ -42,10 +50,7 @@ Result<RecordBatches> AddHashes(const FunctionCall& call, const std::vector<std:
   }
   ARROW_ASSIGN_OR_RAISE(const auto hash_column, hashes.Finish());
   ARROW_ASSIGN_OR_RAISE(const auto number_column, numbers.Finish());
-  auto batch = call.batch;
-  if (keys_only) {
-    ARROW_ASSIGN_OR_RAISE(batch, batch->SelectColumns(columns));
-  }
+  ARROW_ASSIGN_OR_RAISE(auto batch, call.batch->SelectColumns(columns));
   ARROW_ASSIGN_OR_RAISE(batch, batch->AddColumn(batch->num_columns(), arrow::field("hash of the join's keys", arrow::uint64(), false), hash_column));
   ARROW_ASSIGN_OR_RAISE(batch, batch->AddColumn(batch->num_columns(), arrow::field("row of the join", arrow::int64(), false), number_column));
   return RecordBatches{std::move(batch)};
@@ -65,20 +70,24 @@ class KeptMemory {
   const int64_t part_bytes_;
 };
 
+struct SortParts {
+  int64_t parts = 1;
+  int64_t first_pass = 1;  // for rows until all have come
+};
+
 /// What both sides and the result are opened with.
 struct Opening {
   std::shared_ptr<Engine> engine;
   KeptMemory kept;
 
-  /// `first_pass_parts`: for rows until all have come.
-  Result<PolledStreamPtr> Sorted(PolledStreamPtr input, std::vector<int> columns, const std::string& name, int64_t rows_guess, int64_t first_pass_parts) const {
+  Result<PolledStreamPtr> Sorted(PolledStreamPtr input, std::vector<int> columns, const std::string& name, int64_t rows_guess, SortParts parts) const {
     SortStreamOptions options;
     options.by.directions.resize(columns.size());
     options.by.columns = std::move(columns);
     options.stage_name = name;
     options.batch_rows = RowsWithin(kept.part_bytes() / kSortedBatches, *input->schema());
-    options.memory_kept_bytes = engine->options().memory_limit_bytes - kept.part_bytes();
-    options.first_pass_bytes = first_pass_parts * kept.part_bytes();
+    options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
+    options.first_pass_bytes = parts.first_pass * kept.part_bytes();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
     return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
   }
@@ -86,23 +95,20 @@ struct Opening {
 
 struct Side {
   std::vector<std::string> keys;
-  bool keys_only = false;
-  std::string name;  // of its stages
+  std::string name;                   // of its stages
   int64_t rows_guess = 0;
-  int64_t parts_kept = 0;  // while its rows come
-  int64_t first_pass_parts = 0;
 };
 
-/// The rows in the order of their hashes.
+/// The keys of the rows in the order of their hashes.
 Result<PolledStreamPtr> OpenSide(const Opening& opening, PolledStreamPtr input, Side side) {
   const Engine& engine = *opening.engine;
-  const auto function = MakeNativeFunction(side.name, [keys = side.keys, only = side.keys_only](const FunctionCall& call) { return AddHashes(call, keys, only); });
+  const auto function = MakeNativeFunction(side.name, [keys = side.keys](const FunctionCall& call) { return HashedKeys(call, keys); });
   const auto name = [name = side.name](uint32_t) { return "the input of " + name; };
   ARROW_ASSIGN_OR_RAISE(auto hashed, OpenMapStream(opening.engine, OpenNumberedStream(engine, std::move(input)), *function, name));
   return OpenDeferredStream(engine, std::move(hashed), [opening, side = std::move(side)](PolledStreamPtr over) {
-    opening.kept.Keep(side.parts_kept);
+    opening.kept.Keep(1);
     const int column = JoinHashColumn(*over->schema());
-    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, side.first_pass_parts);
+    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, {1, 2});
   });
 }
 
@@ -112,16 +118,11 @@ std::shared_ptr<arrow::Schema> WithoutExtras(const std::shared_ptr<arrow::Schema
   return arrow::schema(std::move(fields));
 }
 
-/// The columns of the result, and behind them the numbers of the rows that made each, null where a side has none.
-Result<JoinColumns> NumberedColumns(const JoinSpec& spec, const std::shared_ptr<arrow::Schema>& left, const std::shared_ptr<arrow::Schema>& right) {
+/// The numbers of the rows that match, null where a side has none, of batches of hashed keys.
+Result<JoinColumns> PairColumns(const JoinSpec& spec, const std::shared_ptr<arrow::Schema>& left, const std::shared_ptr<arrow::Schema>& right) {
   ARROW_ASSIGN_OR_RAISE(auto join, JoinColumnsOf(spec, *WithoutExtras(left), *WithoutExtras(right)));
-  auto fields = join.schema->fields();
-  for (const bool of_right : {false, true}) {
-    const auto& side = of_right ? right : left;
-    join.columns.push_back({of_right, side == nullptr ? -1 : JoinNumberColumn(*side)});
-    fields.push_back(arrow::field(of_right ? "row of the right" : "row of the left", arrow::int64()));
-  }
-  join.schema = arrow::schema(std::move(fields));
+  join.columns = {{false, left == nullptr ? -1 : JoinNumberColumn(*left)}, {true, JoinNumberColumn(*right)}};
+  join.schema = arrow::schema({arrow::field("row of the left", arrow::int64()), arrow::field("row of the right", arrow::int64())});
   return join;
 }
 
@@ -225,7 +226,7 @@ class RangeJoinStream : public PolledStream {
     if (rows_ == nullptr) {
       const auto& left_schema = left_->stream().schema();
       const bool none = left_schema == nullptr || left_schema->num_fields() == 0;
-      ARROW_ASSIGN_OR_RAISE(auto columns, NumberedColumns(spec_, none ? nullptr : left_schema, right_.stream().schema()));
+      ARROW_ASSIGN_OR_RAISE(auto columns, PairColumns(spec_, none ? nullptr : left_schema, right_.stream().schema()));
       schema_ = columns.schema;
       const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / kJoinedBatches, *schema_);
       rows_ = std::make_shared<JoinRows>(spec_.type, std::move(columns), batch_rows);
@@ -333,53 +334,130 @@ class RangeJoinStream : public PolledStream {
   bool closed_ = false;
 };
 
-/// Without the numbers by which the rows were sorted.
-class WithoutNumbersStream : public PolledStream {
+/// Brings the rows of both sides together by their numbers, first those of the right, then those of the left.
+class PairedRows {
  public:
-  WithoutNumbersStream(const Engine& engine, PolledStreamPtr input) : PolledStream(engine), input_(std::move(input)) {}
-  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-  std::optional<int64_t> total_rows() const override { return input_->total_rows(); }
-  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
-    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
-    if (!batch.has_value()) return batch;
-    if (schema_ == nullptr) schema_ = WithoutExtras(input_->schema());
-    if (batch->data == nullptr) return batch;
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    for (int column = 0; column < schema_->num_fields(); ++column) columns.push_back(batch->data->column_data(column));
-    batch->data = arrow::RecordBatch::Make(schema_, batch->data->num_rows(), std::move(columns));
-    return batch;
+  PairedRows(JoinSpec spec, std::shared_ptr<SpooledRows> left, std::shared_ptr<SpooledRows> right)
+      : spec_(std::move(spec)), left_(std::move(left)), right_(std::move(right)) {}
+
+  /// Of the numbers, with the columns of the right behind them that the result needs.
+  Result<std::shared_ptr<arrow::Schema>> SchemaWithRight() {
+    const auto schema = [](const SpooledRows& rows) { return rows.schema() == nullptr ? arrow::schema({}) : rows.schema(); };
+    ARROW_ASSIGN_OR_RAISE(join_, JoinColumnsOf(spec_, *schema(*left_), *schema(*right_)));
+    arrow::FieldVector fields = {arrow::field("row of the left", arrow::int64()), arrow::field("row of the right", arrow::int64())};
+    for (JoinColumns::Column& column : join_.columns) {
+      int& needed = column.right ? column.column : column.right_column;
+      if (needed < 0 || (!column.right && !KeepsRight(spec_.type))) continue;
+      right_columns_.push_back(needed);
+      needed = static_cast<int>(fields.size());
+      fields.push_back(schema(*right_)->field(right_columns_.back())->WithNullable(true));
+    }
+    with_right_ = arrow::schema(std::move(fields));
+    return with_right_;
   }
-  void Close() override { input_->Close(); }
-  void StopSoon() override { input_->StopSoon(); }
-  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
+  Result<std::shared_ptr<arrow::RecordBatch>> WithRight(const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) const {
+    auto columns = numbers.columns();
+    for (const int column : right_columns_) {
+      if (rows != nullptr) {
+        columns.push_back(rows->column(column));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(with_right_->field(static_cast<int>(columns.size()))->type(), numbers.num_rows()));
+        columns.push_back(std::move(nulls));
+      }
+    }
+    return arrow::RecordBatch::Make(with_right_, numbers.num_rows(), std::move(columns));
+  }
+
+  const std::shared_ptr<arrow::Schema>& schema() const { return join_.schema; }
+  Result<std::shared_ptr<arrow::RecordBatch>> WithLeft(const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) const {
+    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+    for (const JoinColumns::Column& column : join_.columns) {
+      const auto& type = join_.schema->field(static_cast<int>(columns.size()))->type();
+      std::shared_ptr<arrow::ArrayData> values;
+      if (column.right) {
+        values = with_right.column_data(column.column);
+      } else if (rows != nullptr) {
+        values = rows->column_data(column.column);
+      } else if (column.right_column >= 0) {
+        ARROW_ASSIGN_OR_RAISE(values, AsKeyType(with_right.column_data(column.right_column), type, arrow::default_memory_pool()));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(const auto nulls, arrow::MakeArrayOfNull(type, with_right.num_rows()));
+        values = nulls->data();
+      }
+      columns.push_back(std::move(values));
+    }
+    return arrow::RecordBatch::Make(join_.schema, with_right.num_rows(), std::move(columns));
+  }
 
  private:
-  const PolledStreamPtr input_;
-  std::shared_ptr<arrow::Schema> schema_;
+  const JoinSpec spec_;
+  const std::shared_ptr<SpooledRows> left_;
+  const std::shared_ptr<SpooledRows> right_;
+  JoinColumns join_;  // columns of the right are numbered as in with_right_
+  std::vector<int> right_columns_;
+  std::shared_ptr<arrow::Schema> with_right_;
 };
 
+/// The rows of one side whose numbers are in this column of the pairs, in their order.
+PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int column, int64_t rows_guess, std::shared_ptr<SpooledRows> rows) {
+  auto in_order = OpenDeferredStream(*opening.engine, std::move(pairs), [opening, column, rows_guess](PolledStreamPtr over) {
+    opening.kept.Keep(1);
+    return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {1, 2});
+  });
+  const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema() == nullptr ? arrow::schema({}) : rows->schema(); };
+  const auto attach = [](const arrow::RecordBatch&, const arrow::RecordBatch* named) -> Result<std::shared_ptr<arrow::RecordBatch>> {
+    return arrow::RecordBatch::Make(named->schema(), named->num_rows(), named->columns());
+  };
+  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column});
+}
+
+PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, int64_t rows_guess, const JoinSpec& spec, const std::shared_ptr<SpooledRows>& left,
+                                const std::shared_ptr<SpooledRows>& right) {
+  const Engine& engine = *opening.engine;
+  auto by_right = OpenDeferredStream(engine, std::move(pairs), [opening, rows_guess](PolledStreamPtr over) {
+    opening.kept.Keep(1);
+    return opening.Sorted(std::move(over), {1}, "Join, pairs", rows_guess, {1, 2});
+  });
+  const auto paired = std::make_shared<PairedRows>(spec, left, right);
+  auto with_right = OpenAttachStream(
+      opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
+      [paired](const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false});
+  auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
+    opening.kept.Keep(1);
+    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsOfPairs, kPartsOfPairs});
+  });
+  return OpenAttachStream(
+      opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
+      [paired](const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) { return paired->WithLeft(with_right, rows); }, {0});
+}
+
 }  // namespace
+
+std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name) {
+  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / kParts / kFrameShare, 1, kFrameBytesMax);
+  return std::make_shared<SpooledRows>(std::move(engine), std::move(pool), frame_bytes, std::move(stage_name));
+}
 
 Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
   const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / kParts)};
   opening.kept.Keep(kParts - 1);
-  const Side right_side{spec.right_keys, spec.type == JoinType::kLeftSemi || spec.type == JoinType::kLeftAnti, "Join, right", options.right_rows_guess, 1, 3};
-  ARROW_ASSIGN_OR_RAISE(auto sorted_right, OpenSide(opening, std::move(right), right_side));
-  const Side left_side{spec.left_keys, GivesRight(spec.type), "Join, left", options.left_rows_guess, 1, 2};
+  const auto left_rows = GivesRight(spec.type) ? nullptr : SpoolForJoin(engine, options.pool, options.memory_bytes, "Join, left rows");
+  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess}));
+  const Side left_side{spec.left_keys, "Join, left keys", options.left_rows_guess};
   const auto lent = std::make_shared<std::shared_ptr<PolledStream>>();  // lives as long as the function
-  const auto open_sorted_left = [opening, left_side, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
+  const auto open_left_keys = [opening, left_side, left_rows, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
     opening.kept.Keep(3);  // the right has left memory
     ARROW_ASSIGN_OR_RAISE(*lent, open_left(opening.kept.part_bytes()));
-    return OpenSide(opening, LendStream(*opening.engine, *lent), left_side);
+    auto left = LendStream(*opening.engine, *lent);
+    if (left_rows != nullptr) left = SpoolStream(*opening.engine, std::move(left), left_rows);
+    return OpenSide(opening, std::move(left), left_side);
   };
-  auto joined = std::make_unique<RangeJoinStream>(opening, std::move(sorted_right), open_sorted_left, spec);
+  auto pairs = std::make_unique<RangeJoinStream>(opening, std::move(right_keys), open_left_keys, spec);
   const int64_t rows_guess = std::max(options.left_rows_guess, options.right_rows_guess);
-  auto in_order = OpenDeferredStream(*engine, std::move(joined), [opening, rows_guess](PolledStreamPtr over) {
-    opening.kept.Keep(1);
-    const int numbers = over->schema()->num_fields() - kJoinExtraColumns;
-    return opening.Sorted(std::move(over), {numbers, numbers + 1}, "Join", rows_guess, 2);
-  });
-  return std::make_unique<WithoutNumbersStream>(*engine, OpenNumberedStream(*engine, std::move(in_order)));
+  auto joined = GivesLeft(spec.type)    ? RowsOfOneSide(opening, std::move(pairs), 0, rows_guess, left_rows)
+                : GivesRight(spec.type) ? RowsOfOneSide(opening, std::move(pairs), 1, rows_guess, options.right_rows)
+                                        : RowsOfBothSides(opening, std::move(pairs), rows_guess, spec, left_rows, options.right_rows);
+  return OpenNumberedStream(*engine, std::move(joined));
 }
 
 }  // namespace millstream

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "exec/polled_stream.h"
+#include "ingest/spooled_rows.h"
 #include "plan/join_type.h"
 
 namespace millstream {
@@ -15,14 +16,18 @@ namespace millstream {
 /// Opens the left side with so much memory for what reads it.
 using OpenLeftIn = std::function<Result<PolledStreamPtr>(int64_t memory_bytes)>;
 
+/// For the rows of one side of a join that has so much memory.
+std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name);
+
 struct PartitionedJoinOptions {
   std::shared_ptr<BudgetPool> pool;  // its floor is memory_bytes, which the join gives to its parts
   int64_t memory_bytes = 0;
+  std::shared_ptr<SpooledRows> right_rows;  // those of `right`, once these have come; null for a left semi or anti join
   int64_t left_rows_guess = 0;
   int64_t right_rows_guess = 0;
 };
 
-/// `open_left` is called once, after the right has been read. Positions number the rows of the result.
+/// `right` has the columns of its keys, at least. `open_left` is called once, after the right has been read. Positions number the rows of the result.
 Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options);
 
 }  // namespace millstream

@@ -296,6 +296,11 @@ void ScatterPhase::EndStream(bool at_end) {
     stream_ended_ = true;
     if (!kept_ || !HoldsAllRows() || !(at_end || kept_if_left_)) return ReleaseLocked();
   }
+  ReturnFloors();
+}
+
+void ScatterPhase::ReturnFloors() {
+  std::lock_guard lock(mutex_);
   for (const auto& pools : pools_) {
     for (const auto& pool : {pools.scan, pools.scatter, pools.spill}) pool->ledger()->TrySetFloor(0);
   }

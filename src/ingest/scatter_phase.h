@@ -72,6 +72,8 @@ class ScatterPhase : public std::enable_shared_from_this<ScatterPhase> {
   /// The stream needs the rows no more: gives everything back, or where rows are kept, all but those. `at_end`: it gave its last batch.
   void EndStream(bool at_end);
   bool stream_ended();
+  /// Nothing more is to be read, kept rows aside: what was reserved for it is free.
+  void ReturnFloors();
   /// Nobody else needs the rows: what the stream needs goes with it.
   void EndKeeping();
 

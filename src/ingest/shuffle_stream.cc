@@ -43,6 +43,12 @@ class ShuffleStream : public PolledStream {
   /// False where it is still to come: then the waker is kept.
   bool TakeSlab(const Waker& waker);
   void EndSlab();
+  /// What was reserved for rows is free at once: whoever asks for them may not close this stream before others need the memory.
+  void EndOfRows() {
+    at_end_ = true;
+    gather_->ReturnFloors();
+    scatter_->ReturnFloors();
+  }
 
   const std::shared_ptr<ScatterPhase> scatter_;
   const std::shared_ptr<GatherPhase> gather_;
@@ -85,13 +91,13 @@ Result<std::optional<StreamBatch>> ShuffleStream::TryNext(const Waker& waker) {
   ARROW_RETURN_NOT_OK(scatter_->core().cancellation().status());
   if (!slab_.has_value() && !TakeSlab(waker)) return std::nullopt;
   if (!slab_.has_value()) {
-    at_end_ = true;
+    EndOfRows();
     return StreamBatch{};
   }
   const auto data = slab_->batches[next_batch_];
   const int64_t rows = data->num_rows();
   if (rows < options_.batch_rows && options_.drop_last) {
-    at_end_ = true;
+    EndOfRows();
     return StreamBatch{};
   }
   const auto& positions = slab_->slab->positions();
