@@ -238,10 +238,9 @@ class Opener {
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
-  const bool fixed = node.seed_kind == SeedKind::kFixed;
   ShuffleStreamOptions shuffle;
-  shuffle.seed = fixed || node.seed_kind == SeedKind::kPerExecution ? node.seed : options_.seed;
-  shuffle.epoch = fixed ? 0 : options_.epoch;
+  shuffle.seed = node.seed;
+  shuffle.epoch = node.seed_kind == SeedKind::kFixed ? 0 : options_.epoch;
   shuffle.batch_rows = batch_rows;
   shuffle.memory_kept_bytes = limit_ - shares_.exchange_bytes;
   return shuffle;
