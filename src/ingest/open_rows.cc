@@ -390,9 +390,7 @@ Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut
       -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, stream->schema()));
     if (options.batch_rows == 0) options.batch_rows = BlockRows(*program->output);
-    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, std::move(program), rows, options));
-    inputs.stream = std::make_shared<SharedInput>(std::move(stream));
-    return OpenShuffleStream(std::move(inputs), options);
+    return OpenShuffleStream(engine, std::move(stream), std::move(program), rows, options);
   };
   return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(input), open));
 }
