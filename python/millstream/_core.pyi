@@ -135,6 +135,8 @@ class Plan:
     def has_shuffle(self) -> bool: ...
     def shuffle_seed_kind(self) -> str | None: ...
     def shuffle_seed(self) -> int | None: ...
+    def run_seed(self) -> tuple[int, bool] | None:
+        """The seed of an execution that goes on from no state, and whether it was drawn; None where it needs none."""
 
 class Call:
     """One call of a stage's function."""
@@ -252,7 +254,7 @@ def execute(
     engine: Engine,
     plan: Plan,
     *,
-    seed: int,  # of the shuffle; ignored where the plan fixes it
+    seed: int,  # of shuffles without one of their own: run_seed, or that of a state
     epoch: int,
     batch_size: int,
     drop_last: bool,
@@ -313,4 +315,4 @@ def finalize_s3() -> None:
 
 def arrow_version() -> str: ...
 def random_seed() -> int:
-    """63 bits of entropy from the system."""
+    """64 bits of entropy from the system."""

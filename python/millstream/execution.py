@@ -6,6 +6,7 @@ from typing import Any
 from millstream import _core
 from millstream.batch_format import is_tensor, numpy_column
 from millstream.dead_letters import ExecutionLetters
+from millstream.seeds import run_seed
 
 BATCH_ROWS = 4096
 
@@ -22,7 +23,7 @@ def batches_once(
     stream = _core.execute(
         engine,
         plan,
-        seed=plan.shuffle_seed() or 0,
+        seed=run_seed(plan),
         epoch=0,
         batch_size=batch_size,
         drop_last=False,
@@ -45,7 +46,7 @@ def fetched_schema(engine: _core.Engine, plan: _core.Plan) -> _core.Schema:
     stream = _core.execute(
         engine,
         plan.limit(1),
-        seed=plan.shuffle_seed() or 0,
+        seed=run_seed(plan),
         epoch=0,
         batch_size=1,
         drop_last=False,

@@ -254,8 +254,8 @@ class DataIterator:
         """
         loaded = parse_state(state)
         check_same_plan(loaded.plan, self._plan_fingerprint())
-        if (loaded.seed is None) != (self._dataset._seed_state.kind is None):
-            raise ValueError(f"state['seed'] is {loaded.seed!r}, which does not go with this plan's shuffle")
+        if (loaded.seed is None) != (self._dataset._plan.run_seed() is None):
+            raise ValueError(f"state['seed'] is {loaded.seed!r}, which does not go with this plan's shuffles")
         self._loaded_seed = loaded.seed
         begin_again = loaded.epoch + loaded.finished  # and so will their letters
         self._skipping_passes = [record for record in self._skipping_passes if record.epoch < begin_again]
@@ -280,13 +280,12 @@ class DataIterator:
         return self._fingerprint
 
     def _seed(self) -> int | None:
-        """Of the shuffle; a drawn one comes from the state that was loaded."""
-        seed = self._dataset._seed_state
-        if seed.kind is None:
+        """Of the execution; a drawn one comes from the state that was loaded."""
+        run = self._dataset._plan.run_seed()
+        if run is None:
             return None
-        if seed.kind == "unset" and self._loaded_seed is not None:
-            return self._loaded_seed
-        return seed.seed
+        seed, drawn = run
+        return self._loaded_seed if drawn and self._loaded_seed is not None else seed
 
     # The beginning of a pass
 
@@ -397,6 +396,8 @@ class DataIterator:
     def _warn_of_repeated_order(self, epoch: int) -> None:
         if epoch == 0 or self._warned_of_order or self._dataset._seed_state.kind != "fixed":
             return
+        if self._dataset._plan.run_seed() != (self._dataset._seed_state.seed, False):
+            return  # other rows each epoch come from a shuffle below
         self._warned_of_order = True
         warnings.warn(
             f"random_shuffle(seed={self._dataset._seed_state.seed}) gives the same order in every pass; for a new "

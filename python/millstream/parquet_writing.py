@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from millstream import _core
 from millstream.arguments import check_count, check_local_path, check_text, refuse, refuse_placement
 from millstream.save_mode import SaveMode
+from millstream.seeds import run_seed
 
 if TYPE_CHECKING:
     from millstream.dead_letters import LetterTuple
@@ -82,7 +83,7 @@ def write_parquet(
         engine,
         plan,
         directory,
-        seed=plan.shuffle_seed() or 0,
+        seed=run_seed(plan),
         epoch=0,
         compression="none" if compression is None else check_text(compression, "compression"),
         row_group_rows=0 if row_group_size is None else check_count(row_group_size, "row_group_size", least=1),

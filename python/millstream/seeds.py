@@ -54,6 +54,12 @@ def seed_state(seed: int | RandomSeedConfig | None) -> SeedState:
     return SeedState("per_execution" if seed.reseed_after_execution else "fixed", check_seed(seed.seed))
 
 
+def run_seed(plan: _core.Plan) -> int:
+    """The seed of an execution that goes on from no state."""
+    run = plan.run_seed()
+    return 0 if run is None else run[0]
+
+
 def check_seed(seed: int) -> int:
     """The seed as a plain int. TypeError or ValueError for one that is not."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):

@@ -97,6 +97,25 @@ TEST_F(ApiTest, AFixedSeedRepeatsItsOrderAndAnUnsetOneDoesNot) {
   EXPECT_NE(NextEpoch(&drawn), NextEpoch(&drawn));
 }
 
+TEST_F(ApiTest, ShufflesWithoutASeedDrawOneBelowOtherStagesToo) {
+  const auto both = [&] { return *Read().RandomShuffle().Union({Read().RandomShuffle()}); };  // seeds of its own at each call
+  DataIterator iterator = both().Iterator();
+  const auto first = NextEpoch(&iterator);
+  EXPECT_NE(std::vector<int64_t>(first.begin(), first.begin() + kRows), std::vector<int64_t>(first.begin() + kRows, first.end()));
+  DataIterator other = both().Iterator();
+  EXPECT_NE(NextEpoch(&other), first);
+  auto batches = iterator.IterateBatches({.batch_size = 90});
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  ASSERT_TRUE((*batches)->Next().ok());
+  const std::string state = *iterator.StateJson();
+  const auto rest = Joined(Drain(batches->get()));
+  EXPECT_NE(rest, std::vector<int64_t>(first.begin() + 90, first.end()));
+  DataIterator resumed = both().Iterator();
+  ASSERT_TRUE(resumed.LoadStateJson(state).ok());
+  EXPECT_EQ(NextEpoch(&resumed), rest);
+  EXPECT_EQ(NextEpoch(&resumed), NextEpoch(&iterator));
+}
+
 TEST_F(ApiTest, AStateSavedAfterAnyBatchGivesTheRestThenTheNextEpoch) {
   const Dataset shuffled = Read().RandomShuffle();  // the drawn seed travels in the state
   DataIterator iterator = shuffled.Iterator();

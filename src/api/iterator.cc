@@ -5,6 +5,7 @@
 #include "api/resume_state.h"
 #include "exec/engine.h"
 #include "ingest/execute.h"
+#include "plan/shuffle_seeds.h"
 
 namespace millstream {
 
@@ -22,8 +23,8 @@ struct IteratorState {
 namespace {
 
 std::optional<uint64_t> SeedFor(const PlanNode& plan) {
-  const PlanNode* shuffle = ShuffleOf(plan);
-  return shuffle == nullptr ? std::nullopt : std::optional(shuffle->seed);
+  const auto run = RunSeedOf(plan);
+  return run.has_value() ? std::optional(run->seed) : std::nullopt;
 }
 
 double Seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }
@@ -146,7 +147,7 @@ Status DataIterator::LoadStateJson(std::string_view json) {
   ARROW_ASSIGN_OR_RAISE(auto saved, ParseResumeState(json));
   ARROW_ASSIGN_OR_RAISE(const auto current, FingerprintOf(*plan_));
   ARROW_RETURN_NOT_OK(CheckSamePlan(saved.plan, current));
-  if (saved.seed.has_value() != state_->seed.has_value()) return MakeError(ErrorKind::kInvalidArgument, "the saved seed does not go with this plan's shuffle");
+  if (saved.seed.has_value() != state_->seed.has_value()) return MakeError(ErrorKind::kInvalidArgument, "the saved seed does not go with this plan's shuffles");
   IteratorState loaded;
   loaded.seed = saved.seed;
   loaded.epoch = saved.epoch;

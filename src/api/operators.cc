@@ -33,7 +33,7 @@ Result<std::vector<SortKey>> NamedKeys(const PlanNode& plan, const std::vector<S
 }
 
 PlanPtr ShuffledBy(const PlanPtr& plan, const RandomSeedConfig& seed) {
-  if (!seed.seed.has_value()) return ShufflePlanNode(plan, SeedKind::kUnset, DrawSeed());
+  if (!seed.seed.has_value()) return ShufflePlanNode(plan, SeedKind::kUnset, SeedOrDrawn({}));
   return ShufflePlanNode(plan, seed.reseed_after_execution ? SeedKind::kPerExecution : SeedKind::kFixed, *seed.seed);
 }
 
@@ -76,12 +76,12 @@ Result<Dataset> Dataset::Sort(const std::vector<SortBy>& keys) const {
 
 Dataset Dataset::RandomShuffle(const RandomSeedConfig& seed) const { return Dataset(context_, ShuffledBy(plan_, seed)); }
 
-Result<Dataset> Dataset::RandomizeBlockOrder(const DrawOptions& options) const { return With(BlockOrderPlan(plan_, options.seed ? *options.seed : DrawSeed())); }
+Result<Dataset> Dataset::RandomizeBlockOrder(const DrawOptions& options) const { return With(BlockOrderPlan(plan_, SeedOrDrawn(options.seed))); }
 
 Result<Dataset> Dataset::Repartition(const RepartitionOptions& options) const {
   if (options.sort && options.keys.empty()) return MakeError(ErrorKind::kInvalidArgument, "repartition sorts by its keys; name them, or use Sort");
   if (options.seed.has_value() && !options.shuffle) return MakeError(ErrorKind::kInvalidArgument, "repartition takes a seed with shuffle = true only");
-  const PlanPtr rows = options.shuffle ? ShufflePlanNode(plan_, SeedKind::kFixed, options.seed ? *options.seed : DrawSeed()) : plan_;
+  const PlanPtr rows = options.shuffle ? ShufflePlanNode(plan_, SeedKind::kFixed, SeedOrDrawn(options.seed)) : plan_;
   return With(RepartitionPlan(rows, {options.num_blocks, options.target_num_rows_per_block, options.keys, options.sort}));
 }
 

@@ -39,7 +39,7 @@ Result<std::vector<Dataset>> Dataset::WithEach(Result<std::vector<Plan>> plans) 
 }
 
 Result<Dataset> Dataset::RandomSample(double fraction, const DrawOptions& options) const {
-  return With(SamplePlan(plan_, fraction, options.seed ? *options.seed : DrawSeed()));
+  return With(SamplePlan(plan_, fraction, SeedOrDrawn(options.seed)));
 }
 
 Result<std::vector<Dataset>> Dataset::SplitAtIndices(const std::vector<int64_t>& indices) const { return WithEach(millstream::SplitAtIndices(plan_, indices)); }
@@ -57,7 +57,7 @@ Result<std::vector<Dataset>> Dataset::Split(int64_t count, bool equal) const {
 Result<std::pair<Dataset, Dataset>> Dataset::TrainTestSplit(const TrainTestSplitOptions& options) const {
   ARROW_RETURN_NOT_OK(CheckSplit(options));
   if (!options.stratify.empty()) return StratifiedSplit(options.test_size, options.stratify);
-  const Dataset whole = options.shuffle ? RandomShuffle({.seed = options.seed ? *options.seed : DrawSeed()}) : *this;
+  const Dataset whole = options.shuffle ? RandomShuffle({.seed = SeedOrDrawn(options.seed)}) : *this;
   ARROW_ASSIGN_OR_RAISE(const int64_t rows, Count());
   const bool by_share = options.test_size != 0;
   auto plans = by_share ? SplitLastShare(whole.plan_, options.test_size, rows) : SplitLastRows(whole.plan_, options.test_rows, rows);
@@ -82,7 +82,7 @@ Result<std::pair<Dataset, Dataset>> Dataset::StreamingTrainTestSplit(const Strea
   }
   const bool by_hash = !options.hash_column.empty();
   if (by_hash && options.seed.has_value()) return MakeError(ErrorKind::kInvalidArgument, "a split by hash_column goes by the values alone; leave the seed out");
-  const uint64_t seed = by_hash ? 0 : options.seed ? *options.seed : DrawSeed();
+  const uint64_t seed = by_hash ? 0 : SeedOrDrawn(options.seed);
   ARROW_ASSIGN_OR_RAISE(auto parts, SplitSampled(plan_, options.test_size, seed, options.hash_column));
   return std::pair(Dataset(context_, std::move(parts[0])), Dataset(context_, std::move(parts[1])));
 }

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <random>
 #include <vector>
 
+#include "env/env.h"
 #include "exec/engine.h"
+#include "plan/shuffle_seeds.h"
 
 namespace millstream {
 namespace {
@@ -87,15 +88,9 @@ std::string FormatTable(const std::vector<Row>& rows) {
 
 }  // namespace
 
-uint64_t DrawSeed() {
-  std::random_device device;
-  return (uint64_t{device()} << 31) ^ device();
-}
+uint64_t SeedOrDrawn(const std::optional<uint64_t>& seed) { return seed.has_value() ? *seed : RealEnv()->RandomSeed(); }
 
-uint64_t SeedOf(const PlanNode& plan) {
-  const PlanNode* shuffle = ShuffleOf(plan);
-  return shuffle == nullptr ? 0 : shuffle->seed;
-}
+uint64_t SeedOf(const PlanNode& plan) { return RunSeedOf(plan).value_or(RunSeed{}).seed; }
 
 Result<std::shared_ptr<arrow::Schema>> ForEachBatch(const std::shared_ptr<Engine>& engine, const PlanPtr& plan,
                                                     const std::function<void(std::shared_ptr<arrow::RecordBatch>)>& use) {

@@ -3,15 +3,16 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ingest/execute.h"
 
 namespace millstream {
 
-/// 63 bits of entropy from the system.
-uint64_t DrawSeed();
-/// What ExecuteOptions wants as the seed of the plan's shuffle; 0 without one.
+/// The seed, or one that is drawn now.
+uint64_t SeedOrDrawn(const std::optional<uint64_t>& seed);
+/// What ExecuteOptions wants as its seed; 0 where nothing is shuffled.
 uint64_t SeedOf(const PlanNode& plan);
 
 /// Calls `use` with every batch, in order, and gives the schema. Blocks.

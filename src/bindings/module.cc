@@ -1,8 +1,7 @@
 #include <arrow/util/config.h>
 
-#include <random>
-
 #include "bindings/register.h"
+#include "env/env.h"
 
 NB_MODULE(_core, module) {
   module.doc() = "Millstream's engine.";
@@ -21,8 +20,5 @@ NB_MODULE(_core, module) {
   millstream::RegisterWorker(module);
   millstream::RegisterWrite(module);
   module.def("arrow_version", [] { return ARROW_VERSION_STRING; });
-  module.def("random_seed", [] {
-    std::random_device device;
-    return (uint64_t{device()} << 31) ^ device();
-  }, "63 bits of entropy from the system.");
+  module.def("random_seed", [] { return millstream::RealEnv()->RandomSeed(); }, "64 bits of entropy from the system.");
 }

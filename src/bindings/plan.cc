@@ -21,6 +21,7 @@
 #include "plan/parts.h"
 #include "plan/plan_serial.h"
 #include "plan/read_parquet.h"
+#include "plan/shuffle_seeds.h"
 
 namespace nb = nanobind;
 
@@ -306,6 +307,10 @@ void RegisterPlan(nb::module_& module) {
       .def("shuffle_seed", [](const Plan& plan) -> std::optional<uint64_t> {
         const auto* shuffle = ShuffleOf(*plan);
         return shuffle == nullptr ? std::nullopt : std::optional(shuffle->seed);
+      })
+      .def("run_seed", [](const Plan& plan) -> std::optional<std::pair<uint64_t, bool>> {
+        const auto run = RunSeedOf(*plan);
+        return run.has_value() ? std::optional(std::pair(run->seed, run->drawn)) : std::nullopt;
       });
 }
 

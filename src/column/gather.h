@@ -59,6 +59,16 @@ Result<std::shared_ptr<arrow::ArrayData>> Concatenate(const std::vector<std::sha
                                                       const std::shared_ptr<arrow::DataType>& type,
                                                       arrow::MemoryPool* pool);
 
+/// The same for columns of their declared type, where nothing is kept or spilled between: a dictionary that all pieces
+/// have (the same values in the same order) is that of the result too, with the values that no row has, and shared with
+/// the first piece; so cutting rows anew numbers nothing anew. Pieces of different dictionaries have no common order,
+/// ordered or not: FromStorage numbers their values. Dictionaries inside nested types are made anew. Else as above.
+Result<std::shared_ptr<arrow::ArrayData>> JoinColumn(const std::vector<std::shared_ptr<arrow::ArrayData>>& pieces,
+                                                     const std::shared_ptr<arrow::DataType>& type,
+                                                     arrow::MemoryPool* pool);
+Result<std::shared_ptr<arrow::ArrayData>> TakeColumn(const std::shared_ptr<arrow::ArrayData>& values,
+                                                     const uint32_t* indices, int64_t count, arrow::MemoryPool* pool);
+
 /// The sum of the buffers' sizes that Gather of rows [begin, begin + count) would have: the size by which rows are
 /// budgeted, not that of shared buffers. Constant time for fixed widths and text without nulls; else linear in the
 /// rows. The largest int64 when the scratch memory for counting cannot be had.

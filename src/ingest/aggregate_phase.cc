@@ -425,7 +425,7 @@ Status AggregatePhase::AggregatePartition(uint32_t partition, const std::shared_
     ARROW_RETURN_NOT_OK(table->PrepareFinish());
     for (int64_t begin = 0; begin < table->groups(); begin += kResultRows) {
       ARROW_ASSIGN_OR_RAISE(const auto slice, table->FinishSlice(begin, std::min(kResultRows, table->groups() - begin)));
-      ARROW_ASSIGN_OR_RAISE(auto copied, JoinBatches({slice}, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(auto copied, CopyBatch(*slice, arrow::default_memory_pool()));
       results.push_back(std::move(copied));
     }
   }

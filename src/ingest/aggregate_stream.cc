@@ -76,7 +76,7 @@ class AggregateStream : public PolledStream {
     const int64_t rows = std::min(kSliceRows, table.groups() - next_row_);
     if (rows <= 0) return out;
     ARROW_ASSIGN_OR_RAISE(const auto slice, table.FinishSlice(next_row_, rows));
-    ARROW_ASSIGN_OR_RAISE(out.data, JoinBatches({slice}, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(out.data, CopyBatch(*slice, arrow::default_memory_pool()));
     out.first_row = next_row_;
     next_row_ += rows;
     out.position = {0, next_row_};

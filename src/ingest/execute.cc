@@ -11,6 +11,7 @@
 #include "ingest/open_rows.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
+#include "plan/shuffle_seeds.h"
 
 namespace millstream {
 namespace {
@@ -36,10 +37,9 @@ ScanStreamOptions ScanOptions(const ExecuteOptions& options, int64_t limit) {
 
 ShuffleStreamOptions ShuffleOptionsOf(const ExecuteOptions& options, const FoldedPlan& folded) {
   const PlanNode& node = *folded.shuffle;
-  const bool fixed = node.seed_kind == SeedKind::kFixed;
   ShuffleStreamOptions shuffle;
-  shuffle.seed = fixed ? node.seed : options.seed;
-  shuffle.epoch = fixed ? 0 : options.epoch;
+  shuffle.seed = node.seed;
+  shuffle.epoch = node.seed_kind == SeedKind::kFixed ? 0 : options.epoch;
   shuffle.batch_rows = options.batch_rows;
   shuffle.drop_last = options.drop_last;
   shuffle.prefetch_batches = options.prefetch_batches;
@@ -140,8 +140,9 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   engine_->ReclaimSpareMemory(ahead_.get());
-  if (!HasPositions(*plan_)) return OpenPlan(engine_, plan_, options);
-  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan_));
+  const PlanPtr plan = SettleSeeds(plan_, options.seed);
+  if (!HasPositions(*plan)) return OpenPlan(engine_, plan, options);
+  ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan));
   const int64_t limit = LimitLeft(folded, options);
   if (folded.shuffle == nullptr) return OpenScanStream(engine_, folded.source, folded.program, ScanOptions(options, limit));
   std::lock_guard lock(ahead_->mutex);

@@ -14,7 +14,7 @@
 namespace millstream {
 
 struct ExecuteOptions {
-  uint64_t seed = 0;    // of the shuffle; ignored where its kind is kFixed
+  uint64_t seed = 0;    // of shuffles without one of their own (plan/shuffle_seeds.h), and of what functions draw; RunSeedOf(plan), or that of a state
   uint64_t epoch = 0;
   int64_t batch_rows = 1024;
   bool drop_last = false;

@@ -77,7 +77,7 @@ struct Job {
   /// Footers, plan and run, all through the engine's env.
   Result<std::vector<std::string>> Run(const std::shared_ptr<Engine>& engine) const {
     ARROW_ASSIGN_OR_RAISE(auto plan, files.Plan(engine->env()));
-    if (shuffled) plan = ShufflePlanNode(std::move(plan), SeedKind::kPerExecution, 0);
+    if (shuffled) plan = ShufflePlanNode(std::move(plan), SeedKind::kUnset, 0);
     if (IsOfStages(kind)) ARROW_RETURN_NOT_OK(StagesOn(kind, plan).Value(&plan));
     ExecuteOptions options;
     options.seed = 6;

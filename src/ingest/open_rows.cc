@@ -234,10 +234,9 @@ class Opener {
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
-  const bool fixed = node.seed_kind == SeedKind::kFixed;
   ShuffleStreamOptions shuffle;
-  shuffle.seed = fixed || node.seed_kind == SeedKind::kPerExecution ? node.seed : options_.seed;
-  shuffle.epoch = fixed ? 0 : options_.epoch;
+  shuffle.seed = node.seed;
+  shuffle.epoch = node.seed_kind == SeedKind::kFixed ? 0 : options_.epoch;
   shuffle.batch_rows = batch_rows;
   shuffle.memory_kept_bytes = limit_ - shares_.exchange_bytes;
   return shuffle;
@@ -387,9 +386,7 @@ Result<PolledStreamPtr> Opener::OpenShuffle(const PlanNode& node, const Cut& cut
       -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(auto program, ProgramOf(nodes, stream->schema()));
     if (options.batch_rows == 0) options.batch_rows = BlockRows(*program->output);
-    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, std::move(program), rows, options));
-    inputs.stream = std::make_shared<SharedInput>(std::move(stream));
-    return OpenShuffleStream(std::move(inputs), options);
+    return OpenShuffleStream(engine, std::move(stream), std::move(program), rows, options);
   };
   return OpenNumberedStream(*engine_, OpenDeferredStream(*engine_, std::move(input), open));
 }

@@ -18,7 +18,7 @@ using namespace testing_support;  // NOLINT
 struct Data {
   std::shared_ptr<arrow::Schema> schema;
   Batches batches;
-  PlanPtr plan() const { return ShufflePlanNode(TablePlan(schema, batches), SeedKind::kPerExecution, 0); }
+  PlanPtr plan() const { return ShufflePlanNode(TablePlan(schema, batches), SeedKind::kUnset, 0); }
 };
 
 Data EveryTypeData() {

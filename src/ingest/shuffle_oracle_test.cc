@@ -19,7 +19,7 @@ void ExpectShuffledLikeTheOracle(const std::shared_ptr<arrow::Schema>& schema, c
   const auto expected = PlainShuffle(Identify(batches), seed, 3);
   TestEngine host(setting.EngineOptions(seed));
   {
-    const auto plan = ShufflePlanNode(TablePlan(schema, batches), SeedKind::kPerExecution, 0);
+    const auto plan = ShufflePlanNode(TablePlan(schema, batches), SeedKind::kUnset, 0);
     ExecuteOptions options;
     options.seed = seed;
     options.epoch = 3;

@@ -14,7 +14,12 @@ namespace {
 
 /// A partition of this many rows has each of its columns in the second-level cache while it is gathered.
 constexpr int64_t kPartitionRowsInCache = 32 << 10;
+constexpr int64_t kPieceRowsMin = 256;
 constexpr int64_t kPieceRowsMax = 256 << 10;
+constexpr int64_t kPartitionRowsMin = 64;
+/// Rows of a stream are in memory, and reading few of them costs nothing: where they are large, pieces and partitions have fewer than that.
+constexpr int64_t kStreamPieceBytes = 1 << 20;
+constexpr int64_t kStreamPartitionRowsMin = 8;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 /// Beyond what is asked for, where they take little of the limit: a consumer as fast as the lanes waits whenever these turn to something else for a moment.
@@ -92,7 +97,8 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
+    const int64_t piece_rows_min = rows_guessed_ ? std::clamp<int64_t>(kStreamPieceBytes / step_row_bytes, 1, kPieceRowsMin) : kPieceRowsMin;
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;
@@ -172,7 +178,7 @@ class Sizer {
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {
     const int64_t wanted = std::max<int64_t>(limit / (8 * plan->lanes), 2 * kRoundingBytes);
     const int64_t row_bytes = plan->row_bytes * 5 / 4 + plan->order_row_bytes;
-    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
+    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, rows_guessed_ ? kStreamPartitionRowsMin : kPartitionRowsMin, kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
     const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));

@@ -1,7 +1,9 @@
 #include "ingest/shuffle_stream.h"
 
+#include <algorithm>
 #include <chrono>
 
+#include "exec/row_streams.h"
 #include "ingest/gather_phase.h"
 
 namespace millstream {
@@ -10,6 +12,9 @@ namespace {
 /// So much of the consumer's own time tells whether it is slower than the lanes.
 constexpr std::chrono::milliseconds kConsumerTimeToTell(5);
 constexpr int64_t kStreamBatchRowsGuess = 64 << 10;
+/// Of a stream's rows, held to be measured: bytes as a share of the limit.
+constexpr int64_t kHeldRowsMax = 16 << 10;
+constexpr int64_t kHeldShare = 32;
 
 class ShuffleStream : public PolledStream {
  public:
@@ -156,14 +161,6 @@ ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<co
   return inputs;
 }
 
-/// What is known of a stream's rows before the first has been moved.
-StreamSizes SizesOfRows(const RowProgram& program, int64_t rows_guess) {
-  StreamSizes sizes;
-  sizes.rows = rows_guess;
-  sizes.batch_rows = kStreamBatchRowsGuess;
-  sizes.row_bytes.assign(program.columns.size(), 0);
-  return sizes;
-}
 
 }  // namespace
 
@@ -179,12 +176,13 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   return inputs;
 }
 
-Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
-                                           const ShuffleStreamOptions& options) {
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const HeldStream& held,
+                                           int64_t rows_guess, const ShuffleStreamOptions& options) {
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
-  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess), *inputs.program, sizes));
+  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), kStreamBatchRowsGuess, held.RowBytesOf(*inputs.program)};
+  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(stream, *inputs.program, sizes));
   inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
   inputs.first_pass_bytes = options.first_pass_bytes;
   return inputs;
@@ -202,6 +200,19 @@ Result<PolledStreamPtr> OpenShuffleStream(ScatterPhase::Inputs inputs, const Shu
   ARROW_ASSIGN_OR_RAISE(auto stream, OpenShuffleStream(scatter, options));
   ARROW_RETURN_NOT_OK(scatter->Start(Priority::kNormal));
   return stream;
+}
+
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                          const ShuffleStreamOptions& options) {
+  const HeldLimits limits{kHeldRowsMax, engine->budget()->limit_bytes() / kHeldShare};
+  const Engine& host = *engine;
+  auto schema = program->output;
+  const auto open = [engine, program = std::move(program), rows_guess, options](const std::shared_ptr<HeldStream>& held) -> Result<PolledStreamPtr> {
+    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, program, *held, rows_guess, options));
+    inputs.stream = std::make_shared<SharedInput>(LendStream(*engine, held));
+    return OpenShuffleStream(std::move(inputs), options);
+  };
+  return OpenOverHeldStream(host, std::move(input), std::move(schema), limits, open);
 }
 
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,

@@ -6,6 +6,7 @@
 
 #include "exec/polled_stream.h"
 #include "exec/engine.h"
+#include "ingest/held_stream.h"
 #include "ingest/scatter_phase.h"
 
 namespace millstream {
@@ -29,11 +30,15 @@ struct ShuffleStreamOptions {
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,
                                                        std::shared_ptr<const RowProgram> program, const ShuffleStreamOptions& options);
 
+/// The same over a stream of about `rows_guess` rows: the first ones are held to see how large rows are.
+Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
+                                          const ShuffleStreamOptions& options);
+
 /// What a phase over a source, or over a stream of about `rows_guess` rows, starts from, planned. The stream is to be set.
 Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
                                            const ShuffleStreamOptions& options);
-Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
-                                           const ShuffleStreamOptions& options);
+Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const RowProgram> program, const HeldStream& held,
+                                           int64_t rows_guess, const ShuffleStreamOptions& options);
 /// Opens the stream and starts its lanes.
 Result<PolledStreamPtr> OpenShuffleStream(ScatterPhase::Inputs inputs, const ShuffleStreamOptions& options);
 

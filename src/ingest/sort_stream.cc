@@ -1,12 +1,11 @@
 #include "ingest/sort_stream.h"
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
 
 #include "aggregate/ordered_bytes.h"
 #include "column/gather.h"
 #include "exec/row_streams.h"
+#include "ingest/held_stream.h"
 #include "ops/apply_program.h"
 #include "ops/scan_rows.h"
 #include "task/for_each.h"
@@ -21,6 +20,8 @@ constexpr int64_t kSampleRowsMax = 1 << 18;
 constexpr size_t kSampledTasksMax = 256;
 /// Of a stream's rows, held to be sampled: a share of the limit.
 constexpr int64_t kHeldShare = 16;
+/// Each batch is a piece, or more: many small ones take long to go over.
+constexpr int64_t kBatchRowsMin = 1024;
 constexpr int64_t kHeldRowsMax = 1 << 20;
 
 /// Rows of the sample: sort columns in storage form, and who they are.
@@ -149,131 +150,20 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   return shuffle;
 }
 
-/// Holds the first batches of a stream, and gives them again once the sample has been taken from them.
-class HeldStream : public PolledStream {
- public:
-  HeldStream(std::shared_ptr<Engine> engine, PolledStreamPtr input) : PolledStream(*engine), engine_(std::move(engine)), input_(std::move(input)) {}
-
-  const std::shared_ptr<arrow::Schema>& schema() const override { return input_->schema(); }
-  void Close() override {
-    held_.clear();
-    input_->Close();
+Result<Sample> SampleOf(const HeldStream& held, const RowProgram& program, const SortOrder::By& by, int64_t rows_guess, int64_t rows_wanted,
+                        arrow::MemoryPool* pool) {
+  Sample sample;
+  const auto narrowed = RowProgram::Select(program, by.columns);
+  const int64_t stride = std::max<int64_t>(held.rows() / rows_wanted, 1);
+  // Who rows are only parts equal ones: the sample's are spread over all that may come. Those that the filter drops count as any others.
+  const double spread = std::max(1.0, static_cast<double>(rows_guess) / static_cast<double>(std::max<int64_t>(held.rows(), 1)));
+  for (const StreamBatch& batch : held.held()) {
+    ARROW_ASSIGN_OR_RAISE(const auto rows, ApplyProgram(*narrowed, *batch.data, pool));
+    const auto number = [&](uint32_t row) { return static_cast<int64_t>(static_cast<double>(batch.first_row + row) * spread); };
+    ARROW_RETURN_NOT_OK(sample.Add(*rows, 0, stride, number, pool));
   }
-  std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
-
-  /// True once enough is held; else the waker is kept.
-  Result<bool> Fill(const Waker& waker) {
-    const int64_t bytes_max = engine_->budget()->limit_bytes() / kHeldShare;
-    while (!at_end_ && rows_ < kHeldRowsMax && bytes_ < bytes_max) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
-      if (!batch.has_value()) return false;
-      at_end_ = batch->data == nullptr;
-      if (at_end_) break;
-      Number(&*batch);
-      rows_ = next_row_;
-      bytes_ += RowBytes(*batch->data);
-      held_.push_back(std::move(*batch));
-    }
-    return true;
-  }
-  const std::deque<StreamBatch>& held() const { return held_; }
-  int64_t rows() const { return rows_; }
-  bool at_end() const { return at_end_; }
-
-  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
-    if (!held_.empty()) {
-      StreamBatch first = std::move(held_.front());
-      held_.pop_front();
-      return first;
-    }
-    if (at_end_) return StreamBatch{};
-    ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
-    if (batch.has_value() && batch->data != nullptr) Number(&*batch);
-    return batch;
-  }
-
- private:
-  /// Rows are who they are by the order in which they come.
-  void Number(StreamBatch* batch) {
-    batch->source = 0;
-    batch->first_row = next_row_;
-    next_row_ += batch->data->num_rows();
-  }
-
-  const std::shared_ptr<Engine> engine_;
-  const PolledStreamPtr input_;
-  std::deque<StreamBatch> held_;
-  int64_t next_row_ = 0;
-  int64_t rows_ = 0;
-  int64_t bytes_ = 0;
-  bool at_end_ = false;
-};
-
-/// Opens the sort once enough of the input is there to be sampled.
-class SampledSortStream : public PolledStream {
- public:
-  SampledSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess, SortStreamOptions options)
-      : PolledStream(*engine), engine_(engine), held_(std::make_shared<HeldStream>(engine, std::move(input))), program_(std::move(program)), rows_guess_(rows_guess),
-        options_(std::move(options)) {}
-
-  const std::shared_ptr<arrow::Schema>& schema() const override { return program_->output; }
-  std::optional<int64_t> total_rows() const override { return sorted_ == nullptr ? std::nullopt : sorted_->total_rows(); }
-  Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
-    if (sorted_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const bool filled, held_->Fill(waker));
-      if (!filled) return std::nullopt;
-      ARROW_RETURN_NOT_OK(Open());
-    }
-    return sorted_->TryNext(waker);
-  }
-  void Close() override {
-    if (sorted_ != nullptr) sorted_->Close();
-    held_->Close();
-  }
-  std::vector<const StageStatistics*> stages() const override {
-    std::lock_guard lock(mutex_);
-    if (sorted_ != nullptr) return sorted_->stages();
-    return held_->stages();
-  }
-
- private:
-  Status Open() {
-    ARROW_ASSIGN_OR_RAISE(auto pool, engine_->OpenPool("sort", 0));
-    auto shuffle = ShuffleOptionsOf(options_);
-    shuffle.splitters_guessed = !held_->at_end();
-    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine_, program_, std::max(rows_guess_, held_->rows()), shuffle));
-    {
-      ARROW_ASSIGN_OR_RAISE(const auto sample, TakeSample(SampleRows(inputs.plan), pool.get()));  // freed before the rest is reserved
-      ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program_, options_.by, inputs.plan.partitions, pool));
-    }
-    inputs.stage_name = options_.stage_name;
-    std::lock_guard lock(mutex_);
-    inputs.stream = std::make_shared<SharedInput>(LendStream(*engine_, held_));
-    return OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_);
-  }
-
-  Result<Sample> TakeSample(int64_t rows_wanted, arrow::MemoryPool* pool) const {
-    Sample sample;
-    const auto narrowed = RowProgram::Select(*program_, options_.by.columns);
-    const int64_t stride = std::max<int64_t>(held_->rows() / rows_wanted, 1);
-    // Who rows are only parts equal ones: the sample's are spread over all that may come. Those that the filter drops count as any others.
-    const double spread = std::max(1.0, static_cast<double>(rows_guess_) / static_cast<double>(std::max<int64_t>(held_->rows(), 1)));
-    for (const StreamBatch& batch : held_->held()) {
-      ARROW_ASSIGN_OR_RAISE(const auto rows, ApplyProgram(*narrowed, *batch.data, pool));
-      const auto number = [&](uint32_t row) { return static_cast<int64_t>(static_cast<double>(batch.first_row + row) * spread); };
-      ARROW_RETURN_NOT_OK(sample.Add(*rows, 0, stride, number, pool));
-    }
-    return sample;
-  }
-
-  const std::shared_ptr<Engine> engine_;
-  const std::shared_ptr<HeldStream> held_;
-  const std::shared_ptr<const RowProgram> program_;
-  const int64_t rows_guess_;
-  const SortStreamOptions options_;
-  mutable std::mutex mutex_;
-  PolledStreamPtr sorted_;
-};
+  return sample;
+}
 
 }  // namespace
 
@@ -293,7 +183,26 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shar
 
 Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
                                        const SortStreamOptions& options) {
-  return std::make_unique<SampledSortStream>(std::move(engine), std::move(input), std::move(program), rows_guess, options);
+  const HeldLimits limits{kHeldRowsMax, engine->budget()->limit_bytes() / kHeldShare};
+  const Engine& host = *engine;
+  auto schema = program->output;
+  const auto open = [engine, program = std::move(program), rows_guess, options](const std::shared_ptr<HeldStream>& held) -> Result<PolledStreamPtr> {
+    ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
+    auto shuffle = ShuffleOptionsOf(options);
+    shuffle.splitters_guessed = !held->at_end();
+    ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, program, *held, rows_guess, shuffle));
+    {
+      // Freed before the rest is reserved.
+      ARROW_ASSIGN_OR_RAISE(const auto sample, SampleOf(*held, *program, options.by, rows_guess, SampleRows(inputs.plan), pool.get()));
+      ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
+    }
+    inputs.stage_name = options.stage_name;
+    inputs.stream = std::make_shared<SharedInput>(LendStream(*engine, held));
+    return OpenShuffleStream(std::move(inputs), shuffle);
+  };
+  // Rows are who they are by the order in which they come.
+  auto rows = OpenNumberedStream(host, OpenCoalescedStream(host, std::move(input), kBatchRowsMin));
+  return OpenOverHeldStream(host, std::move(rows), std::move(schema), limits, open);
 }
 
 }  // namespace millstream

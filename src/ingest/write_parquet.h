@@ -23,7 +23,7 @@
 namespace millstream {
 
 struct WriteParquetOptions {
-  uint64_t seed = 0;   // of the shuffle; ignored where the plan fixes it
+  uint64_t seed = 0;   // as ExecuteOptions has it
   uint64_t epoch = 0;
   ParquetWriterOptions parquet = {};
   int64_t file_rows_min = 0;  // at least so many rows a file, but for the last; 0: no bound

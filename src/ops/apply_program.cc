@@ -6,9 +6,7 @@
 namespace millstream {
 
 Result<std::shared_ptr<arrow::ArrayData>> GatherColumn(const arrow::RecordBatch& batch, int index, const uint32_t* rows, int64_t count, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(index), pool));
-  ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, rows, count, pool));
-  return FromStorage(stored, batch.schema()->field(index)->type(), pool);
+  return TakeColumn(batch.column_data(index), rows, count, pool);
 }
 
 namespace {
@@ -81,17 +79,23 @@ Result<std::shared_ptr<arrow::RecordBatch>> JoinBatches(const std::vector<std::s
   int64_t rows = 0;
   for (const auto& part : parts) rows += part->num_rows();
   for (int column = 0; column < schema->num_fields(); ++column) {
-    const auto& type = schema->field(column)->type();
     std::vector<std::shared_ptr<arrow::ArrayData>> pieces;
-    for (const auto& part : parts) {
-      ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(part->column_data(column), pool));
-      pieces.push_back(std::move(stored));
-    }
-    ARROW_ASSIGN_OR_RAISE(auto joined, Concatenate(pieces, StorageType(type), pool));
-    ARROW_ASSIGN_OR_RAISE(joined, FromStorage(joined, type, pool));
+    for (const auto& part : parts) pieces.push_back(part->column_data(column));
+    ARROW_ASSIGN_OR_RAISE(auto joined, JoinColumn(pieces, schema->field(column)->type(), pool));
     columns.push_back(std::move(joined));
   }
   return arrow::RecordBatch::Make(schema, rows, std::move(columns));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> CopyBatch(const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  for (const auto& field : batch.schema()->fields()) {
+    ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(batch.column_data(static_cast<int>(columns.size())), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, Concatenate({std::move(stored)}, StorageType(field->type()), pool));
+    ARROW_ASSIGN_OR_RAISE(stored, FromStorage(stored, field->type(), pool));
+    columns.push_back(std::move(stored));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
 }  // namespace millstream

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "plan/plan_serial.h"
+#include "plan/shuffle_seeds.h"
 
 namespace millstream {
 namespace {
@@ -50,14 +51,17 @@ std::string HashFiles(const std::vector<const PlanNode*>& sources, int64_t* coun
   return hasher.Hex();
 }
 
-Status HashStages(const PlanNode& plan, Hasher* stages) {
+/// The seed of `top` is told apart from the stages.
+Status HashStages(const PlanNode& plan, const PlanNode* top, const SeedNames& seeds, Hasher* stages) {
   if (plan.kind == PlanNode::Kind::kSource) return Status::OK();
   stages->Add(std::to_string(static_cast<int>(plan.kind)));
   if (plan.kind != PlanNode::Kind::kShuffle) {
     ARROW_ASSIGN_OR_RAISE(const auto payload, SerializeNode(plan, 0));
     stages->Add(payload);
+  } else if (&plan != top) {
+    stages->Add(seeds.Of(plan));
   }
-  for (const PlanPtr& input : InputsOf(plan)) ARROW_RETURN_NOT_OK(HashStages(*input, stages));
+  for (const PlanPtr& input : InputsOf(plan)) ARROW_RETURN_NOT_OK(HashStages(*input, top, seeds, stages));
   return Status::OK();
 }
 
@@ -73,13 +77,11 @@ Result<Fingerprint> FingerprintOf(const PlanNode& plan) {
     schema.Add(source->schema->ToString(/*show_metadata=*/true));
   }
   out.schema = schema.Hex();
-  Hasher stages;
-  ARROW_RETURN_NOT_OK(HashStages(plan, &stages));
   const PlanNode* shuffle = ShuffleOf(plan);
-  out.seed = "none";
-  if (shuffle != nullptr) {
-    out.seed = shuffle->seed_kind == SeedKind::kUnset ? "drawn" : (shuffle->seed_kind == SeedKind::kFixed ? "fixed " : "each epoch ") + std::to_string(shuffle->seed);
-  }
+  const SeedNames seeds(plan);
+  out.seed = shuffle == nullptr ? "none" : seeds.Of(*shuffle);
+  Hasher stages;
+  ARROW_RETURN_NOT_OK(HashStages(plan, shuffle, seeds, &stages));
   out.stages = stages.Hex();
   return out;
 }

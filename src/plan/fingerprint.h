@@ -19,8 +19,8 @@ struct Fingerprint {
   int64_t file_count = 0;
   int64_t rows = 0;       // of the source, before filters
   std::string schema;     // hash of the source's schema
-  std::string stages;     // hash of the stages above the source, seeds apart
-  std::string seed;       // kind of seed, and its value where the plan fixes it
+  std::string stages;     // hash of the stages above the source, the next one apart
+  std::string seed;       // of the shuffle that orders the rows: its kind, and its value where the plan fixes it
   int order_version = kOrderVersion;
 };
 

@@ -9,6 +9,7 @@
 #include "ops/conform_batch.h"
 #include "ops/row_values.h"
 #include "plan/near_names.h"
+#include "plan/shuffle_seeds.h"
 
 namespace millstream {
 namespace {
@@ -274,13 +275,19 @@ Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
   }
 }
 
-PlanPtr FreezeShuffles(const PlanPtr& plan) {
+namespace {
+
+PlanPtr FixSeeds(const PlanPtr& plan) {
   auto node = std::make_shared<PlanNode>(*plan);
-  if (node->input != nullptr) node->input = FreezeShuffles(node->input);
-  for (PlanPtr& other : node->others) other = FreezeShuffles(other);
+  if (node->input != nullptr) node->input = FixSeeds(node->input);
+  for (PlanPtr& other : node->others) other = FixSeeds(other);
   if (node->kind == PlanNode::Kind::kShuffle) node->seed_kind = SeedKind::kFixed;
   return node;
 }
+
+}  // namespace
+
+PlanPtr FreezeShuffles(const PlanPtr& plan) { return FixSeeds(SettleSeeds(plan, RunSeedOf(*plan).value_or(RunSeed{}).seed)); }
 
 Result<std::vector<int>> SortColumnsOf(const std::vector<SortKey>& keys, const arrow::Schema& schema) {
   std::vector<int> columns;

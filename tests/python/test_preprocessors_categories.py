@@ -189,7 +189,6 @@ def test_categorizer_takes_categories(things, plain):
     assert column(Categorizer(["s"]).fit_transform(gaps), "s") == ["b", None, "a"]
 
 
-@pytest.mark.xfail(strict=True, reason="the engine numbers dictionaries anew where it cuts batches")
 def test_categories_are_the_same_in_every_batch():
     rows = ms.from_items([{"s": value} for value in "cbacba"]).map_batches(lambda batch: batch, batch_size=2)
     batches = Categorizer(["s"]).fit_transform(rows).iter_batches(batch_size=4, batch_format="pandas")
