@@ -15,6 +15,10 @@ namespace {
 /// A partition of this many rows has each of its columns in the second-level cache while it is gathered.
 constexpr int64_t kPartitionRowsInCache = 32 << 10;
 constexpr int64_t kPieceRowsMax = 256 << 10;
+constexpr int64_t kPieceRowsMin = 256;
+/// Of wide rows a piece has fewer, but that it is as large as this.
+constexpr int64_t kPieceRowsLeast = 8;
+constexpr int64_t kLeastPieceBytes = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 /// Beyond what is asked for, where they take little of the limit: a consumer as fast as the lanes waits whenever these turn to something else for a moment.
@@ -61,7 +65,9 @@ class Sizer {
       scan_.column_row_bytes_max = std::max(scan_.column_row_bytes_max, bytes);
       compacts_ |= widths[column] <= 0;
     }
-    base_.order_row_bytes = OrderRowBytes(widths, scan_.column_row_bytes_max);
+    int64_t sorted_bytes = 0;
+    for (const int column : sizes_.sort_columns) sorted_bytes = std::max(sorted_bytes, stream.row_bytes[column]);
+    base_.order_row_bytes = OrderRowBytes(widths, sorted_bytes);
     AddSteps(program);
     // Rows are a guess, so no spill may be left out for them.
     base_.exact = false;
@@ -92,7 +98,8 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), 256, std::clamp<int64_t>(task_rows_, 256, kPieceRowsMax));
+    const int64_t least_rows = std::clamp<int64_t>(kLeastPieceBytes / step_row_bytes, kPieceRowsLeast, kPieceRowsMin);
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), least_rows, std::clamp<int64_t>(task_rows_, least_rows, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;

@@ -151,11 +151,12 @@ ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<co
 }
 
 /// What is known of a stream's rows before the first has been moved.
-StreamSizes SizesOfRows(const RowProgram& program, int64_t rows_guess) {
+StreamSizes SizesOfRows(const RowProgram& program, int64_t rows_guess, const std::vector<int64_t>& row_bytes) {
   StreamSizes sizes;
   sizes.rows = rows_guess;
   sizes.batch_rows = kStreamBatchRowsGuess;
-  sizes.row_bytes.assign(program.columns.size(), 0);
+  sizes.row_bytes = row_bytes;
+  sizes.row_bytes.resize(program.columns.size(), 0);
   return sizes;
 }
 
@@ -178,7 +179,7 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
-  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess), *inputs.program, sizes));
+  ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(SizesOfRows(*inputs.program, rows_guess, options.row_bytes), *inputs.program, sizes));
   inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
   inputs.first_pass_bytes = options.first_pass_bytes;
   return inputs;

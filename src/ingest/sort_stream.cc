@@ -144,6 +144,7 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   shuffle.source_name = options.source_name;
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
   shuffle.first_pass_bytes = options.first_pass_bytes;
+  shuffle.row_bytes = options.row_bytes;
   shuffle.sort_columns = options.by.columns;
   shuffle.sorts = true;
   return shuffle;

@@ -14,6 +14,7 @@ struct SortStreamOptions {
   std::string stage_name = "Sort";
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
+  std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
 };
 
 /// Samples the source's sort columns before it returns; the calling thread must not be a lane's.
