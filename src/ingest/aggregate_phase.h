@@ -2,7 +2,8 @@
 /// Groups all rows of an input: each lane aggregates what it reads into a table of its own, and the tables are brought together.
 ///
 /// Tables that together hold few groups are merged into one. Where memory is short, or there are many groups, lanes move their groups' partial states into an
-/// exchange, by hash of the key, resident while memory allows and spilled beyond; then its partitions are aggregated one by one (partition_groups.h).
+/// exchange, by hash of the key, resident while memory allows and spilled beyond; then its partitions are aggregated one by one (partition_groups.h). A lane whose
+/// table has nearly as many groups as it took rows moves them on while the table is small, for merging them there costs more than it saves.
 
 #include <deque>
 #include <memory>

@@ -16,6 +16,12 @@ constexpr int64_t kRowsAtOnceMin = 256;
 /// What a table may grow by at a time, of what is for the groups, where a row's states take so much.
 constexpr int64_t kGrowthShare = 16;
 constexpr int64_t kStatesBytesGuess = 64;
+// Tables that have more than nine groups for ten rows reduce little; rows beyond are moved on in tables that fit the processor's cache, four times as many as were
+// looked at, and then a table twice as large tells again.
+constexpr int64_t kRowsReduced = 10, kToGroups = 9;
+constexpr int64_t kGroupsToTell = 1 << 18;
+constexpr int64_t kGroupsInCache = 32 << 10;
+constexpr int64_t kRowsMovedOn = 4;
 
 }  // namespace
 
@@ -40,7 +46,7 @@ class AggregateTask : public Task {
     if (blocked) return Step::kBlocked;
     if (status.ok() && !ended) status = Consume();
     if (RefusedMemory(status)) status = GiveBack(status);
-    else if (status.ok() && IsFull()) status = phase.Part(lane());
+    else if (status.ok() && IsFull()) status = Part();
     if (!status.ok()) {
       phase.core_.Fail(status);
       return Step::kDone;
@@ -116,6 +122,8 @@ class AggregateTask : public Task {
     const auto rows = batch_->Slice(rows_consumed_, rows_at_once_);
     ARROW_RETURN_NOT_OK(lane().table->Consume(*rows, numbers_rows_ ? numbers_.data() + rows_consumed_ : nullptr));
     rows_consumed_ += rows->num_rows();
+    rows_in_table_ += rows->num_rows();
+    if (rows_to_move_on_ > 0) rows_to_move_on_ -= rows->num_rows();
     if (rows_consumed_ < batch_->num_rows()) return Status::OK();
     phase_->statistics_.rows += std::exchange(rows_consumed_, 0);
     batch_.reset();
@@ -124,14 +132,28 @@ class AggregateTask : public Task {
 
   /// Whether the table's groups are to be moved on.
   bool IsFull() {
-    if (phase_->inputs_.keys.empty() || lane().table->groups() == 0) return false;
+    const int64_t groups = lane().table->groups();
+    if (phase_->inputs_.keys.empty() || groups == 0) return false;
+    if (rows_to_move_on_ > 0) return groups >= kGroupsInCache || !phase_->MayGrow(lane());
+    if (phase_->MayGrow(lane()) && groups < groups_to_tell_) return false;
+    if (groups * kRowsReduced >= rows_in_table_ * kToGroups) {
+      rows_to_move_on_ = kRowsMovedOn * rows_in_table_;
+      groups_to_tell_ = 2 * std::max(groups_to_tell_, groups);
+      return true;
+    }
+    if (groups >= groups_to_tell_) groups_to_tell_ = 2 * groups;
     return !phase_->MayGrow(lane());
+  }
+
+  Status Part() {
+    rows_in_table_ = 0;
+    return phase_->Part(lane());
   }
 
   /// After a refusal: the step is done again afterwards.
   Status GiveBack(const Status& refusal) {
     const bool has_keys = !phase_->inputs_.keys.empty();
-    if (has_keys && lane().table->groups() > 0) return phase_->Part(lane());
+    if (has_keys && lane().table->groups() > 0) return Part();
     if (batch_ == nullptr) {
       if (phase_->inputs_.stream != nullptr || window_rows_ == kWindowRowsMin) return refusal;
       window_rows_ = std::max(window_rows_ / 2, kWindowRowsMin);
@@ -152,6 +174,9 @@ class AggregateTask : public Task {
   int64_t rows_consumed_ = 0;  // of batch_
   int64_t window_rows_;
   int64_t rows_at_once_;
+  int64_t rows_in_table_ = 0;
+  int64_t rows_to_move_on_ = 0;             // in small tables
+  int64_t groups_to_tell_ = kGroupsToTell;  // whether the table reduces them
   bool numbers_rows_ = false;
   std::vector<uint64_t> numbers_;  // of batch_
   bool begun_ = false;

@@ -1,5 +1,6 @@
 #pragma once
-/// One lane's work until all rows are read: it takes what it can get and aggregates it in its table, whose groups it moves on when memory is short.
+/// One lane's work until all rows are read: it takes what it can get and aggregates it in its table, whose groups it moves on when memory is short, or when the table
+/// does not reduce the rows.
 
 #include <memory>
 

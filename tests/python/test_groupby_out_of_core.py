@@ -1,5 +1,6 @@
 """Groups whose states do not fit the memory: they are what they are without a limit, or one is named as too large."""
 
+import numpy as np
 import pytest
 from aftermath import scratch_files
 
@@ -89,3 +90,19 @@ def test_a_set_of_all_rows_that_is_too_large_says_so(use_engine):
     use_engine(num_cpus=4, memory_limit=24 << 20)
     with pytest.raises(MemoryError, match=r"one group does not fit .*memory_limit"):
         ms.range(2_000_000).aggregate(Unique("id"))
+
+
+@pytest.mark.tame
+def test_rows_that_no_table_reduces_take_little_memory(use_engine):
+    rows = 1_500_000
+    use_engine(num_cpus=2, memory_limit=2 << 30)
+    iterator = numbered(rows, rows).groupby("k").aggregate(Count(), Sum("id")).iterator()
+    seen = 0
+    for batch in iterator.iter_batches(batch_size=100_000):
+        keys = np.arange(seen, seen + len(batch["k"]))
+        assert (batch["k"] == keys).all() and (batch["count()"] == 1).all()
+        assert (batch["sum(id)"] * 7919 % rows == keys).all()
+        seen += len(keys)
+    assert seen == rows
+    grouping = next(stage for stage in iterator._record.stages() if stage["name"] == "GroupBy")
+    assert grouping["peak_memory_bytes"] < 120 * rows
