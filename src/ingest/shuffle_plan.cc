@@ -16,9 +16,9 @@ namespace {
 constexpr int64_t kPartitionRowsInCache = 32 << 10;
 constexpr int64_t kPieceRowsMax = 256 << 10;
 constexpr int64_t kPieceRowsMin = 256;
-/// Of wide rows a piece has fewer, but that it is as large as this.
-constexpr int64_t kPieceRowsLeast = 8;
-constexpr int64_t kLeastPieceBytes = 256 << 10;
+constexpr int64_t kPartitionRowsMin = 64;
+/// Of wide rows pieces and partitions have fewer, as long as they are as large as this.
+constexpr int64_t kLeastBytes = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 /// Beyond what is asked for, where they take little of the limit: a consumer as fast as the lanes waits whenever these turn to something else for a moment.
@@ -37,6 +37,8 @@ constexpr int64_t kRoundingBytes = 256 << 10;
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
 /// Two passes are taken where the frames of a lane would be smaller in one: many small reads cost more than writing all rows once more.
 constexpr int64_t kFrameBytesMin = 48 << 10;
+
+int64_t LeastRows(int64_t rows_min, int64_t row_bytes) { return std::clamp<int64_t>(kLeastBytes / row_bytes, 1, rows_min); }
 
 /// Everything that depends on the limit, for one choice of lanes and slabs ahead.
 class Sizer {
@@ -98,7 +100,7 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
-    const int64_t least_rows = std::clamp<int64_t>(kLeastPieceBytes / step_row_bytes, kPieceRowsLeast, kPieceRowsMin);
+    const int64_t least_rows = LeastRows(kPieceRowsMin, step_row_bytes);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), least_rows, std::clamp<int64_t>(task_rows_, least_rows, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
@@ -179,7 +181,7 @@ class Sizer {
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {
     const int64_t wanted = std::max<int64_t>(limit / (8 * plan->lanes), 2 * kRoundingBytes);
     const int64_t row_bytes = plan->row_bytes * 5 / 4 + plan->order_row_bytes;
-    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, 64, kPartitionRowsInCache);
+    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, LeastRows(kPartitionRowsMin, row_bytes), kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
     const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
