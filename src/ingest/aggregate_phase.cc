@@ -235,6 +235,11 @@ void AggregatePhase::ShareForPartitions() {
   lanes_.front().groups->ledger()->SetGroupMost(kept + left / kSlackShare);
 }
 
+void AggregatePhase::MayTakeTheRest() {
+  std::lock_guard lock(mutex_);
+  if (!released_) lanes_.front().groups->ledger()->SetGroupMost(inputs_.memory_bytes);
+}
+
 PartitionGroups AggregatePhase::GroupsOf(size_t lane) {
   const Lane& of = lanes_[lane];
   return PartitionGroups({inputs_.engine.get(), &core_.cancellation(), [this, pool = of.groups] { return MakeTable(pool); }, of.pools(), static_cast<uint32_t>(lane),
@@ -292,15 +297,18 @@ void AggregatePhase::LaneAggregated(size_t lane, std::vector<PartitionGroups::Pa
     left = !large_.empty();
     finished_ = !left;
   }
+  int64_t given = 0;
   for (size_t each = 0; each < lanes_.size(); ++each) {
     if (left && each == lane) continue;
-    for (const auto& pool : {lanes_[each].groups, lanes_[each].exchange, lanes_[each].spill}) pool->ledger()->TrySetFloor(0);
+    for (const auto& pool : {lanes_[each].groups, lanes_[each].exchange, lanes_[each].spill}) {
+      given += pool->ledger()->floor_bytes();
+      pool->ledger()->TrySetFloor(0);
+    }
   }
   if (!left) return core_.WakeConsumer();
   // What other lanes were promised is this one's from now on.
   Ledger& groups = *lanes_[lane].groups->ledger();
-  int64_t more = inputs_.memory_bytes / kPartitionsShare;
-  while (more > 0 && !groups.TrySetFloor(groups.floor_bytes() + more)) more /= 2;
+  while (given > 0 && !groups.TrySetFloor(groups.floor_bytes() + given)) given /= 2;
   lanes_running_ = 1;
   const Status status = Submit(std::make_unique<PartitionTask>(shared_from_this(), lane, /*alone=*/true));
   if (!status.ok()) core_.Fail(status);

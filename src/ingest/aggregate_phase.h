@@ -56,6 +56,8 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   ResultSizes result_sizes();
   /// Of its share, what it does not need once it gives results of partitions.
   int64_t memory_left() const { return memory_left_; }
+  /// Who brings the results into order has reserved what it needs: the rest of the share may be taken for groups.
+  void MayTakeTheRest();
   const Inputs& inputs() const { return inputs_; }
 
   std::vector<const StageStatistics*> stages() const;

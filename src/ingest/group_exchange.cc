@@ -28,7 +28,7 @@ bool RefusedMemory(const Status& status) { return !status.ok() && KindOf(status)
 int64_t TableShare(const arrow::Schema& partial_schema) {
   const auto& fields = partial_schema.fields();
   const bool lists = std::any_of(fields.begin(), fields.end(), [](const auto& field) { return field->type()->id() == arrow::Type::LARGE_LIST; });
-  return lists ? 8 : 4;
+  return lists ? 16 : 4;
 }
 
 Result<std::shared_ptr<ShuffleStore>> MakeGroupStore(Engine& engine, std::shared_ptr<arrow::Schema> partial_schema, uint32_t partitions, int64_t chunk_bytes) {

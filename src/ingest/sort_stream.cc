@@ -250,7 +250,9 @@ class SampledSortStream : public PolledStream {
     inputs.stage_name = options_.stage_name;
     std::lock_guard lock(mutex_);
     inputs.stream = std::make_shared<SharedInput>(LendStream(*engine_, held_));
-    return OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_);
+    ARROW_RETURN_NOT_OK(OpenShuffleStream(std::move(inputs), shuffle).Value(&sorted_));
+    if (options_.when_open) options_.when_open();
+    return Status::OK();
   }
 
   Result<Sample> TakeSample(int64_t rows_wanted, arrow::MemoryPool* pool) const {

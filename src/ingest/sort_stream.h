@@ -1,6 +1,8 @@
 #pragma once
 /// All rows in the order of some of their columns: the exchange of the shuffle, with partitions that are ranges between sampled rows.
 
+#include <functional>
+
 #include "exchange/sort_order.h"
 #include "exec/polled_stream.h"
 #include "ingest/shuffle_stream.h"
@@ -15,6 +17,7 @@ struct SortStreamOptions {
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
   std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
+  std::function<void()> when_open = {};  // called once the memory is reserved that the sort of a stream needs
 };
 
 /// Samples the source's sort columns before it returns; the calling thread must not be a lane's.
