@@ -61,6 +61,7 @@ class PartitionTask : public Task {
     AggregatePhase& phase = *phase_;
     if (phase.core_.cancellation().cancelled()) return Step::kDone;
     if (phase.ResultsWait(waker)) return Step::kBlocked;
+    if (alone_ && groups_.at_end() && phase.WaitForSort(waker)) return Step::kBlocked;
     if (groups_.at_end() && !phase.BeginPartition(alone_, &groups_, &partition_)) {
       phase.LaneAggregated(lane_, groups_.TakeLarge());
       return Step::kDone;
@@ -232,12 +233,36 @@ void AggregatePhase::ShareForPartitions() {
   // Others may run beside this.
   const int64_t left = std::clamp<int64_t>(inputs_.memory_bytes - kept, 0, std::max<int64_t>(inputs_.engine->budget()->free_bytes(), 0));
   memory_left_ = left - left / kSlackShare;
-  lanes_.front().groups->ledger()->SetGroupMost(kept + left / kSlackShare);
+  groups_most_ = kept + left / kSlackShare;
+  lanes_.front().groups->ledger()->SetGroupMost(groups_most_);
 }
 
-void AggregatePhase::MayTakeTheRest() {
+bool AggregatePhase::WaitForSort(const Waker& waker) {
+  {
+    std::lock_guard lock(mutex_);
+    // Without results there is nothing to sort yet: then what it needs is taken, and given back before the first is there.
+    const bool waits = !sort_is_open_ && rows_given_ > 0;
+    lanes_.front().groups->ledger()->SetGroupMost(waits ? groups_most_ : inputs_.memory_bytes);
+    if (!waits) return false;
+    waits_for_sort_ = true;
+    core_.Block(waker);
+  }
+  core_.WakeConsumer();
+  return true;
+}
+
+bool AggregatePhase::WaitsForSort() {
   std::lock_guard lock(mutex_);
-  if (!released_) lanes_.front().groups->ledger()->SetGroupMost(inputs_.memory_bytes);
+  return waits_for_sort_;
+}
+
+void AggregatePhase::SortIsOpen() {
+  {
+    std::lock_guard lock(mutex_);
+    sort_is_open_ = true;
+    waits_for_sort_ = false;
+  }
+  core_.WakeBlocked();
 }
 
 PartitionGroups AggregatePhase::GroupsOf(size_t lane) {
@@ -316,7 +341,7 @@ void AggregatePhase::LaneAggregated(size_t lane, std::vector<PartitionGroups::Pa
 
 AggregatePhase::Progress AggregatePhase::progress(const Waker& waker) {
   std::lock_guard lock(mutex_);
-  const bool too_early = progress_ == Progress::kPartitions && results_.size() < kResultsWaitingMax && !finished_;
+  const bool too_early = progress_ == Progress::kPartitions && results_.size() < kResultsWaitingMax && !finished_ && !waits_for_sort_;
   if (progress_ != Progress::kRunning && !too_early) return progress_;
   core_.BlockConsumer(waker);
   return Progress::kRunning;

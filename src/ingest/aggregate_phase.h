@@ -56,8 +56,9 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   ResultSizes result_sizes();
   /// Of its share, what it does not need once it gives results of partitions.
   int64_t memory_left() const { return memory_left_; }
-  /// Who brings the results into order has reserved what it needs: the rest of the share may be taken for groups.
-  void MayTakeTheRest();
+  /// Groups are left that may take all memory, but what those who bring the results into order need: these are to reserve it first, and say so.
+  bool WaitsForSort();
+  void SortIsOpen();
   const Inputs& inputs() const { return inputs_; }
 
   std::vector<const StageStatistics*> stages() const;
@@ -98,6 +99,8 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   PartitionGroups GroupsOf(size_t lane);
   /// Whether the consumer has results enough to take: then the waker is kept.
   bool ResultsWait(const Waker& waker);
+  /// Whether the next group that was left for last waits for the sort: then the waker is kept.
+  bool WaitForSort(const Waker& waker);
   /// Begins the next partition, if there is one; `alone`: of those that were left for last.
   bool BeginPartition(bool alone, PartitionGroups* groups, uint32_t* partition);
   void AddResults(PartitionGroups::Results results);
@@ -129,6 +132,9 @@ class AggregatePhase : public std::enable_shared_from_this<AggregatePhase> {
   uint32_t next_partition_ = 0;
   std::set<uint32_t> partitions_running_;
   std::vector<PartitionGroups::Part> large_;
+  bool sort_is_open_ = false;
+  bool waits_for_sort_ = false;
+  int64_t groups_most_ = 0;  // while it is not open
   int64_t rows_given_ = 0;
   bool finished_ = false;  // all results are there
   std::deque<std::shared_ptr<arrow::RecordBatch>> results_;

@@ -107,7 +107,8 @@ class AggregateStream : public PolledStream {
     options.row_bytes = sizes.row_bytes;
     options.batch_rows = RowsOfSlice(phase_->memory_left(), std::accumulate(sizes.row_bytes.begin(), sizes.row_bytes.end(), int64_t{1}));
     options.memory_kept_bytes = engine->options().memory_limit_bytes - phase_->memory_left();
-    options.when_open = [phase = phase_] { phase->MayTakeTheRest(); };
+    options.open_now = [phase = phase_] { return phase->WaitsForSort(); };
+    options.when_open = [phase = phase_] { phase->SortIsOpen(); };
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(phase_->result_schema()));
     ARROW_ASSIGN_OR_RAISE(auto sorted, OpenSortStream(engine, std::make_unique<PartitionResults>(phase_), std::move(program), sizes.rows, options));
     if (!any_size_ && options.batch_rows < kSliceRows) {

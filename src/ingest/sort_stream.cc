@@ -162,12 +162,12 @@ class HeldStream : public PolledStream {
   }
   std::vector<const StageStatistics*> stages() const override { return input_->stages(); }
 
-  /// True once enough is held; else the waker is kept.
-  Result<bool> Fill(const Waker& waker) {
+  /// True once enough is held, or something and `open_now`; else the waker is kept.
+  Result<bool> Fill(const Waker& waker, const std::function<bool()>& open_now) {
     const int64_t bytes_max = engine_->budget()->limit_bytes() / kHeldShare;
     while (!at_end_ && rows_ < kHeldRowsMax && bytes_ < bytes_max) {
       ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
-      if (!batch.has_value()) return false;
+      if (!batch.has_value()) return rows_ > 0 && open_now && open_now();
       at_end_ = batch->data == nullptr;
       if (at_end_) break;
       Number(&*batch);
@@ -221,7 +221,7 @@ class SampledSortStream : public PolledStream {
   std::optional<int64_t> total_rows() const override { return sorted_ == nullptr ? std::nullopt : sorted_->total_rows(); }
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     if (sorted_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(const bool filled, held_->Fill(waker));
+      ARROW_ASSIGN_OR_RAISE(const bool filled, held_->Fill(waker, options_.open_now));
       if (!filled) return std::nullopt;
       ARROW_RETURN_NOT_OK(Open());
     }

@@ -17,7 +17,9 @@ struct SortStreamOptions {
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
   std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
-  std::function<void()> when_open = {};  // called once the memory is reserved that the sort of a stream needs
+  // Of the sort of a stream: whether it is to begin with the rows that are there, for more come only then; called once it has reserved the memory that it needs.
+  std::function<bool()> open_now = {};
+  std::function<void()> when_open = {};
 };
 
 /// Samples the source's sort columns before it returns; the calling thread must not be a lane's.
