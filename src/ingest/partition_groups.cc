@@ -154,9 +154,10 @@ Result<PartitionGroups::Results> PartitionGroups::ResultsOf(GroupTable& table) c
 }
 
 Status OneGroupIsTooLarge(const std::string& key, int64_t bytes, const Engine& engine) {
-  return MakeError(ErrorKind::kBudget, "groupby: what is kept of one group does not fit the memory" + (key.empty() ? "" : " (" + key + ")") + ": it takes more than " + FormatBytes(bytes) +
-                                           " of the limit of " + FormatBytes(engine.budget()->limit_bytes()) +
-                                           "; set a larger memory_limit (or MILLSTREAM_MEMORY_LIMIT), group by more columns, or use an aggregation that does not keep every value");
+  const std::string which = key.empty() ? "" : " (" + key + ")";
+  return MakeError(ErrorKind::kBudget, "groupby: what is kept of one group does not fit the memory" + which + ": it takes more than " + FormatBytes(bytes) + " of the limit of " +
+                                           FormatBytes(engine.budget()->limit_bytes()) + "; set a larger memory_limit (or MILLSTREAM_MEMORY_LIMIT), group by more columns, "
+                                           "or use an aggregation that does not keep every value");
 }
 
 }  // namespace millstream

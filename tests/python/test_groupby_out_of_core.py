@@ -100,7 +100,8 @@ def test_rows_that_no_table_reduces_take_little_memory(use_engine):
     seen = 0
     for batch in iterator.iter_batches(batch_size=100_000):
         keys = np.arange(seen, seen + len(batch["k"]))
-        assert (batch["k"] == keys).all() and (batch["count()"] == 1).all()
+        assert (batch["k"] == keys).all()
+        assert (batch["count()"] == 1).all()
         assert (batch["sum(id)"] * 7919 % rows == keys).all()
         seen += len(keys)
     assert seen == rows
