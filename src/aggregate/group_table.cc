@@ -96,7 +96,8 @@ Status GroupTable::NumberGroups(const ColumnPointers& keys, int64_t rows) {
 template <typename Prepare, typename Apply>
 Status GroupTable::Update(int64_t groups_before, Prepare prepare, Apply apply) {
   auto& members = states_.members();
-  sealed_ = ordered_ = false;
+  sealed_ = false;
+  ordered_ = Order::kNone;
   for (size_t i = 0; i < members.size(); ++i) {
     const Status prepared = prepare(i);
     if (prepared.ok()) continue;
@@ -172,21 +173,34 @@ Result<ArrayDataVector> GroupTable::KeyColumns(const uint32_t* groups, int64_t c
   return columns;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> GroupTable::PartialsOf(int partition, int partitions, int level) {
+Status GroupTable::PrepareParts(int partitions, int level) {
+  if (ordered_ == Order::kOfPartitions && part_offsets_.size() == static_cast<size_t>(partitions) + 1 && parted_level_ == level) return Status::OK();
   ARROW_RETURN_NOT_OK(Seal());
-  PoolVector<uint32_t> members(pool_);
-  for (int64_t group = 0; group < groups(); ++group) {
-    const uint64_t hash = group_keys_ == nullptr ? 0 : group_keys_->HashOf(static_cast<uint32_t>(group));
-    if (PartitionOf(hash, partitions, level) != static_cast<uint32_t>(partition)) continue;
-    ARROW_RETURN_NOT_OK(members.Reserve(members.size() + 1));
-    members.Append(static_cast<uint32_t>(group));
-  }
-  ARROW_ASSIGN_OR_RAISE(auto columns, KeyColumns(members.data(), members.size()));
+  ARROW_RETURN_NOT_OK(order_.Resize(groups()));
+  const auto count = static_cast<uint32_t>(groups());
+  part_offsets_.assign(static_cast<size_t>(partitions) + 2, 0);
+  // part_offsets_[partition + 1] is where the partition's next group goes, in the end where the next partition begins.
+  for (uint32_t group = 0; group < count; ++group) ++part_offsets_[PartitionOf(HashOf(group), partitions, level) + 2];
+  std::partial_sum(part_offsets_.begin(), part_offsets_.end(), part_offsets_.begin());
+  for (uint32_t group = 0; group < count; ++group) order_[part_offsets_[PartitionOf(HashOf(group), partitions, level) + 1]++] = group;
+  part_offsets_.pop_back();
+  parted_level_ = level;
+  ordered_ = Order::kOfPartitions;
+  return Status::OK();
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> GroupTable::PartialsSlice(int64_t begin, int64_t count) {
+  ARROW_ASSIGN_OR_RAISE(auto columns, KeyColumns(order_.data() + begin, count));
   for (const auto& member : states_.members()) {
-    ARROW_ASSIGN_OR_RAISE(auto partials, member.state->Partials(members.data(), members.size(), pool_));
+    ARROW_ASSIGN_OR_RAISE(auto partials, member.state->Partials(order_.data() + begin, count, pool_));
     columns.insert(columns.end(), partials.begin(), partials.end());
   }
-  return arrow::RecordBatch::Make(partial_schema_, members.size(), std::move(columns));
+  return arrow::RecordBatch::Make(partial_schema_, count, std::move(columns));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> GroupTable::PartialsOf(int partition, int partitions, int level) {
+  ARROW_RETURN_NOT_OK(PrepareParts(partitions, level));
+  return PartialsSlice(part_offsets_[partition], part_offsets_[partition + 1] - part_offsets_[partition]);
 }
 
 Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> GroupTable::TakePartials(int partitions, int level) {
@@ -204,16 +218,18 @@ void GroupTable::Clear() {
   for (auto& member : states_.members()) member.state->Release();
   numbers_.Release();
   order_.Release();
-  sealed_ = ordered_ = false;
+  sealed_ = false;
+  ordered_ = Order::kNone;
 }
 
 Status GroupTable::PrepareFinish() {
-  if (ordered_) return Status::OK();
+  if (ordered_ == Order::kOfKeys) return Status::OK();
   ARROW_RETURN_NOT_OK(Seal());
+  ordered_ = Order::kNone;
   ARROW_RETURN_NOT_OK(order_.Resize(groups()));
   std::iota(order_.data(), order_.data() + order_.size(), 0);
   if (group_keys_ != nullptr) ARROW_RETURN_NOT_OK(group_keys_->Sort(order_.data(), order_.size()));
-  ordered_ = true;
+  ordered_ = Order::kOfKeys;
   return Status::OK();
 }
 

@@ -50,11 +50,18 @@ class GroupTable {
   /// Held now.
   int64_t bytes() const;
 
-  /// The groups of one of `partitions` partitions. Which one a group is in depends on its key and `level` alone; levels are independent of each other, so that
-  /// a partition that is still too large can be parted again. The table is as it was.
+  /// Orders the groups by partition; then PartialsSlice gives [begin, begin + count) in that order, until rows come again or PrepareFinish is called. Which partition
+  /// a group is in depends on its key and `level` alone; levels are independent of each other, so that a partition that is still too large can be parted again.
+  Status PrepareParts(int partitions, int level = 0);
+  /// Of PrepareParts: groups [part_offsets()[p], part_offsets()[p + 1]) are in partition p.
+  const std::vector<int64_t>& part_offsets() const { return part_offsets_; }
+  Result<std::shared_ptr<arrow::RecordBatch>> PartialsSlice(int64_t begin, int64_t count);
+  /// The groups of one of `partitions` partitions. The table is as it was.
   Result<std::shared_ptr<arrow::RecordBatch>> PartialsOf(int partition, int partitions, int level = 0);
   /// One batch a partition; the table is empty then.
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> TakePartials(int partitions = 1, int level = 0);
+  /// Of the group that came first.
+  uint64_t first_hash() const { return HashOf(0); }
   /// Forgets all groups and gives the memory back.
   void Clear();
 
@@ -70,6 +77,7 @@ class GroupTable {
   Status Plan(const std::vector<AggregateSpec>& specs);
   Status NumberGroups(const ColumnPointers& keys, int64_t rows);
   Status Seal();
+  uint64_t HashOf(uint32_t group) const { return group_keys_ == nullptr ? 0 : group_keys_->HashOf(group); }
   Result<ArrayDataVector> KeyColumns(const uint32_t* groups, int64_t count) const;
   /// Prepares all states by prepare(member), and applies by apply(member), or leaves all as it was.
   template <typename Prepare, typename Apply>
@@ -86,8 +94,11 @@ class GroupTable {
   std::vector<ResultMaker> results_;
   PoolVector<uint32_t> numbers_;  // of the rows being consumed
   bool sealed_ = false;
-  PoolVector<uint32_t> order_;    // of PrepareFinish; empty: none
-  bool ordered_ = false;
+  enum class Order : uint8_t { kNone, kOfKeys, kOfPartitions };
+  PoolVector<uint32_t> order_;    // of PrepareFinish or PrepareParts
+  Order ordered_ = Order::kNone;
+  std::vector<int64_t> part_offsets_;
+  int parted_level_ = 0;
 };
 
 }  // namespace millstream

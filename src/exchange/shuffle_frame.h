@@ -25,6 +25,7 @@ class FrameBuilder {
   int64_t rows() const { return rows_; }
   /// Of the arrays that were brought together for it.
   int64_t compacted_bytes() const { return compacted_bytes_; }
+  int64_t bytes() const { return pieces_.total_bytes; }
   bool empty() const { return pieces_.pieces.empty(); }
   std::vector<RunWriter::Piece> pieces() const;
 

@@ -74,7 +74,8 @@ void FreeRows(GroupedPiece* piece) {
 uint32_t ResidentEnd(const GroupedPiece& piece) {
   uint32_t end = piece.rows_resident;
   for (const ColumnRun& run : piece.columns) end = std::max(end, run.resident);
-  return end;
+  const auto rows_end = std::lower_bound(piece.offsets.begin(), piece.offsets.end(), piece.offsets.back());
+  return std::min(end, static_cast<uint32_t>(rows_end - piece.offsets.begin()));
 }
 
 Status CountRows(PartitionRows* rows) {
@@ -173,6 +174,16 @@ std::vector<StoredChunk> ShuffleStore::ChunksOf(uint32_t partition) const {
     begin = frame + 1;
   }
   return chunks;
+}
+
+PartitionRows ShuffleStore::ResidentOf(uint32_t partition) const {
+  PartitionRows rows;
+  for (const GroupedPiece& piece : pieces_) {
+    if (!AnyResident(piece, partition)) continue;
+    rows.pieces.push_back(ResidentPart(piece, partition));
+    rows.count += rows.pieces.back().count;
+  }
+  return rows;
 }
 
 Result<PartitionRows> ShuffleStore::LoadChunk(const StoredChunk& chunk, const std::shared_ptr<BudgetPool>& pool) const {

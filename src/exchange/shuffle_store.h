@@ -34,6 +34,7 @@ struct ShuffleOptions {
   bool always_spill = false;  // every piece goes to disk: for a second pass, and as a hostile switch for tests
   bool short_runs = false;    // frames are cut such that few make up a chunk of complete rows
   int64_t run_rows_max = 0;   // of such a chunk, and one piece more; 0: any number
+  int64_t run_bytes_max = 0;  // the same of its bytes
   /// One partition, all of it on disk, each column of a piece in a frame of its own: rows kept there are taken up again a column at a time.
   bool column_frames = false;
 };
@@ -152,8 +153,10 @@ class ShuffleStore {
   bool all_resident() const { return watermark() == partitions() && bytes_written() == 0; }
   /// All rows, as chunks: pieces where nothing has been spilled, else partitions, or runs of frames where nothing is in memory.
   std::vector<StoredChunk> Chunks() const;
-  /// The chunks of one partition; everything must have been spilled.
+  /// The chunks of one partition as far as it has been spilled.
   std::vector<StoredChunk> ChunksOf(uint32_t partition) const;
+  /// The rows of a partition that are in memory, each with all its columns: where every writer has evicted something, or nothing, after its last row.
+  PartitionRows ResidentOf(uint32_t partition) const;
   /// Without its columns where each has a frame of its own.
   Result<PartitionRows> LoadChunk(const StoredChunk& chunk, const std::shared_ptr<BudgetPool>& pool) const;
   /// Brings such a column in; EndColumn lets go of it.

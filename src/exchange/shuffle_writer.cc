@@ -331,12 +331,14 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
   }
   FrameBuilder frame(spill_pool_);
   bool complete = true;
-  int64_t run_rows = 0;
+  int64_t run_rows = 0, written_bytes = 0;
   const int64_t run_rows_max = store_->options_.run_rows_max > 0 ? store_->options_.run_rows_max : INT64_MAX;
+  const int64_t run_bytes_max = store_->options_.run_bytes_max > 0 ? store_->options_.run_bytes_max : INT64_MAX;
   for (const GroupedPiece& piece : pieces_) {
-    if (complete && run_rows >= run_rows_max && piece.rows_resident > partition) {
+    const bool run_is_full = run_rows >= run_rows_max || written_bytes + frame.bytes() >= run_bytes_max;
+    if (complete && run_is_full && piece.rows_resident > partition) {
       ARROW_RETURN_NOT_OK(EndRun(partition, &frame));
-      run_rows = 0;
+      run_rows = written_bytes = 0;
     }
     if (complete && piece.columns_missing > 0) {
       // Pieces are completed in order, so all that follow are incomplete. If nothing of this one is on disk, what has been written is complete.
@@ -350,7 +352,9 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
       if (piece.columns[column].resident <= partition) continue;
       ARROW_RETURN_NOT_OK(AddColumn(piece, partition, column, &frame));
-      if (frame.compacted_bytes() >= kCompactionBytes / 2) ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
+      if (frame.compacted_bytes() < kCompactionBytes / 2) continue;
+      written_bytes += frame.bytes();
+      ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
     }
   }
   if (complete) return EndRun(partition, &frame);

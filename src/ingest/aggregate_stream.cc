@@ -1,7 +1,9 @@
 #include "ingest/aggregate_stream.h"
 
 #include <algorithm>
+#include <numeric>
 
+#include "ingest/rebatch_stream.h"
 #include "ingest/sort_stream.h"
 #include "ops/apply_program.h"
 
@@ -9,6 +11,10 @@ namespace millstream {
 namespace {
 
 constexpr int64_t kSliceRows = 64 << 10;
+/// Of the memory: a batch, where its size is free.
+constexpr int64_t kSliceShare = 64;
+
+int64_t RowsOfSlice(int64_t memory_bytes, int64_t row_bytes) { return std::clamp<int64_t>(memory_bytes / kSliceShare / row_bytes, 1, kSliceRows); }
 
 /// The results of the partitions, in no order.
 class PartitionResults : public PolledStream {
@@ -38,7 +44,7 @@ class PartitionResults : public PolledStream {
 
 class AggregateStream : public PolledStream {
  public:
-  AggregateStream(std::shared_ptr<AggregatePhase> phase, size_t keys) : PolledStream(*phase->core().engine()), phase_(std::move(phase)), keys_(keys) {}
+  AggregateStream(std::shared_ptr<AggregatePhase> phase, bool any_size) : PolledStream(*phase->core().engine()), phase_(std::move(phase)), any_size_(any_size) {}
   ~AggregateStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return phase_->result_schema(); }
@@ -73,31 +79,48 @@ class AggregateStream : public PolledStream {
   Result<std::optional<StreamBatch>> NextSlice() {
     GroupTable& table = phase_->table();
     StreamBatch out;
-    const int64_t rows = std::min(kSliceRows, table.groups() - next_row_);
-    if (rows <= 0) return out;
-    ARROW_ASSIGN_OR_RAISE(const auto slice, table.FinishSlice(next_row_, rows));
+    if (next_row_ == table.groups()) return out;
+    ARROW_ASSIGN_OR_RAISE(const auto slice, FinishSlice(table));
     ARROW_ASSIGN_OR_RAISE(out.data, CopyBatch(*slice, arrow::default_memory_pool()));
     out.first_row = next_row_;
-    next_row_ += rows;
+    next_row_ += slice->num_rows();
     out.position = {0, next_row_};
     return out;
   }
 
+  Result<std::shared_ptr<arrow::RecordBatch>> FinishSlice(GroupTable& table) {
+    if (!any_size_) return table.FinishSlice(next_row_, kSliceRows);
+    for (int64_t rows = RowsOfSlice(phase_->inputs().memory_bytes, table.bytes() / table.groups() + 1);; rows /= 2) {
+      auto slice = table.FinishSlice(next_row_, rows);
+      if (!RefusedMemory(slice.status()) || rows == 1) return slice;
+    }
+  }
+
   Status OpenSorted() {
+    const auto& engine = phase_->core().engine();
+    const auto sizes = phase_->result_sizes();
     SortStreamOptions options;
-    for (size_t key = 0; key < keys_; ++key) {
+    for (size_t key = 0; key < phase_->inputs().keys.size(); ++key) {
       options.by.columns.push_back(static_cast<int>(key));
       options.by.directions.push_back({});
     }
-    options.batch_rows = kSliceRows;
-    options.memory_kept_bytes = phase_->core().engine()->options().memory_limit_bytes - phase_->memory_left();
+    options.row_bytes = sizes.row_bytes;
+    options.batch_rows = RowsOfSlice(phase_->memory_left(), std::accumulate(sizes.row_bytes.begin(), sizes.row_bytes.end(), int64_t{1}));
+    options.memory_kept_bytes = engine->options().memory_limit_bytes - phase_->memory_left();
+    options.open_now = [phase = phase_] { return phase->WaitsForSort(); };
+    options.when_open = [phase = phase_] { phase->SortIsOpen(); };
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(phase_->result_schema()));
+    ARROW_ASSIGN_OR_RAISE(auto sorted, OpenSortStream(engine, std::make_unique<PartitionResults>(phase_), std::move(program), sizes.rows, options));
+    if (!any_size_ && options.batch_rows < kSliceRows) {
+      ARROW_ASSIGN_OR_RAISE(sorted, OpenRebatchStream(engine, std::move(sorted), {kSliceRows, false, false, nullptr}));
+    }
     std::lock_guard lock(mutex_);
-    return OpenSortStream(phase_->core().engine(), std::make_unique<PartitionResults>(phase_), std::move(program), phase_->groups_at_most(), options).Value(&sorted_);
+    sorted_ = std::move(sorted);
+    return Status::OK();
   }
 
   const std::shared_ptr<AggregatePhase> phase_;
-  const size_t keys_;
+  const bool any_size_;
   mutable std::mutex mutex_;  // between opening and stages()
   PolledStreamPtr sorted_;
   int64_t next_row_ = 0;
@@ -106,11 +129,10 @@ class AggregateStream : public PolledStream {
 
 }  // namespace
 
-Result<PolledStreamPtr> OpenAggregateStream(AggregatePhase::Inputs inputs) {
-  const size_t keys = inputs.keys.size();
+Result<PolledStreamPtr> OpenAggregateStream(AggregatePhase::Inputs inputs, bool any_size) {
   ARROW_ASSIGN_OR_RAISE(auto phase, AggregatePhase::Make(std::move(inputs)));
   ARROW_RETURN_NOT_OK(phase->Start());
-  return std::make_unique<AggregateStream>(std::move(phase), keys);
+  return std::make_unique<AggregateStream>(std::move(phase), any_size);
 }
 
 }  // namespace millstream

@@ -6,6 +6,7 @@
 
 namespace millstream {
 
-Result<PolledStreamPtr> OpenAggregateStream(AggregatePhase::Inputs inputs);
+/// In batches of 64 Ki rows, or `any_size`, where nobody sees how they are cut: fewer where they are wide.
+Result<PolledStreamPtr> OpenAggregateStream(AggregatePhase::Inputs inputs, bool any_size);
 
 }  // namespace millstream

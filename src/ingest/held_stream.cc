@@ -60,11 +60,11 @@ class OverHeldStream : public PolledStream {
 Result<bool> HeldStream::Fill(const Waker& waker) {
   while (!at_end_ && rows_ < limits_.rows && bytes_ < limits_.bytes) {
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
-    if (!batch.has_value()) return false;
+    if (!batch.has_value()) return rows_ > 0 && limits_.open_now && limits_.open_now();
     at_end_ = batch->data == nullptr;
     if (at_end_) break;
     rows_ += batch->data->num_rows();
-    for (const auto& column : batch->data->columns()) bytes_ += RowBytes(*column->data(), 0, column->length());
+    bytes_ += RowBytes(*batch->data);
     held_.push_back(std::move(*batch));
   }
   return true;

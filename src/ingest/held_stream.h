@@ -15,6 +15,7 @@ namespace millstream {
 struct HeldLimits {
   int64_t rows = 0;
   int64_t bytes = 0;
+  std::function<bool()> open_now = {};  // whether the rows that are there must do, for more come only then
 };
 
 /// Gives the batches that it holds before the others.

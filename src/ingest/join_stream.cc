@@ -120,7 +120,7 @@ class CollectTask : public Task {
       if (state.spooled != nullptr) ARROW_RETURN_NOT_OK(state.spooled->Append(held.data));
       ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(state.spec.right_keys, *held.data->schema()));
       ARROW_ASSIGN_OR_RAISE(const auto keys, held.data->SelectColumns(columns));
-      ARROW_ASSIGN_OR_RAISE(held.data, JoinBatches({keys}, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(held.data, CopyBatch(*keys, arrow::default_memory_pool()));
       held.charge.Reset();
       ARROW_ASSIGN_OR_RAISE(held.charge, Reservation::Take(state.pool->ledger(), RowBytes(*held.data)));
       return Status::OK();

@@ -212,7 +212,7 @@ class Opener {
   PolledStreamPtr CutBlocks(PolledStreamPtr blocks);
   Result<PolledStreamPtr> OpenShuffle(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
-  Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node);
+  Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node, const Cut& cut);
   Result<PolledStreamPtr> OpenJoin(const PlanNode& node);
   Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
@@ -317,7 +317,7 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& want
     case Kind::kSort:
       return OpenSort(*node, cut);
     case Kind::kAggregate: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenAggregate(node));
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenAggregate(node, cut));
       return Recut(std::move(stream), cut);
     }
     default:
@@ -555,23 +555,24 @@ Result<AggregatePhase::Inputs> AggregateInputs(std::shared_ptr<Engine> engine, c
 }
 
 /// Only what is grouped by and aggregated is read; shuffles and sorts below change nothing.
-Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node) {
+Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node, const Cut& cut) {
+  const bool any_size = cut.batch_rows > 0 || cut.any_size;
   if (HasPositions(*node->input) && ShuffleOf(*node->input) == nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *node->input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine_, *node, *folded.program));
     inputs.memory_bytes = shares_.exchange_bytes;
     inputs.source = folded.source;
     inputs.source_name = folded.source_name;
-    return OpenAggregateStream(std::move(inputs));
+    return OpenAggregateStream(std::move(inputs), any_size);
   }
   Below below = RowsBelow(*node);
   ARROW_ASSIGN_OR_RAISE(auto input, Open(below.input, {}));
-  const auto open = [engine = engine_, nodes = std::move(below.nodes), node, memory = shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
+  const auto open = [engine = engine_, nodes = std::move(below.nodes), node, memory = shares_.exchange_bytes, any_size](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(const auto program, ProgramOf(nodes, over->schema()));
     ARROW_ASSIGN_OR_RAISE(auto inputs, AggregateInputs(engine, *node, *program));
     inputs.memory_bytes = memory;
     inputs.stream = std::make_shared<SharedInput>(std::move(over));
-    return OpenAggregateStream(std::move(inputs));
+    return OpenAggregateStream(std::move(inputs), any_size);
   };
   return OpenDeferredStream(*engine_, std::move(input), open);
 }
@@ -587,6 +588,14 @@ int64_t BatchBytes(const PlanNode& plan, int64_t batch_rows, int64_t limit) {
   return std::min(2 * batch_rows * RowBytesGuess(*plan.schema) + kBlockBytes, limit / 4);
 }
 
+/// What an exchange gives is cut as it is to be without a copy; that of groups comes in what the memory has room for.
+Cut CutOf(const PlanNode& plan, int64_t batch_rows) {
+  if (plan.kind == Kind::kSort || plan.kind == Kind::kShuffle) return {.batch_rows = batch_rows, .within_source = false};
+  const PlanNode* below = &plan;
+  while (RowChanges::Takes(*below)) below = below->input.get();
+  return {.any_size = below->kind == Kind::kAggregate};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
@@ -596,9 +605,7 @@ Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& eng
   // Before the rest, which may take all that is free.
   ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveBatches(*engine, batch_bytes));
   Opener opener(engine, *plan, below);
-  // What an exchange gives is cut as it is to be without a copy.
-  const bool cuts = plan->kind == Kind::kSort || plan->kind == Kind::kShuffle;
-  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, cuts ? Cut{options.batch_rows, false} : Cut{}));
+  ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, CutOf(*plan, options.batch_rows)));
   if (options.rows_delivered > 0) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
   return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, std::move(ledger)});
 }

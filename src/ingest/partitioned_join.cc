@@ -30,6 +30,7 @@ constexpr int64_t kPartsOfPairs = 3;
 /// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
 constexpr int64_t kSortedBatches = 32;
 constexpr int64_t kJoinedBatches = 6;
+constexpr int64_t kBatchRowsMin = 1024;
 /// Of a part, for rows that are written to disk, or read back, at a time.
 constexpr int64_t kFrameShare = 8;
 constexpr int64_t kFrameBytesMax = 1 << 20;
@@ -89,6 +90,8 @@ struct Opening {
     options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
     options.first_pass_bytes = parts.first_pass * kept.part_bytes();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
+    // Each batch is a piece of the exchange, and few matches make small ones.
+    input = OpenCoalescedStream(*engine, std::move(input), kBatchRowsMin);
     return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
   }
 };

@@ -66,7 +66,9 @@ class Sizer {
       scan_.column_row_bytes_max = std::max(scan_.column_row_bytes_max, bytes);
       compacts_ |= widths[column] <= 0;
     }
-    base_.order_row_bytes = OrderRowBytes(widths, scan_.column_row_bytes_max);
+    int64_t sorted_bytes = 0;
+    for (const int column : sizes_.sort_columns) sorted_bytes = std::max(sorted_bytes, stream.row_bytes[column]);
+    base_.order_row_bytes = OrderRowBytes(widths, sorted_bytes);
     AddSteps(program);
     // Rows are a guess, so no spill may be left out for them.
     base_.exact = false;

@@ -181,7 +181,8 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
-  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), kStreamBatchRowsGuess, held.RowBytesOf(*inputs.program)};
+  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), kStreamBatchRowsGuess,
+                           options.row_bytes.empty() ? held.RowBytesOf(*inputs.program) : options.row_bytes};
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(stream, *inputs.program, sizes));
   inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
   inputs.first_pass_bytes = options.first_pass_bytes;

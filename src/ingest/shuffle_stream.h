@@ -25,6 +25,7 @@ struct ShuffleStreamOptions {
   bool sorts = false;
   bool splitters_guessed = false;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
+  std::vector<int64_t> row_bytes = {};  // StreamSizes; empty: not known
 };
 
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source,

@@ -20,8 +20,6 @@ constexpr int64_t kSampleRowsMax = 1 << 18;
 constexpr size_t kSampledTasksMax = 256;
 /// Of a stream's rows, held to be sampled: a share of the limit.
 constexpr int64_t kHeldShare = 16;
-/// Each batch is a piece, or more: many small ones take long to go over.
-constexpr int64_t kBatchRowsMin = 1024;
 constexpr int64_t kHeldRowsMax = 1 << 20;
 
 /// Rows of the sample: sort columns in storage form, and who they are.
@@ -145,6 +143,7 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   shuffle.source_name = options.source_name;
   shuffle.memory_kept_bytes = options.memory_kept_bytes;
   shuffle.first_pass_bytes = options.first_pass_bytes;
+  shuffle.row_bytes = options.row_bytes;
   shuffle.sort_columns = options.by.columns;
   shuffle.sorts = true;
   return shuffle;
@@ -183,7 +182,7 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shar
 
 Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
                                        const SortStreamOptions& options) {
-  const HeldLimits limits{kHeldRowsMax, engine->budget()->limit_bytes() / kHeldShare};
+  const HeldLimits limits{kHeldRowsMax, engine->budget()->limit_bytes() / kHeldShare, options.open_now};
   const Engine& host = *engine;
   auto schema = program->output;
   const auto open = [engine, program = std::move(program), rows_guess, options](const std::shared_ptr<HeldStream>& held) -> Result<PolledStreamPtr> {
@@ -198,11 +197,12 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStr
     }
     inputs.stage_name = options.stage_name;
     inputs.stream = std::make_shared<SharedInput>(LendStream(*engine, held));
-    return OpenShuffleStream(std::move(inputs), shuffle);
+    ARROW_ASSIGN_OR_RAISE(auto sorted, OpenShuffleStream(std::move(inputs), shuffle));
+    if (options.when_open) options.when_open();
+    return sorted;
   };
   // Rows are who they are by the order in which they come.
-  auto rows = OpenNumberedStream(host, OpenCoalescedStream(host, std::move(input), kBatchRowsMin));
-  return OpenOverHeldStream(host, std::move(rows), std::move(schema), limits, open);
+  return OpenOverHeldStream(host, OpenNumberedStream(host, std::move(input)), std::move(schema), limits, open);
 }
 
 }  // namespace millstream

@@ -1,6 +1,8 @@
 #pragma once
 /// All rows in the order of some of their columns: the exchange of the shuffle, with partitions that are ranges between sampled rows.
 
+#include <functional>
+
 #include "exchange/sort_order.h"
 #include "exec/polled_stream.h"
 #include "ingest/shuffle_stream.h"
@@ -14,6 +16,10 @@ struct SortStreamOptions {
   std::string stage_name = "Sort";
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
+  std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
+  // Of the sort of a stream: whether it is to begin with the rows that are there, for more come only then; called once it has reserved the memory that it needs.
+  std::function<bool()> open_now = {};
+  std::function<void()> when_open = {};
 };
 
 /// Samples the source's sort columns before it returns; the calling thread must not be a lane's.

@@ -61,7 +61,7 @@ Status SpooledRows::Append(const std::shared_ptr<arrow::RecordBatch>& batch) {
     if (pending_bytes_ >= frame_bytes_ / 2) ARROW_RETURN_NOT_OK(WriteFrame());
   }
   // What waits for others must not keep the memory of who gave it.
-  if (!pending_.empty()) ARROW_RETURN_NOT_OK(JoinBatches({pending_.back()}, pool_->for_libraries()).Value(&pending_.back()));
+  if (!pending_.empty()) ARROW_RETURN_NOT_OK(CopyBatch(*pending_.back(), pool_->for_libraries()).Value(&pending_.back()));
   statistics_.rows += rows;
   statistics_.bytes += bytes;
   return Status::OK();
