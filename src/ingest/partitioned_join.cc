@@ -31,6 +31,8 @@ constexpr int64_t kPartsOfPairs = 3;
 constexpr int64_t kSortedBatches = 32;
 constexpr int64_t kJoinedBatches = 6;
 constexpr int64_t kBatchRowsMin = 1024;
+/// Of the numbers of two rows.
+constexpr double kPairBytes = 16;
 /// Of a part, for rows that are written to disk, or read back, at a time.
 constexpr int64_t kFrameShare = 8;
 constexpr int64_t kFrameBytesMax = 1 << 20;
@@ -262,13 +264,20 @@ class RangeJoinStream : public PolledStream {
     held_rows_ += batch->num_rows();
     charges_.push_back(std::move(*charge));
     held_.push_back({batch, std::vector<uint8_t>(static_cast<size_t>(batch->num_rows()))});
-    return Status::OK();
+    return CheckPairsOfOneKey();
+  }
+
+  /// Refused early: each pair of the rows of one key goes to disk.
+  Status CheckPairsOfOneKey() const {
+    ARROW_ASSIGN_OR_RAISE(const auto area, opening_.engine->spill());
+    const double bytes = kPairBytes * static_cast<double>(held_rows_) * static_cast<double>(table_->rows());
+    return GivesLeft(spec_.type) || GivesRight(spec_.type) || bytes <= static_cast<double>(area->bytes_left()) ? Status::OK() : TooManyOfOneKey();
   }
 
   Status TooManyOfOneKey() const {
     return MakeError(ErrorKind::kBudget, "join: one key has more than " + std::to_string(held_rows_) + " rows on the left and more than " + std::to_string(table_->rows()) +
-                                             " on the right, and neither fit the memory limit; each pair of them would be a row of the result: join by more columns, or "
-                                             "filter that key out");
+                                             " on the right, and each pair of them would be a row of the result: that is more than the memory limit and the spill "
+                                             "directory have room for; join by more columns, or filter that key out");
   }
 
   Result<bool> PassHeld() {
