@@ -12,7 +12,7 @@ from millstream import _core
 from millstream.batch_format import batch_formatter, pyarrow_record_batch
 from millstream.compute_strategy import Workers
 from millstream.execution import rows_of
-from millstream.function_place import PlaceFound, described_workers
+from millstream.function_place import PlaceFound, described_workers, is_stateless
 from millstream.function_results import (
     batch_from_result,
     column_from_result,
@@ -94,6 +94,30 @@ class UserFunction:
     def keeps_columns(self) -> bool:
         """Whether its results have the columns of what it is given."""
         return self.kind == "filter"
+
+    @property
+    def fuses(self) -> bool:
+        """Whether one thread may run it together with other functions of its stage, and another thread the next call.
+
+        One that may take too long holds up no other.
+        """
+        if self.workers > 1 or self.asked.processes or self.timeout_s is not None:
+            return False
+        if self.kind == "with_columns":
+            return all(is_stateless(call.function.fn) for call in self.fn.calls)
+        return is_stateless(self.fn)
+
+    def open_step(self) -> Callable[[_core.Call], Any]:
+        """What a stage of several functions calls with each batch. Called by the engine when the stage is opened."""
+        from millstream.function_threads import FunctionHere
+
+        return FunctionHere(self).run
+
+    def serve_chain(self, chain: _core.Chain) -> None:
+        """Starts the threads that run such a stage. Called by the engine for the first of its functions."""
+        from millstream.function_threads import serve_chain_on_threads
+
+        serve_chain_on_threads(chain)
 
     def open(self) -> BatchCall:
         """What a worker calls with each batch; makes its own instance of a class."""
