@@ -200,6 +200,12 @@ class ChainServer:
 def imported(batches: Sequence[Any]) -> list[Batch]:
     """Batches, or objects with __arrow_c_array__ or __arrow_c_stream__, as Batches. ValueError for invalid ones."""
 
+def plain_batch(columns: dict[Any, Any]) -> Batch | None:
+    """A copy of columns that all are numpy arrays of plain numbers, of one axis and one length; None for any others.
+
+    None too for those without rows, and for large read-only ones, which are worth sharing.
+    """
+
 class SharedRegion:
     """Memory without a name that two processes see, for batches on their way between them."""
 

@@ -26,7 +26,8 @@ from millstream.skipped_errors import SkippedErrors, SkippedMost, batch_that_fit
 if TYPE_CHECKING:
     import pyarrow
 
-BatchCall = Callable[["_core.Batch", "CallOrigin"], list["pyarrow.RecordBatch"]]
+# What it gives is Arrow's, whoever made it.
+BatchCall = Callable[["_core.Batch", "CallOrigin"], "Sequence[pyarrow.RecordBatch | _core.Batch]"]
 
 
 class OfRows(Protocol):
@@ -186,13 +187,21 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
         try:
             result = function(_writable(value) if copy else _read_only(value))
             results = result if isinstance(result, Iterator) else (result,)
-            return [batch_from_result(part, where=spec.name) for part in results]
+            return [_batch_of(part, spec) for part in results]
         except Exception as error:
             if not origin.skipped.skip(error):
                 raise
         return []
 
     return call
+
+
+def _batch_of(result: Any, spec: UserFunction) -> pyarrow.RecordBatch | _core.Batch:
+    if type(result) is dict:
+        made = _core.plain_batch(result)
+        if made is not None:
+            return made
+    return batch_from_result(result, where=spec.name)
 
 
 def _map(spec: UserFunction, function: Any) -> BatchCall:
