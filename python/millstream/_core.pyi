@@ -179,6 +179,35 @@ class Calls:
         """What statistics say of where the function runs."""
     def add_cpu_time(self, seconds: float) -> None: ...
 
+class Chain:
+    """Several functions of one stage, for the threads that serve it."""
+
+    @property
+    def servers_most(self) -> int:
+        """Threads that could all have work at one time."""
+    def set_place(self, place: str) -> None:
+        """What statistics say of where the users' functions run."""
+
+class ChainServer:
+    """One of these threads."""
+
+    def __init__(self, chain: Chain, is_first: bool) -> None: ...
+    def next(self) -> tuple[Callable[[Call], tuple[Any, Any, Any]], Call] | None:
+        """What to call with what; None once there will be no more, or calls are too short for more than the first thread."""
+    def answer(self, batches: Sequence[Any], error: BaseException | None, skipped: Any) -> None:
+        """What the function gave for the call that `next` told of, as FunctionHere.run does."""
+    def take_need(self) -> bool:
+        """Whether calls are so long that another thread would help; once for each time that it is so."""
+
+def imported(batches: Sequence[Any]) -> list[Batch]:
+    """Batches, or objects with __arrow_c_array__ or __arrow_c_stream__, as Batches. ValueError for invalid ones."""
+
+def plain_batch(columns: dict[Any, Any]) -> Batch | None:
+    """A copy of columns that all are numpy arrays of plain numbers, of one axis and one length; None for any others.
+
+    None too for those without rows, and for large read-only ones, which are worth sharing.
+    """
+
 class SharedRegion:
     """Memory without a name that two processes see, for batches on their way between them."""
 

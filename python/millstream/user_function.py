@@ -12,7 +12,7 @@ from millstream import _core
 from millstream.batch_format import batch_formatter, pyarrow_record_batch
 from millstream.compute_strategy import Workers
 from millstream.execution import rows_of
-from millstream.function_place import PlaceFound, described_workers
+from millstream.function_place import PlaceFound, described_workers, is_stateless
 from millstream.function_results import (
     batch_from_result,
     column_from_result,
@@ -26,7 +26,8 @@ from millstream.skipped_errors import SkippedErrors, SkippedMost, batch_that_fit
 if TYPE_CHECKING:
     import pyarrow
 
-BatchCall = Callable[["_core.Batch", "CallOrigin"], list["pyarrow.RecordBatch"]]
+# What it gives is Arrow's, whoever made it.
+BatchCall = Callable[["_core.Batch", "CallOrigin"], "Sequence[pyarrow.RecordBatch | _core.Batch]"]
 
 
 class OfRows(Protocol):
@@ -95,6 +96,30 @@ class UserFunction:
         """Whether its results have the columns of what it is given."""
         return self.kind == "filter"
 
+    @property
+    def fuses(self) -> bool:
+        """Whether one thread may run it together with other functions of its stage, and another thread the next call.
+
+        One that may take too long holds up no other.
+        """
+        if self.workers > 1 or self.asked.processes or self.timeout_s is not None:
+            return False
+        if self.kind == "with_columns":
+            return all(is_stateless(call.function.fn) for call in self.fn.calls)
+        return is_stateless(self.fn)
+
+    def open_step(self) -> Callable[[_core.Call], Any]:
+        """What a stage of several functions calls with each batch. Called by the engine when the stage is opened."""
+        from millstream.function_threads import FunctionHere
+
+        return FunctionHere(self).run
+
+    def serve_chain(self, chain: _core.Chain) -> None:
+        """Starts the threads that run such a stage. Called by the engine for the first of its functions."""
+        from millstream.function_threads import serve_chain_on_threads
+
+        serve_chain_on_threads(chain)
+
     def open(self) -> BatchCall:
         """What a worker calls with each batch; makes its own instance of a class."""
         function = self.fn
@@ -162,13 +187,21 @@ def _map_batches(spec: UserFunction, function: Any) -> BatchCall:
         try:
             result = function(_writable(value) if copy else _read_only(value))
             results = result if isinstance(result, Iterator) else (result,)
-            return [batch_from_result(part, where=spec.name) for part in results]
+            return [_batch_of(part, spec) for part in results]
         except Exception as error:
             if not origin.skipped.skip(error):
                 raise
         return []
 
     return call
+
+
+def _batch_of(result: Any, spec: UserFunction) -> pyarrow.RecordBatch | _core.Batch:
+    if type(result) is dict:
+        made = _core.plain_batch(result)
+        if made is not None:
+            return made
+    return batch_from_result(result, where=spec.name)
 
 
 def _map(spec: UserFunction, function: Any) -> BatchCall:

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -226,6 +227,64 @@ TEST_F(BatchFunctionsTest, AStateIsTakenUpAboveAFunction) {
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_EQ(std::vector<int64_t>(NumbersOf(*batch).raw_values(), NumbersOf(*batch).raw_values() + (*batch)->num_rows()),
             std::vector<int64_t>(whole.begin() + 260, whole.end()));
+}
+
+/// Functions and expressions above each other, each handed to `between` first, and what each call of a function was told.
+struct Chain {
+  std::mutex mutex;
+  std::map<std::string, std::string> told;
+
+  MapFunction Noting(const std::string& name, MapFunction function) {
+    return [this, name, function = std::move(function)](const BatchPtr& batch, const CallContext& call) {
+      {
+        std::lock_guard lock(mutex);
+        told[name + " " + std::to_string(call.number)] = std::to_string(batch->num_rows()) + " " + call.rows + " " + std::to_string(call.random_seed);
+      }
+      return function(batch, call);
+    };
+  }
+  arrow::Result<Dataset> On(const Dataset& rows, int concurrency, const std::function<arrow::Result<Dataset>(const Dataset&)>& between) {
+    const MapFunction first_half = [](const BatchPtr& batch, const CallContext&) -> arrow::Result<BatchPtr> { return batch->Slice(0, batch->num_rows() / 2); };
+    ARROW_ASSIGN_OR_RAISE(auto chain, rows.MapBatches(Noting("half", first_half), {.batch_size = 40, .concurrency = concurrency, .name = "half"}));
+    ARROW_ASSIGN_OR_RAISE(chain, between(chain));
+    ARROW_ASSIGN_OR_RAISE(chain, chain.Filter(Column("number") % Literal(7) != Literal(0)));
+    ARROW_ASSIGN_OR_RAISE(chain, between(chain));
+    ARROW_ASSIGN_OR_RAISE(chain, chain.RandomSample(0.7, {.seed = 5}));
+    ARROW_ASSIGN_OR_RAISE(chain, between(chain));
+    ARROW_ASSIGN_OR_RAISE(chain, chain.MapBatches(Noting("doubled", Doubled), {.concurrency = concurrency, .name = "doubled"}));
+    ARROW_ASSIGN_OR_RAISE(chain, between(chain));
+    return chain.MapBatches(Noting("same", Same), {.concurrency = concurrency, .name = "same"});
+  }
+};
+
+TEST_F(BatchFunctionsTest, FunctionsOfOneStageAreToldAndGiveWhatTheyAreApart) {
+  for (const int concurrency : {0, 1}) {
+    Chain together, apart;
+    const auto fused = together.On(Read().RandomShuffle({.seed = 2}), concurrency, [](const Dataset& rows) { return rows; });
+    const auto cut = apart.On(Read().RandomShuffle({.seed = 2}), concurrency, [](const Dataset& rows) { return rows.Limit(int64_t{1} << 40); });
+    ASSERT_TRUE(fused.ok()) << fused.status();
+    EXPECT_HAS(*fused->Explain(), "MapBatches(half)->Filter->RandomSample->MapBatches(doubled)->MapBatches(same): batches of 40 rows");
+    EXPECT_EQ(cut->Explain()->find("->"), std::string::npos);
+    EXPECT_EQ(ValuesOf(fused, "number"), ValuesOf(cut, "number"));
+    EXPECT_GT(ValuesOf(fused, "number").size(), 200u);
+    EXPECT_EQ(together.told, apart.told);
+    EXPECT_EQ(together.told.size(), 75u);
+  }
+}
+
+TEST_F(BatchFunctionsTest, AnErrorOfOneStagesFunctionNamesItAndItsRows) {
+  const MapFunction picky = [](const BatchPtr& batch, const CallContext&) -> arrow::Result<BatchPtr> {
+    if (NumbersOf(batch).Value(0) == 1200) return arrow::Status::TypeError("twelve hundred");
+    return batch;
+  };
+  const auto doubled = Read().MapBatches(Doubled, {.batch_size = 50, .name = "doubled"});
+  const auto failing = doubled->MapBatches(picky, {.name = "picky"})->MapBatches(Same);
+  DataIterator iterator = failing->Iterator();
+  auto batches = iterator.IterateBatches({.batch_size = 50});
+  ASSERT_TRUE(batches.ok()) << batches.status();
+  for (int64_t row = 0; row < 600; row += 50) ASSERT_TRUE((*batches)->Next().ok());
+  EXPECT_EQ(Refusal((*batches)->Next(), ErrorKind::kType),
+            "MapBatches(picky): the function failed, on rows 100 to 149 of the output of MapBatches(doubled): twelve hundred");
 }
 
 TEST_F(BatchFunctionsTest, LittleMemoryChangesNothing) {

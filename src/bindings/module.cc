@@ -14,6 +14,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterBatch(module);
   millstream::RegisterExpression(module);
   millstream::RegisterFunction(module);
+  millstream::RegisterPlainColumns(module);
   millstream::RegisterPlan(module);
   millstream::RegisterS3(module);
   millstream::RegisterStream(module);

@@ -10,6 +10,7 @@ void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
 void RegisterFunction(nanobind::module_& module);
 void RegisterInterpreter(nanobind::module_& module);
+void RegisterPlainColumns(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);

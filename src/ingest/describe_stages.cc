@@ -7,6 +7,7 @@
 #include "format/parquet/parquet_writer.h"
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"
+#include "ingest/fused_nodes.h"
 #include "plan/row_changes.h"
 
 namespace millstream {
@@ -41,6 +42,7 @@ class StageWriter {
     }
     const bool sorts_scan = node->kind == Kind::kSort && IsFoldable(*node->input) && ShuffleOf(*node->input) == nullptr;
     if (sorts_scan) return DescribeSortedScan(*node, depth);
+    if (IsFunctionNode(*node)) return DescribeFunctions(FuseNodes(node), depth);
     std::string text = Indented("  " + Line(*node), depth);
     const auto inputs = InputsOf(*node);
     for (const PlanPtr& input : inputs) {
@@ -57,6 +59,33 @@ class StageWriter {
     ARROW_ASSIGN_OR_RAISE(const auto columns, SortColumnsOf(node.sort_keys, *folded.program->output));
     ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, options_, columns));
     return Indented(text, depth);
+  }
+
+  /// Where the user's functions run; told again of those that are not as the first one is.
+  std::string DescribeWorkers(const FusedNodes& fused) const {
+    std::string first, text;
+    for (const auto& nodes : fused.functions) {
+      const PlanNode& node = *nodes.front();
+      if (node.kind != Kind::kMap) continue;
+      const std::string workers = node.function->DescribeWorkers(engine_->scheduler()->lanes());
+      if (first.empty()) text = first = workers;
+      else if (workers != first) text += "; " + node.function->name() + ": " + workers;
+    }
+    return text.empty() ? "on lanes" : text;
+  }
+
+  Result<std::string> DescribeFunctions(const FusedNodes& fused, int depth) {
+    const PlanNode& lowest = *fused.functions.front().front();
+    const int64_t rows = lowest.kind == Kind::kMap ? lowest.batch_rows : 0;
+    const std::string cut = rows > 0 ? "batches of " + std::to_string(rows) + " rows" : rows == 0 ? "whole blocks" : "whole groups";
+    const std::string workers = DescribeWorkers(fused);
+    std::string line = NameOf(fused) + ": " + cut + ", " + workers;
+    if (workers == "on lanes" && lowest.kind != Kind::kMap) {
+      const bool is_one = fused.functions.size() == 1;
+      line = "rows: " + (is_one ? fused.functions.front().back()->Describe() : NameOf(fused)) + ", on lanes";
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto below, Describe(fused.input, depth + 1));
+    return Indented("  " + line, depth) + below;
   }
 
   /// What goes through the exchange is an estimate: how many rows match is not known.
@@ -83,9 +112,6 @@ class StageWriter {
   std::string Line(const PlanNode& node) const {
     const std::string limit = FormatBytes(engine_->options().memory_limit_bytes);
     switch (node.kind) {
-      case Kind::kMap:
-        return node.function->name() + ": " + (node.batch_rows > 0 ? "batches of " + std::to_string(node.batch_rows) + " rows" : node.batch_rows == 0 ? "whole blocks" : "whole groups") +
-               ", " + node.function->DescribeWorkers(engine_->scheduler()->lanes());
       case Kind::kSort:
       case Kind::kShuffle:
         return (node.kind == Kind::kSort ? "sort: " : "shuffle: ") + Rows(*node.input) + " into the exchange, in memory up to the limit of " + limit + ", spilled beyond";

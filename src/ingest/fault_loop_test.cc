@@ -26,9 +26,11 @@ enum class JobKind { kScan, kShuffle, kShuffleFromDisk, kSort, kGroup, kJoin, kS
 
 bool IsOfStages(JobKind kind) { return kind >= JobKind::kSort; }
 
+/// Two functions as one stage.
 PlanPtr Mapped(PlanPtr plan) {
   const auto same = [](const FunctionCall& call) -> Result<RecordBatches> { return RecordBatches{call.batch}; };
-  return *MapPlan(std::move(plan), MakeNativeFunction("Same", same), 30);
+  const auto in_turn = [](const FunctionCall& call, const FunctionCalls&) -> Result<RecordBatches> { return RecordBatches{call.batch}; };
+  return *MapPlan(*MapPlan(std::move(plan), MakeNativeFunction("Same", same), 30), MakeUserFunction("InTurn", in_turn, 1), 0);
 }
 
 Result<PlanPtr> StagesOn(JobKind kind, const PlanPtr& rows) {

@@ -17,6 +17,7 @@
 #include "ingest/describe_stages.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/fold_plan.h"
+#include "ingest/fused_nodes.h"
 #include "ingest/group_cut_stream.h"
 #include "ingest/join_stream.h"
 #include "ingest/rebatch_stream.h"
@@ -81,14 +82,10 @@ class RowChangesFunction {
 };
 
 std::shared_ptr<const BatchFunction> RowFunction(std::vector<PlanPtr> nodes) {
-  std::string name;
-  for (const PlanPtr& node : nodes) {
-    const std::string text = node->Describe();
-    name += (name.empty() ? "" : "->") + text.substr(0, text.find('['));
-  }
+  std::string name = NameOfFunction(nodes);
   auto function = std::make_shared<RowChangesFunction>(std::move(nodes));
   return MakeNativeFunction(std::move(name), [function](const FunctionCall& call) { return (*function)(call.batch); },
-                            [function](const std::shared_ptr<arrow::Schema>& input) { return function->Columns(input); });
+                            [function](const std::shared_ptr<arrow::Schema>& input) { return function->Columns(input); }, /*finds_place=*/false);
 }
 
 /// A hash of the keys of each row.
@@ -157,7 +154,7 @@ struct Shares {
   int64_t scan_bytes = 0;      // of one that nothing else reads for
   int64_t exchange_bytes = 0;  // of one, with what reads for it
 
-  Shares(const PlanNode& plan, int64_t limit, int64_t kept) {
+  Shares(const PlanPtr& plan, int64_t limit, int64_t kept) {
     Count(plan, /*read_by_exchange=*/false);
     const int64_t whole = std::max<int64_t>(limit - kept, 1);
     // A function's stage reserves a sixteenth at most; of the rest an exchange has three times as much as a scan.
@@ -168,18 +165,22 @@ struct Shares {
   }
 
  private:
-  void Count(const PlanNode& node, bool read_by_exchange) {
+  void Count(const PlanPtr& plan, bool read_by_exchange) {
+    const PlanNode& node = *plan;
     if (IsFoldable(node)) {
       const bool shuffles = ShuffleOf(node) != nullptr;
       if (shuffles) ++exchanges_;
       else if (!read_by_exchange) ++scans_;
       return;
     }
+    if (IsFunctionNode(node)) {
+      ++functions_;
+      return Count(FuseNodes(plan).input, false);
+    }
     const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
     exchanges_ += exchanges || node.kind == Kind::kJoin;
-    functions_ += node.kind == Kind::kMap || node.kind == Kind::kJoin || node.kind == Kind::kRepartition || node.kind == Kind::kSample ||
-                  node.kind == Kind::kRowValues || RowChanges::Takes(node);
-    for (const PlanPtr& input : InputsOf(node)) Count(*input, exchanges && node.kind != Kind::kRepartition);
+    functions_ += node.kind == Kind::kJoin || node.kind == Kind::kRepartition;
+    for (const PlanPtr& input : InputsOf(node)) Count(input, exchanges && node.kind != Kind::kRepartition);
   }
 
   int64_t scans_ = 0;
@@ -189,7 +190,7 @@ struct Shares {
 
 class Opener {
  public:
-  Opener(std::shared_ptr<Engine> engine, const PlanNode& plan, const ExecuteOptions& options)
+  Opener(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options)
       : engine_(std::move(engine)), options_(options), limit_(engine_->options().memory_limit_bytes), shares_(plan, limit_, options.memory_kept_bytes) {}
 
   Result<PolledStreamPtr> Open(const PlanPtr& node, const Cut& cut) {
@@ -200,11 +201,12 @@ class Opener {
   Result<PolledStreamPtr> OpenFolded(const PlanPtr& node, const Cut& cut);
   /// Leaves out the first tasks as far as their rows are to be skipped; `skip` is what is left of those.
   Result<PolledStreamPtr> OpenScan(const PlanNode& node, FoldedPlan folded, const Cut& cut, int64_t* skip);
-  /// A node that is not foldable, with those row-wise nodes below it that one stage takes together.
+  /// A node that is not foldable, with those functions and row-wise nodes below it that one stage takes together.
   Result<PolledStreamPtr> OpenSegment(const PlanPtr& node, const Cut& cut);
-  /// The function over the input, cut so.
-  Result<PolledStreamPtr> OpenMap(const PlanPtr& input, const Cut& cut, const BatchFunction& function, const EpochKey& epoch);
-  Result<PolledStreamPtr> OpenChanges(const PlanPtr& top, const Cut& cut);
+  Result<PolledStreamPtr> OpenFunctions(const PlanPtr& top, const Cut& cut);
+  /// What the lowest of the functions is called with.
+  Result<PolledStreamPtr> OpenBatches(const FusedNodes& fused, const Cut& cut);
+  std::shared_ptr<const BatchFunction> FunctionOf(const std::vector<PlanPtr>& nodes) const;
   Result<PolledStreamPtr> OpenOffset(const PlanNode& node, const Cut& cut);
   Result<std::vector<PolledStreamPtr>> OpenAll(const PlanNode& node);
   Result<PolledStreamPtr> OpenRepartition(const PlanNode& node);
@@ -214,7 +216,7 @@ class Opener {
   Result<PolledStreamPtr> OpenSort(const PlanNode& node, const Cut& cut);
   Result<PolledStreamPtr> OpenAggregate(const PlanPtr& node, const Cut& cut);
   Result<PolledStreamPtr> OpenJoin(const PlanNode& node);
-  Result<PolledStreamPtr> OpenMapGroups(const PlanNode& node, const Cut& cut);
+  Result<PolledStreamPtr> OpenGroups(const PlanNode& node);
   Result<PolledStreamPtr> Recut(PolledStreamPtr stream, const Cut& cut) {
     if (cut.batch_rows == 0) return stream;
     return OpenRebatchStream(engine_, std::move(stream), {cut.batch_rows, cut.within_source, false, cut.ledger});
@@ -272,20 +274,6 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& want
   const bool cuts_itself = node->kind == Kind::kSort || node->kind == Kind::kShuffle;
   if (cut.batch_rows > 0 && cut.ledger == nullptr && !cuts_itself) ARROW_RETURN_NOT_OK(ReserveBatches(*engine_).Value(&cut.ledger));
   switch (node->kind) {
-    case Kind::kMap: {
-      if (node->batch_rows == PlanNode::kWholeGroups) return OpenMapGroups(*node, cut);
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {node->batch_rows, true}, *node->function, epoch_));
-      return Recut(std::move(stream), cut);
-    }
-    case Kind::kSample: {
-      const auto function = MakeNativeFunction("RandomSample", Sampler(*node), BatchFunction::SameColumns);
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {.any_size = cut.any_size}, *function, {}));
-      return Recut(std::move(stream), cut);
-    }
-    case Kind::kRowValues: {
-      ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(node->input, {.any_size = cut.any_size}, *RowValuesFunction(node->row_values, options_.epoch), {}));
-      return Recut(std::move(stream), cut);
-    }
     case Kind::kLimit: {
       if (node->offset > 0) return OpenOffset(*node, cut);
       ARROW_ASSIGN_OR_RAISE(auto input, Open(node->input, cut));
@@ -320,24 +308,43 @@ Result<PolledStreamPtr> Opener::OpenSegment(const PlanPtr& node, const Cut& want
       ARROW_ASSIGN_OR_RAISE(auto stream, OpenAggregate(node, cut));
       return Recut(std::move(stream), cut);
     }
-    default:
-      return OpenChanges(node, cut);
+    default: {
+      ARROW_ASSIGN_OR_RAISE(auto stream, OpenFunctions(node, cut));
+      return Recut(std::move(stream), cut);
+    }
   }
 }
 
-Result<PolledStreamPtr> Opener::OpenMap(const PlanPtr& input, const Cut& cut, const BatchFunction& function, const EpochKey& epoch) {
-  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, function));
-  ARROW_ASSIGN_OR_RAISE(auto stream, Open(input, cut));
-  return OpenMapStream(engine_, std::move(stream), function, NamesOf(*input), epoch, std::move(ledger));
+std::shared_ptr<const BatchFunction> Opener::FunctionOf(const std::vector<PlanPtr>& nodes) const {
+  const PlanNode& node = *nodes.front();
+  switch (node.kind) {
+    case Kind::kMap:
+      return node.function;
+    case Kind::kSample:
+      return MakeNativeFunction("RandomSample", Sampler(node), BatchFunction::SameColumns, /*finds_place=*/node.sample_column.empty());
+    case Kind::kRowValues:
+      return RowValuesFunction(node.row_values, options_.epoch);
+    default:
+      return RowFunction(nodes);
+  }
 }
 
-/// Row-wise nodes over a stream, as one function.
-Result<PolledStreamPtr> Opener::OpenChanges(const PlanPtr& top, const Cut& cut) {
-  std::vector<PlanPtr> nodes;
-  PlanPtr below = top;
-  for (; RowChanges::Takes(*below); below = below->input) nodes.insert(nodes.begin(), below);
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMap(below, {.any_size = cut.any_size}, *RowFunction(std::move(nodes)), {}));
-  return Recut(std::move(stream), cut);
+Result<PolledStreamPtr> Opener::OpenFunctions(const PlanPtr& top, const Cut& cut) {
+  const FusedNodes fused = FuseNodes(top);
+  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, NameOf(fused)));
+  ARROW_ASSIGN_OR_RAISE(auto batches, OpenBatches(fused, cut));
+  std::vector<NamedFunction> functions;
+  for (const auto& nodes : fused.functions) functions.push_back({FunctionOf(nodes), NamesOf(*nodes.front()->input)});
+  return OpenFusedStream(engine_, std::move(batches), std::move(functions), epoch_, std::move(ledger));
+}
+
+Result<PolledStreamPtr> Opener::OpenBatches(const FusedNodes& fused, const Cut& cut) {
+  const PlanNode& lowest = *fused.functions.front().front();
+  if (lowest.kind == Kind::kMap && lowest.batch_rows == PlanNode::kWholeGroups) return OpenGroups(lowest);
+  if (lowest.kind == Kind::kMap) return Open(fused.input, {lowest.batch_rows, true});
+  // A function sees how its batches are cut.
+  const bool any_map = std::any_of(fused.functions.begin(), fused.functions.end(), [](const auto& nodes) { return nodes.front()->kind == Kind::kMap; });
+  return Open(fused.input, {.any_size = cut.any_size && !any_map});
 }
 
 /// Tasks before the first row wanted are not read where they can be told from the rest.
@@ -451,7 +458,10 @@ SortOrder::By BlockOrder(const RepartitionSpec& spec, const arrow::Schema& schem
 }
 
 Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
-  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMap(node.input, {}, *BlockFunction(*node.repartition), {}));
+  const auto function = BlockFunction(*node.repartition);
+  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, function->name()));
+  ARROW_ASSIGN_OR_RAISE(auto input, Open(node.input, {}));
+  ARROW_ASSIGN_OR_RAISE(auto numbered, OpenMapStream(engine_, std::move(input), *function, NamesOf(*node.input), EpochKey{}, std::move(ledger)));
   const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
@@ -530,17 +540,15 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
   return OpenJoinStream(engine_, open, std::move(right), *node.join, join);
 }
 
-Result<PolledStreamPtr> Opener::OpenMapGroups(const PlanNode& node, const Cut& cut) {
-  ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveCalls(*engine_, *node.function));
+/// The rows in whole groups; they come sorted.
+Result<PolledStreamPtr> Opener::OpenGroups(const PlanNode& node) {
   ARROW_ASSIGN_OR_RAISE(auto sorted, Open(node.input, {}));
   const auto open = [engine = engine_, keys = node.group_keys](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     std::vector<int> columns;
     for (const std::string& key : keys) columns.push_back(over->schema()->GetFieldIndex(key));
     return OpenGroupCutStream(engine, std::move(over), std::move(columns));
   };
-  auto groups = OpenDeferredStream(*engine_, std::move(sorted), open);
-  ARROW_ASSIGN_OR_RAISE(auto stream, OpenMapStream(engine_, std::move(groups), *node.function, NamesOf(*node.input), epoch_, std::move(ledger)));
-  return Recut(std::move(stream), cut);
+  return OpenDeferredStream(*engine_, std::move(sorted), open);
 }
 
 Result<AggregatePhase::Inputs> AggregateInputs(std::shared_ptr<Engine> engine, const PlanNode& node, const RowProgram& program) {
@@ -604,7 +612,7 @@ Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& eng
   below.memory_kept_bytes += batch_bytes;
   // Before the rest, which may take all that is free.
   ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveBatches(*engine, batch_bytes));
-  Opener opener(engine, *plan, below);
+  Opener opener(engine, plan, below);
   ARROW_ASSIGN_OR_RAISE(auto stream, opener.Open(plan, CutOf(*plan, options.batch_rows)));
   if (options.rows_delivered > 0) stream = OpenSkipStream(*engine, std::move(stream), options.rows_delivered);
   return OpenRebatchStream(engine, std::move(stream), {options.batch_rows, false, options.drop_last, std::move(ledger)});

@@ -12,6 +12,8 @@
 namespace millstream {
 
 class FunctionCalls;
+class FunctionChain;
+class FunctionStep;
 
 /// Immutable, shared by executions.
 class BatchFunction {
@@ -31,6 +33,13 @@ class BatchFunction {
   static Result<std::shared_ptr<arrow::Schema>> SameColumns(const std::shared_ptr<arrow::Schema>& input) { return input; }
   /// Begins to take calls and to give their results, on threads or lanes, until the calls are closed; returns at once.
   virtual Status Serve(const std::shared_ptr<FunctionCalls>& calls) const = 0;
+
+  // ---- as one of several that a stage calls one after the other ----
+  /// Whether it may be one; then these are overridden.
+  virtual bool fuses() const { return false; }
+  virtual Result<std::shared_ptr<FunctionStep>> OpenStep(const std::shared_ptr<FunctionCalls>&) const { return std::shared_ptr<FunctionStep>(); }
+  /// Begins to serve the whole chain where only it knows how, as Serve; false where lanes do.
+  virtual Result<bool> ServeChain(const std::shared_ptr<FunctionChain>&) const { return false; }
 };
 
 }  // namespace millstream

@@ -24,19 +24,19 @@ int64_t BytesOf(const RecordBatches& batches) {
 
 }  // namespace
 
-FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::string stage, std::shared_ptr<Ledger> ledger, NameSource name_source, const EpochKey& epoch)
-    : core_(std::move(engine)),
-      statistics_(std::move(stage)),
-      ledger_(std::move(ledger)),
-      spare_bytes_(ledger_->floor_bytes()),
-      name_source_(std::move(name_source)),
-      epoch_(epoch) {}
+FunctionCalls::FunctionCalls(std::shared_ptr<Engine> engine, std::vector<CalledFunction> functions, std::shared_ptr<Ledger> ledger, const EpochKey& epoch)
+    : core_(std::move(engine)), ledger_(std::move(ledger)), spare_bytes_(ledger_->floor_bytes()), epoch_(epoch) {
+  for (CalledFunction& function : functions) {
+    statistics_.emplace_back(std::move(function.stage));
+    name_sources_.push_back(std::move(function.name_source));
+  }
+}
 
 uint64_t FunctionCalls::RandomKey(const FunctionCall& call) const { return MakeSourceKey(epoch_, call.source).KeyOfRow(static_cast<uint64_t>(call.begin_row)); }
 
 std::string FunctionCalls::Origin(const FunctionCall& call, int64_t row) const {
   const std::string rows = "rows " + std::to_string(call.begin_row) + " to " + std::to_string(std::max(call.end_row - 1, call.begin_row));
-  const std::string source = " of " + name_source_(call.source);
+  const std::string source = " of " + name_sources_[static_cast<size_t>(call.step)](call.source);
   if (row < 0) return rows + source;
   const bool all_kept = call.rows == call.end_row - call.begin_row;
   if (all_kept) return "row " + std::to_string(call.begin_row + row) + source;
@@ -50,25 +50,54 @@ std::optional<FunctionCall> FunctionCalls::TakeLocked() {
   return call;
 }
 
+Waker FunctionCalls::TakeServerLocked() {
+  if (servers_.empty()) return nullptr;
+  Waker server = std::move(servers_.back());
+  servers_.pop_back();
+  return server;
+}
+
 std::optional<FunctionCall> FunctionCalls::Take(const std::function<bool()>& interrupted) {
   const auto began = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  while (waiting_.empty() && !closed_) {
+  while (waiting_.empty() && !closed_ && !poked_) {
     added_.wait_for(lock, kInterruptionInterval);
-    if (!waiting_.empty() || closed_ || !interrupted) continue;
+    if (!waiting_.empty() || closed_ || poked_ || !interrupted) continue;
     lock.unlock();
     if (interrupted()) return std::nullopt;
     lock.lock();
   }
-  statistics_.wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  statistics_.front().wait_in_nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
+  if (waiting_.empty()) poked_ = false;
   return TakeLocked();
 }
 
 std::optional<FunctionCall> FunctionCalls::TryTake(const Waker& waker, bool* closed) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   *closed = closed_;
+  if (waiting_.empty() && std::exchange(poked_, false)) {
+    lock.unlock();
+    waker();
+    return std::nullopt;
+  }
   if (waiting_.empty() && !closed_) servers_.push_back(waker);
   return TakeLocked();
+}
+
+std::optional<FunctionCall> FunctionCalls::TryTake() {
+  std::lock_guard lock(mutex_);
+  return TakeLocked();
+}
+
+void FunctionCalls::Poke() {
+  Waker server;
+  {
+    std::lock_guard lock(mutex_);
+    poked_ = true;
+    server = TakeServerLocked();
+  }
+  added_.notify_one();
+  if (server) server();
 }
 
 void FunctionCalls::Add(StreamBatch batch) {
@@ -80,20 +109,41 @@ void FunctionCalls::Add(StreamBatch batch) {
     short_of_memory_ = !ledger_->TryCharge(bytes);
     if (short_of_memory_) ledger_->ForceCharge(bytes);
     held_bytes_ += bytes;
-    const int64_t number = added_count_++;
-    if (number == 0 || batch.source != last_source_) last_row_ = 0;
+    FunctionCall call;
+    call.number = added_count_++;
+    if (call.number == 0 || batch.source != last_source_) last_row_ = 0;
     last_source_ = batch.source;
-    const int64_t rows = batch.data->num_rows();
-    taken_[number] = {batch.source, bytes, rows, last_row_, batch.position.ties};
-    waiting_.push_back({number, std::move(batch.data), rows, batch.source, std::exchange(last_row_, batch.position.ties), batch.position.ties,
-                        std::move(batch.group_starts)});
-    if (!servers_.empty()) {
-      server = std::move(servers_.back());
-      servers_.pop_back();
-    }
+    call.rows = batch.data->num_rows();
+    call.source = batch.source;
+    call.begin_row = std::exchange(last_row_, batch.position.ties);
+    call.end_row = batch.position.ties;
+    taken_[call.number] = {call, bytes};
+    call.batch = std::move(batch.data);
+    call.group_starts = std::move(batch.group_starts);
+    waiting_.push_back(std::move(call));
+    server = TakeServerLocked();
   }
   added_.notify_one();
   if (server) server();
+}
+
+void FunctionCalls::Hold(int64_t number, const RecordBatches& batches) {
+  const int64_t bytes = BytesOf(batches);
+  std::lock_guard lock(mutex_);
+  const auto found = taken_.find(number);
+  if (closed_ || found == taken_.end()) return;
+  const int64_t before = std::exchange(found->second.bytes, bytes);
+  ledger_->ForceCharge(bytes);
+  ledger_->Release(before);
+  held_bytes_ += bytes - before;
+}
+
+void FunctionCalls::AddHeld(int64_t calls) {
+  {
+    std::lock_guard lock(mutex_);
+    held_calls_ += calls;
+  }
+  if (calls > 0) core_.WakeBlocked();
 }
 
 void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatch more, SkippedErrors skipped) {
@@ -101,19 +151,40 @@ void FunctionCalls::Give(int64_t number, Result<RecordBatches> batches, NextBatc
     std::lock_guard lock(mutex_);
     const auto found = taken_.find(number);
     if (closed_ || found == taken_.end()) return;
-    NumberInSource(found->second, &skipped);
-    const auto source = found->second.source;
-    const int64_t input_bytes = found->second.bytes;
+    const Taken taken = std::move(found->second);
     taken_.erase(found);
-    const int64_t bytes = (batches.ok() ? BytesOf(*batches) : 0) + (more ? input_bytes : 0);
-    ledger_->Release(input_bytes);
-    ledger_->ForceCharge(bytes);
-    held_bytes_ += bytes - input_bytes;
-    Done done{{batches.status(), {}, std::move(more), source, std::move(skipped)}, bytes};
-    if (batches.ok()) done.result.batches = std::move(*batches);
-    done_.emplace(number, std::move(done));
+    NumberInSource(taken.call, &skipped);
+    FunctionResult result{batches.status(), {}, std::move(more), 0, std::move(skipped)};
+    if (batches.ok()) result.batches = std::move(*batches);
+    GiveLocked(taken, {std::move(result)});
   }
   core_.WakeConsumer();
+}
+
+void FunctionCalls::GiveInParts(int64_t number, std::vector<FunctionResult> parts) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = taken_.find(number);
+    if (closed_ || found == taken_.end()) return;
+    const Taken taken = std::move(found->second);
+    taken_.erase(found);
+    GiveLocked(taken, std::move(parts));
+  }
+  core_.WakeConsumer();
+}
+
+void FunctionCalls::GiveLocked(const Taken& taken, std::vector<FunctionResult> parts) {
+  ledger_->Release(taken.bytes);
+  held_bytes_ -= taken.bytes;
+  for (FunctionResult& part : parts) {
+    part.source = taken.call.source;
+    const int64_t bytes = BytesOf(part.batches) + (part.more ? taken.bytes : 0);
+    ledger_->ForceCharge(bytes);
+    held_bytes_ += bytes;
+    Done done{std::move(part), bytes};
+    if (&part == &parts.back()) done_.emplace(taken.call.number, std::move(done));
+    else parts_[taken.call.number].push_back(std::move(done));
+  }
 }
 
 bool FunctionCalls::MakeRoomLocked(int64_t number, int64_t bytes) {
@@ -134,7 +205,7 @@ bool FunctionCalls::GivePart(int64_t number, RecordBatches batches) {
     if (closed_ || found == taken_.end()) return false;
     FunctionResult part;
     part.batches = std::move(batches);
-    part.source = found->second.source;
+    part.source = found->second.call.source;
     room_.wait(lock, [&] { return closed_ || MakeRoomLocked(number, bytes); });
     if (closed_) return false;
     held_bytes_ += bytes;
@@ -149,12 +220,18 @@ void FunctionCalls::End() {
     std::lock_guard lock(mutex_);
     ended_ = true;
   }
+  if (steps() > 1) Poke();
   core_.WakeConsumer();
+}
+
+int64_t FunctionCalls::calls_total() const {
+  std::lock_guard lock(mutex_);
+  return ended_ ? added_count_ : -1;
 }
 
 int64_t FunctionCalls::under_way() const {
   std::lock_guard lock(mutex_);
-  return added_count_ - given_out_;
+  return added_count_ - given_out_ - held_calls_;
 }
 
 bool FunctionCalls::closed() const {
@@ -164,7 +241,7 @@ bool FunctionCalls::closed() const {
 
 bool FunctionCalls::short_of_memory() const {
   std::lock_guard lock(mutex_);
-  return short_of_memory_ && added_count_ > given_out_;
+  return short_of_memory_ && added_count_ - held_calls_ > given_out_;
 }
 
 std::optional<FunctionCalls::Done> FunctionCalls::TakeDoneLocked() {
@@ -182,7 +259,7 @@ std::optional<FunctionCalls::Done> FunctionCalls::TakeDoneLocked() {
   return done;
 }
 
-void FunctionCalls::NumberInSource(const Taken& call, SkippedErrors* skipped) {
+void FunctionCalls::NumberInSource(const FunctionCall& call, SkippedErrors* skipped) {
   const bool all_kept = call.rows == call.end_row - call.begin_row;
   for (SkippedError& error : skipped->errors) {
     error.rows = error.first_row < 0 ? call.rows : error.last_row - error.first_row + 1;
@@ -195,9 +272,10 @@ void FunctionCalls::NumberInSource(const Taken& call, SkippedErrors* skipped) {
 void FunctionCalls::CountSkipped(FunctionResult* result) {
   SkippedErrors& skipped = result->skipped;
   if (skipped.errors.empty()) return;
-  DeadLetters& letters = statistics_.dead_letters;
+  const auto step = static_cast<size_t>(result->step);
+  DeadLetters& letters = statistics_[step].dead_letters;
   for (SkippedError& error : skipped.errors) {
-    letters.Add(name_source_(result->source), error.first_row, error.last_row, std::move(error.error), std::move(error.traceback), error.rows);
+    letters.Add(name_sources_[step](result->source), error.first_row, error.last_row, std::move(error.error), std::move(error.traceback), error.rows);
   }
   skipped.errors.clear();
   const bool too_many = skipped.errors_max >= 0 && letters.count() > skipped.errors_max;

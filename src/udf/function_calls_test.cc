@@ -29,7 +29,8 @@ StreamBatch Input(int64_t rows) {
 class CallsTest : public ::testing::Test {
  protected:
   CallsTest() : ledger_(*Budget::Open(host_.engine()->budget(), "test", 1 << 20)) {
-    calls_ = std::make_shared<FunctionCalls>(host_.engine(), "Test", std::move(ledger_), [](uint32_t) { return std::string("rows"); }, EpochKey{});
+    std::vector<CalledFunction> functions{{"Test", [](uint32_t) { return std::string("rows"); }}};
+    calls_ = std::make_shared<FunctionCalls>(host_.engine(), std::move(functions), std::move(ledger_), EpochKey{});
   }
   ~CallsTest() override { calls_->Close(); }
 

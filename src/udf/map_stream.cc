@@ -4,14 +4,14 @@
 #include <deque>
 
 #include "ops/conform_batch.h"
+#include "udf/function_chain.h"
+#include "udf/schema_finder.h"
 
 namespace millstream {
 namespace {
 
 constexpr int64_t kFloorBytesMax = 64 << 20;
 constexpr int64_t kFloorShare = 16;  // of the limit
-/// Calls whose results are looked at for the types of columns that hold only nulls in the first ones.
-constexpr int64_t kCallsForSchema = 4;
 
 /// What the stage's consumer, its feeding task and its servers share.
 struct MapState {
@@ -57,13 +57,10 @@ class FeedTask : public Task {
   bool begun_ = false;
 };
 
-bool HasNullColumn(const arrow::Schema& schema) {
-  return std::any_of(schema.fields().begin(), schema.fields().end(), [](const auto& field) { return field->type()->id() == arrow::Type::NA; });
-}
-
 class MapStream : public PolledStream {
  public:
-  MapStream(std::shared_ptr<MapState> state, BatchFunction::Columns columns) : PolledStream(*state->calls->engine()), state_(std::move(state)), columns_(std::move(columns)) {}
+  MapStream(std::shared_ptr<MapState> state, BatchFunction::Columns columns)
+      : PolledStream(*state->calls->engine()), state_(std::move(state)), columns_(std::move(columns)), finder_(state_->calls->last_statistics().name) {}
   ~MapStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -82,7 +79,7 @@ class MapStream : public PolledStream {
   }
   std::vector<const StageStatistics*> stages() const override {
     auto stages = state_->input->stages();
-    stages.push_back(&state_->calls->statistics());
+    for (int step = 0; step < state_->calls->steps(); ++step) stages.push_back(&state_->calls->statistics(step));
     return stages;
   }
 
@@ -101,10 +98,10 @@ class MapStream : public PolledStream {
   const std::shared_ptr<MapState> state_;
   const BatchFunction::Columns columns_;
   std::shared_ptr<arrow::Schema> schema_;
-  std::shared_ptr<arrow::Schema> schema_so_far_;
+  SchemaFinder finder_;
   std::deque<FunctionResult> results_;
   size_t next_batch_ = 0;  // of the first result
-  int64_t results_seen_ = 0;
+  size_t results_looked_at_ = 0;  // for the schema
   bool at_end_ = false;
   bool closed_ = false;
   uint32_t source_ = 0;
@@ -118,34 +115,28 @@ Result<bool> MapStream::TakeResult(const Waker& waker) {
     at_end_ = true;
     return true;
   }
-  ++results_seen_;
   results_.push_back(std::move(**result));
   return true;
 }
 
 Result<bool> MapStream::FindSchema(const Waker& waker) {
-  size_t seen = 0;
   for (;;) {
-    for (; seen < results_.size() && results_[seen].status.ok(); ++seen) {
-      for (const auto& batch : results_[seen].batches) {
-        if (schema_so_far_ == nullptr) schema_so_far_ = batch->schema();
-        else ARROW_RETURN_NOT_OK(CommonSchema(state_->calls->stage(), *schema_so_far_, *batch->schema()).Value(&schema_so_far_));
-      }
+    for (; results_looked_at_ < results_.size() && results_[results_looked_at_].status.ok(); ++results_looked_at_) {
+      ARROW_RETURN_NOT_OK(finder_.Add(results_[results_looked_at_].batches));
     }
-    const bool found = schema_so_far_ != nullptr && (!HasNullColumn(*schema_so_far_) || results_seen_ >= kCallsForSchema);
-    if (found || at_end_ || seen < results_.size()) break;
+    if (finder_.found() || at_end_ || results_looked_at_ < results_.size()) break;
     ARROW_ASSIGN_OR_RAISE(const bool more, TakeResult(waker));
     if (!more) return false;
   }
-  if (schema_so_far_ == nullptr && at_end_) ARROW_RETURN_NOT_OK(SchemaWithoutResults().Value(&schema_so_far_));
-  schema_ = schema_so_far_;
+  schema_ = finder_.schema();
+  if (schema_ == nullptr && at_end_) ARROW_RETURN_NOT_OK(SchemaWithoutResults().Value(&schema_));
   return true;
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> MapStream::MakeMore() {
   const NextBatch& more = results_.front().more;
   if (!more) return nullptr;
-  CpuTimer timer(&state_->calls->statistics().cpu_nanoseconds);
+  CpuTimer timer(&state_->calls->last_statistics().cpu_nanoseconds);
   return more();
 }
 
@@ -177,32 +168,63 @@ Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {
   }
   const FunctionResult& result = results_.front();
   StreamBatch out;
-  ARROW_ASSIGN_OR_RAISE(out.data, ConformBatch(state_->calls->stage(), batch, schema_, arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(out.data, ConformBatch(state_->calls->last_statistics().name, batch, schema_, arrow::default_memory_pool()));
   if (result.source != source_) next_row_ = 0;
   source_ = result.source;
   out.source = source_;
   out.first_row = next_row_;
   next_row_ += out.data->num_rows();
   out.position = {source_, next_row_};
-  state_->calls->statistics().rows += out.data->num_rows();
+  state_->calls->last_statistics().rows += out.data->num_rows();
   return out;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const BatchFunction& function) {
-  return Budget::Open(engine.budget(), function.name(), std::min(kFloorBytesMax, engine.budget()->limit_bytes() / kFloorShare));
+Result<std::shared_ptr<Ledger>> ReserveCalls(const Engine& engine, const std::string& name) {
+  return Budget::Open(engine.budget(), name, std::min(kFloorBytesMax, engine.budget()->limit_bytes() / kFloorShare));
 }
+
+namespace {
+
+/// A stream whose calls are still to be served. `workers`: that may have calls at one time.
+Result<std::unique_ptr<MapStream>> OpenUnserved(const std::shared_ptr<FunctionCalls>& calls, PolledStreamPtr input, BatchFunction::Columns columns, int workers) {
+  auto state = std::make_shared<MapState>(calls, std::move(input), std::max<int64_t>(2 * workers, SchemaFinder::kCallsMost));
+  auto stream = std::make_unique<MapStream>(state, std::move(columns));
+  ARROW_RETURN_NOT_OK(calls->engine()->scheduler()->Submit(std::make_unique<FeedTask>(state), Priority::kNormal));
+  return stream;
+}
+
+}  // namespace
 
 Result<PolledStreamPtr> OpenMapStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, const BatchFunction& function, NameSource name_source,
                                       const EpochKey& epoch, std::shared_ptr<Ledger> ledger) {
-  if (ledger == nullptr) ARROW_RETURN_NOT_OK(ReserveCalls(*engine, function).Value(&ledger));
-  const int64_t ahead = std::max<int64_t>(2 * function.workers(engine->scheduler()->lanes()), kCallsForSchema);
-  auto calls = std::make_shared<FunctionCalls>(engine, function.name(), std::move(ledger), std::move(name_source), epoch);
-  auto state = std::make_shared<MapState>(calls, std::move(input), ahead);
-  auto stream = std::make_unique<MapStream>(state, function.columns());
-  ARROW_RETURN_NOT_OK(engine->scheduler()->Submit(std::make_unique<FeedTask>(state), Priority::kNormal));
+  if (ledger == nullptr) ARROW_RETURN_NOT_OK(ReserveCalls(*engine, function.name()).Value(&ledger));
+  std::vector<CalledFunction> called{{function.name(), std::move(name_source)}};
+  auto calls = std::make_shared<FunctionCalls>(std::move(engine), std::move(called), std::move(ledger), epoch);
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenUnserved(calls, std::move(input), function.columns(), function.workers(calls->engine()->scheduler()->lanes())));
   ARROW_RETURN_NOT_OK(function.Serve(calls));
+  return stream;
+}
+
+Result<PolledStreamPtr> OpenFusedStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::vector<NamedFunction> named, const EpochKey& epoch,
+                                        std::shared_ptr<Ledger> ledger) {
+  if (named.size() == 1) return OpenMapStream(std::move(engine), std::move(input), *named[0].function, std::move(named[0].name_source), epoch, std::move(ledger));
+  std::vector<CalledFunction> called;
+  BatchFunctions functions;
+  for (NamedFunction& each : named) {
+    called.push_back({each.function->name(), std::move(each.name_source)});
+    functions.push_back(std::move(each.function));
+  }
+  auto calls = std::make_shared<FunctionCalls>(std::move(engine), std::move(called), std::move(ledger), epoch);
+  ARROW_ASSIGN_OR_RAISE(auto chain, FunctionChain::Make(calls, functions));
+  const auto columns = [chain](const std::shared_ptr<arrow::Schema>& schema) { return chain->SchemaWithoutResults(schema); };
+  ARROW_ASSIGN_OR_RAISE(auto stream, OpenUnserved(calls, std::move(input), columns, chain->servers_most()));
+  for (const auto& function : functions) {
+    ARROW_ASSIGN_OR_RAISE(const bool serves, function->ServeChain(chain));
+    if (serves) return stream;
+  }
+  ARROW_RETURN_NOT_OK(chain->ServeOnLanes());
   return stream;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <optional>
 
 namespace millstream {
 namespace {
@@ -42,10 +43,30 @@ class ServeTask : public Task {
   SharedFunction function_;
 };
 
+/// One whose results are whole.
+class LaneStep : public FunctionStep {
+ public:
+  LaneStep(SharedFunction function, const Traits& traits) : FunctionStep(traits), function_(std::move(function)) {}
+
+  StepResult Call(const FunctionCall& call, const FunctionCalls& calls) override {
+    auto result = (*function_)(call, calls);
+    if (!result.ok()) return {result.status()};
+    return {std::move(result->batches)};
+  }
+
+ private:
+  const SharedFunction function_;
+};
+
 class LaneFunction : public BatchFunction {
  public:
-  LaneFunction(std::string name, ResultFunction function, int calls_at_once, Columns columns = nullptr)
-      : name_(std::move(name)), function_(std::make_shared<const ResultFunction>(std::move(function))), calls_at_once_(calls_at_once), columns_(std::move(columns)) {}
+  /// `traits`: of its step; none where it cannot be one.
+  LaneFunction(std::string name, ResultFunction function, int calls_at_once, std::optional<FunctionStep::Traits> traits, Columns columns = nullptr)
+      : name_(std::move(name)),
+        function_(std::make_shared<const ResultFunction>(std::move(function))),
+        calls_at_once_(calls_at_once),
+        traits_(traits),
+        columns_(std::move(columns)) {}
   const std::string& name() const override { return name_; }
   int workers(int lanes) const override { return calls_at_once_ > 0 ? std::min(calls_at_once_, lanes) : lanes; }
   Columns columns() const override { return columns_; }
@@ -56,11 +77,14 @@ class LaneFunction : public BatchFunction {
     }
     return Status::OK();
   }
+  bool fuses() const override { return traits_.has_value(); }
+  Result<std::shared_ptr<FunctionStep>> OpenStep(const std::shared_ptr<FunctionCalls>&) const override { return std::make_shared<LaneStep>(function_, *traits_); }
 
  private:
   const std::string name_;
   const SharedFunction function_;
   const int calls_at_once_;
+  const std::optional<FunctionStep::Traits> traits_;
   const Columns columns_;
 };
 
@@ -100,12 +124,13 @@ Result<RecordBatches> CallUser(const UserBatchFunction& function, const Function
 
 }  // namespace
 
-std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns) {
+std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns, bool finds_place) {
   auto all_at_once = [function = std::move(function)](const FunctionCall& call, const FunctionCalls&) -> Result<LaneResult> {
     ARROW_ASSIGN_OR_RAISE(auto batches, function(call));
     return LaneResult{std::move(batches), nullptr};
   };
-  return std::make_shared<LaneFunction>(std::move(name), std::move(all_at_once), 0, std::move(columns));
+  const FunctionStep::Traits traits{.finds_place = finds_place, .one_schema = true, .is_engine = true};
+  return std::make_shared<LaneFunction>(std::move(name), std::move(all_at_once), 0, traits, std::move(columns));
 }
 
 std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function) {
@@ -113,16 +138,18 @@ std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name,
     ARROW_ASSIGN_OR_RAISE(auto next, function(call));
     return FirstBatches(std::move(next));
   };
-  return std::make_shared<LaneFunction>(std::move(name), std::move(first), 0);
+  return std::make_shared<LaneFunction>(std::move(name), std::move(first), 0, std::nullopt);
 }
 
 std::shared_ptr<const BatchFunction> MakeUserFunction(std::string name, UserBatchFunction function, int calls_at_once) {
   auto guarded = [function = std::move(function)](const FunctionCall& call, const FunctionCalls& calls) -> Result<LaneResult> {
     auto batches = CallUser(function, call, calls);
     if (batches.ok()) return LaneResult{std::move(*batches), nullptr};
-    return WithContext(batches.status(), calls.stage() + ": the function failed, on " + calls.Origin(call));
+    return WithContext(batches.status(), calls.stage(call) + ": the function failed, on " + calls.Origin(call));
   };
-  return std::make_shared<LaneFunction>(std::move(name), std::move(guarded), calls_at_once);
+  std::optional<FunctionStep::Traits> traits;
+  if (calls_at_once <= 1) traits = {.in_turn = calls_at_once == 1, .finds_place = true, .is_engine = true};
+  return std::make_shared<LaneFunction>(std::move(name), std::move(guarded), calls_at_once, traits);
 }
 
 }  // namespace millstream

@@ -312,7 +312,7 @@ def test_memory_is_free_after_a_failure_though_another_call_still_runs(use_engin
     def runs(stages):
         rows = ms.range(10)
         for _ in range(stages):
-            rows = rows.map_batches(lambda batch: batch)
+            rows = rows.map_batches(lambda batch: batch, batch_size=10)  # cut anew, and so a stage of its own
         try:
             return rows.count() == 10
         except MemoryError:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import millstream as ms
+from millstream import _core
 from millstream.function_results import batch_from_result, column_from_result, rows_of_flat_map, rows_to_batch
 
 NOON = datetime.datetime(2020, 1, 1, 12)
@@ -162,6 +163,57 @@ def test_arrow_arrays_stay_as_they_are():
     assert column_of([pa.scalar(1), pa.scalar(None, pa.int64())]).to_pylist() == [1, None]
     lists = column_of([pa.array([1, 2], pa.int8()), None, pa.array([], pa.int8())])
     assert lists.equals(pa.array([[1, 2], None, []], pa.list_(pa.int8())))
+
+
+PLAIN_TYPES = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "longlong", "ulonglong")
+
+
+@pytest.mark.parametrize("dtype", PLAIN_TYPES)
+@pytest.mark.parametrize("rows", [1, 5])
+def test_arrays_of_plain_numbers_become_the_batch_that_any_others_do(dtype, rows):
+    values = np.arange(rows).astype(dtype)
+    if values.dtype.kind == "f":
+        values[:1] = np.nan
+    columns = {"x": values, "ß": values[::-1].copy(), "": values}
+    made = pa.record_batch(_core.plain_batch(columns))
+    made.validate(full=True)
+    expected = batch_of(columns)
+    assert made.schema == expected.schema
+    assert repr(made.to_pydict()) == repr(expected.to_pydict())
+    values[:] = 7
+    assert repr(made.to_pydict()) == repr(expected.to_pydict())
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"x": np.arange(0)},
+        {"x": [1]},
+        {"x": np.arange(3), "y": np.arange(2)},
+        {1: np.arange(3)},
+        {"\ud800": np.arange(3)},
+        {"x": np.arange(6)[::2]},
+        {"x": np.arange(6).reshape(2, 3)},
+        {"x": np.array(1)},
+        {"x": np.ma.array([1, 2], mask=[True, False])},
+        {"x": np.array([1, 2]).view(np.recarray)},
+        {"x": np.arange(3).astype(">i4")},
+        {"x": np.arange(3).astype("f2")},
+        {"x": np.arange(3).astype("complex128")},
+        {"x": np.arange(3).astype("longdouble")},
+        {"x": np.array([True])},
+        {"x": np.array([1], "datetime64[s]")},
+        {"x": np.array(["a"])},
+        {"x": np.array([b"a"])},
+        {"x": np.array([None])},
+        {"x": np.zeros(2, [("a", "i4")])},
+        {"x": np.frombuffer(bytes(1 << 20), np.int64)},
+    ],
+    ids=repr,
+)
+def test_others_are_no_plain_numbers(columns):
+    assert _core.plain_batch(columns) is None
 
 
 def test_arrays_that_may_change_are_copied_and_others_are_not():
