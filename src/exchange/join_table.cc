@@ -10,12 +10,6 @@
 #include "column/gather.h"
 
 namespace millstream {
-namespace {
-
-/// Of a piece, at least: each is a source to look at for every batch of the result.
-constexpr int64_t kPieceRows = 16384;
-
-}  // namespace
 
 Status JoinKeys::Fill(const std::vector<std::shared_ptr<arrow::ArrayData>>& columns) {
   const int64_t count = columns.front()->length;

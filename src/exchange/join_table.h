@@ -50,6 +50,9 @@ class JoinTable {
   static Result<std::shared_ptr<JoinTable>> Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                  const std::vector<int>& keys, arrow::MemoryPool* pool);
 
+  /// Of a piece, at least: each is a source to look at for every batch of the result. Larger batches are shared.
+  static constexpr int64_t kPieceRows = 16384;
+
   int64_t rows() const { return rows_; }
   /// The first row, in their order, whose key is that of row `row` of `keys`; kNone where there is none.
   static constexpr uint32_t kNone = UINT32_MAX;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "column/gather.h"
 #include "ops/apply_program.h"
 #include "ops/conform_batch.h"
 
@@ -80,26 +81,29 @@ class NumberedStream : public OverStream {
 
 class CoalescedStream : public OverStream {
  public:
-  CoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min) : OverStream(engine, std::move(input)), rows_min_(rows_min) {}
+  CoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min, int64_t bytes_min)
+      : OverStream(engine, std::move(input)), rows_min_(rows_min), bytes_min_(bytes_min) {}
   std::optional<int64_t> total_rows() const override { return input_->total_rows(); }
 
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
-    while (!at_end_ && rows_ < rows_min_) {
+    while (!at_end_ && rows_ < rows_min_ && bytes_ < bytes_min_) {
       ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
       if (!batch.has_value()) return std::nullopt;
       at_end_ = batch->data == nullptr;
       if (at_end_) break;
-      rows_ += batch->data->num_rows();
-      if (small_.empty() && rows_ >= rows_min_) {
-        rows_ = 0;
-        return StreamBatch{.data = std::move(batch->data)};
-      }
-      if (batch->data->num_rows() > 0) small_.push_back(std::move(batch->data));
+      const int64_t rows = batch->data->num_rows();
+      const int64_t bytes = RowBytes(*batch->data);
+      StreamBatch only;
+      only.data = std::move(batch->data);
+      if (small_.empty() && (rows >= rows_min_ || bytes >= bytes_min_)) return only;
+      if (rows > 0) small_.push_back(std::move(only.data));
+      rows_ += rows;
+      bytes_ += bytes;
     }
     StreamBatch whole;
     if (!small_.empty()) ARROW_RETURN_NOT_OK(JoinBatches(small_, arrow::default_memory_pool()).Value(&whole.data));
     small_.clear();
-    rows_ = 0;
+    rows_ = bytes_ = 0;
     return whole;
   }
   void Close() override {
@@ -109,8 +113,10 @@ class CoalescedStream : public OverStream {
 
  private:
   const int64_t rows_min_;
+  const int64_t bytes_min_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> small_;
   int64_t rows_ = 0;  // of them
+  int64_t bytes_ = 0;
   bool at_end_ = false;
 };
 
@@ -448,8 +454,8 @@ PolledStreamPtr OpenDeferredStream(const Engine& engine, PolledStreamPtr input, 
   return std::make_unique<DeferredStream>(engine, std::move(input), std::move(open));
 }
 
-PolledStreamPtr OpenCoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min) {
-  return std::make_unique<CoalescedStream>(engine, std::move(input), rows_min);
+PolledStreamPtr OpenCoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min, int64_t bytes_min) {
+  return std::make_unique<CoalescedStream>(engine, std::move(input), rows_min, bytes_min);
 }
 
 PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema) {

@@ -26,8 +26,8 @@ PolledStreamPtr OpenDeferredStream(const Engine& engine, PolledStreamPtr input, 
 /// The rows numbered through as one source, in the order in which they come.
 PolledStreamPtr OpenNumberedStream(const Engine& engine, PolledStreamPtr input);
 
-/// Small batches put together, to at least so many rows where others follow them. Who the rows are is lost.
-PolledStreamPtr OpenCoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min);
+/// Small batches put together, until they have so many rows or bytes. Who the rows are is lost.
+PolledStreamPtr OpenCoalescedStream(const Engine& engine, PolledStreamPtr input, int64_t rows_min, int64_t bytes_min);
 
 /// One input after the other, brought to one schema: `schema`, or where that is null the first input's. Sources are numbered through.
 PolledStreamPtr OpenUnionStream(const Engine& engine, std::vector<PolledStreamPtr> inputs, std::shared_ptr<arrow::Schema> schema);

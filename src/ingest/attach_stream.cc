@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "column/gather.h"
+#include "ingest/block_rows.h"
 #include "memory/hand_over_pool.h"
 #include "ops/apply_program.h"
 
@@ -49,14 +51,17 @@ class AttachStream : public PolledStream {
   Result<std::shared_ptr<arrow::RecordBatch>> Attach() {
     const arrow::ArrayData& column = *batch_->column_data(options_.column);
     const auto named = batch_->num_rows() - column.GetNullCount();  // the others are behind them
-    if (at_ >= named) return attach_(*Take(batch_->num_rows()), nullptr);
+    if (at_ >= named) return attach_(*Take(std::min(batch_->num_rows(), at_ + RowsWithin(options_.batch_bytes, *schema_))), nullptr);
     const auto* numbers = column.GetValues<int64_t>(1);
     ARROW_RETURN_NOT_OK(HoldRow(numbers[at_]));
     const int64_t begin = at_;
-    const int64_t end = std::lower_bound(numbers + at_, numbers + named, held_begin_ + held_->num_rows()) - numbers;
+    const int64_t last = std::min(named, begin + std::max<int64_t>(options_.batch_bytes / held_row_bytes_, 1));
+    const int64_t end = std::lower_bound(numbers + begin, numbers + last, held_begin_ + held_->num_rows()) - numbers;
     const auto input = Take(end);
     const bool all_of_range = numbers[end - 1] - numbers[begin] == end - begin - 1 && std::adjacent_find(numbers + begin, numbers + end) == numbers + end;
-    if (all_of_range && !options_.hands_over) return attach_(*input, held_->Slice(numbers[begin] - held_begin_, end - begin).get());
+    // A few rows would keep the memory of all.
+    const bool shares = all_of_range && !options_.hands_over && 2 * (end - begin) >= held_->num_rows();
+    if (shares) return attach_(*input, held_->Slice(numbers[begin] - held_begin_, end - begin).get());
     indices_.clear();
     for (int64_t row = begin; row < end; ++row) indices_.push_back(static_cast<uint32_t>(numbers[row] - held_begin_));
     const auto memory = HandOverPool::Make(pool_->ledger(), engine_->arena());
@@ -76,6 +81,7 @@ class AttachStream : public PolledStream {
       if (held_ != nullptr) held_begin_ += held_->num_rows();
       held_.reset();
       ARROW_RETURN_NOT_OK(rows_->Next().Value(&held_));
+      if (held_ != nullptr) held_row_bytes_ = RowBytes(*held_) / std::max<int64_t>(held_->num_rows(), 1) + 1;
       if (held_ == nullptr) return MakeError(ErrorKind::kOther, "row " + std::to_string(number) + " was not kept");
     }
     return Status::OK();
@@ -93,6 +99,7 @@ class AttachStream : public PolledStream {
   int64_t at_ = 0;                             // in it
   std::shared_ptr<arrow::RecordBatch> held_;   // rows from held_begin_ on
   int64_t held_begin_ = 0;
+  int64_t held_row_bytes_ = 1;
   std::vector<uint32_t> indices_;
 };
 

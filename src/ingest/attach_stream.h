@@ -9,8 +9,9 @@
 namespace millstream {
 
 struct AttachOptions {
-  int column = 0;         // of the input: numbers of rows (int64); nulls, which have none, come last
+  int column = 0;          // of the input: numbers of rows (int64); nulls, which have none, come last
   bool hands_over = true;  // what comes out is the user's, as far as the rows go; else it is charged as the rows are
+  int64_t batch_bytes = 1 << 20;  // of the rows in a batch of the result, about: one row may be named many times
 };
 
 /// A batch of the result: of some rows of the input, and as many of the rows that they name (null: they name none, and all that follow do neither).

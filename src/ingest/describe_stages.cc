@@ -30,6 +30,9 @@ std::string Indented(const std::string& text, int depth) {
   return out;
 }
 
+/// Of two numbers: a hash and a row, or two rows.
+constexpr int64_t kJoinNumbersBytes = 16;
+
 class StageWriter {
  public:
   StageWriter(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
@@ -97,16 +100,25 @@ class StageWriter {
     if (left.schema == nullptr || right.schema == nullptr) return in_memory + "; where they do not fit, both go through the exchange";
     const int64_t left_bytes = GuessRows(left) * RowBytesGuess(*left.schema);
     const int64_t right_bytes = GuessRows(right) * RowBytesGuess(*right.schema);
-    int64_t key_bytes = 0;
-    for (const std::string& key : node.join->right_keys) {
-      if (const auto field = right.schema->GetFieldByName(key)) key_bytes += GuessRows(right) * RowBytesGuess(arrow::Schema({field}));
-    }
+    const int64_t key_bytes = GuessRows(right) * KeyBytes(*right.schema, node.join->right_keys);
     const bool fits = JoinTableBytes(right_bytes, key_bytes, GuessRows(right)) <= limit / 4 * 3;
     if (fits && !engine_->options().always_spill) return in_memory;
     const int64_t matched = std::max(GuessRows(left), GuessRows(right));
-    const int64_t bytes = left_bytes + right_bytes + matched * (RowBytesGuess(*left.schema) + RowBytesGuess(*right.schema));
-    return "join: " + Rows(right) + " of the right side do not fit the limit of " + FormatBytes(limit) + ": " + Rows(left) + " of the left, these, and the result go through the "
-           "exchange, about " + FormatBytes(bytes) + " written and read back if each row matches one";
+    const bool gives_left = GivesLeft(node.join->type), gives_right = GivesRight(node.join->type);
+    const int64_t kept = (gives_right ? 0 : left_bytes) + (gives_left ? 0 : right_bytes);
+    const int64_t keys = key_bytes + GuessRows(left) * KeyBytes(*left.schema, node.join->left_keys) + (GuessRows(left) + GuessRows(right)) * kJoinNumbersBytes;
+    const int64_t pairs = matched * (gives_left || gives_right ? kJoinNumbersBytes : 2 * kJoinNumbersBytes + RowBytesGuess(*right.schema));
+    return "join: " + Rows(right) + " of the right side do not fit the limit of " + FormatBytes(limit) + ": rows are kept on disk, about " + FormatBytes(kept) +
+           " written and read back once; keys, pairs" + (gives_left || gives_right ? "" : " and rows of the right that matched") + " go through the exchange, about " +
+           FormatBytes(keys + pairs) + " if each row matches one";
+  }
+
+  static int64_t KeyBytes(const arrow::Schema& schema, const std::vector<std::string>& keys) {
+    arrow::FieldVector fields;
+    for (const std::string& key : keys) {
+      if (auto field = schema.GetFieldByName(key)) fields.push_back(std::move(field));
+    }
+    return RowBytesGuess(arrow::Schema(std::move(fields)));
   }
 
   std::string Line(const PlanNode& node) const {

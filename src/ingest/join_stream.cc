@@ -52,6 +52,7 @@ struct JoinState {
   bool too_large = false;                // for a table: no more are collected
   std::shared_ptr<SpooledRows> spooled;  // the rows whose keys are held; null where nobody asks for more than keys
   std::shared_ptr<JoinTable> table;      // set once all rows of the right are in it
+  std::vector<Reservation> shared;       // of the batches whose memory the table shares
   std::shared_ptr<const JoinRows> rows;  // set by the first call
 };
 
@@ -93,6 +94,7 @@ class CollectTask : public Task {
     ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(state.spec.right_keys, *batch->data->schema()));
     for (const int key : keys) key_bytes_ += RowBytes(*batch->data->column_data(key), 0, batch->data->num_rows());
     bytes_ += bytes;
+    if (batch->data->num_rows() < JoinTable::kPieceRows) copied_bytes_ += bytes;
     rows_ += batch->data->num_rows();
     state.statistics.rows += batch->data->num_rows();
     auto charge = Reservation::Take(state.pool->ledger(), bytes);
@@ -117,12 +119,13 @@ class CollectTask : public Task {
     JoinState& state = *state_;
     if (*next_drained_ < state.held.size()) {
       HeldBatch& held = state.held[(*next_drained_)++];
+      held.charge.Reset();
       if (state.spooled != nullptr) ARROW_RETURN_NOT_OK(state.spooled->Append(held.data));
       ARROW_ASSIGN_OR_RAISE(const auto columns, FindColumns(state.spec.right_keys, *held.data->schema()));
       ARROW_ASSIGN_OR_RAISE(const auto keys, held.data->SelectColumns(columns));
       ARROW_ASSIGN_OR_RAISE(held.data, CopyBatch(*keys, arrow::default_memory_pool()));
-      held.charge.Reset();
-      ARROW_ASSIGN_OR_RAISE(held.charge, Reservation::Take(state.pool->ledger(), RowBytes(*held.data)));
+      auto charge = Reservation::Take(state.pool->ledger(), RowBytes(*held.data));
+      if (charge.ok()) held.charge = std::move(*charge);
       return Status::OK();
     }
     *more = false;
@@ -145,12 +148,17 @@ class CollectTask : public Task {
       return BeginDraining();
     }
     std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-    for (HeldBatch& held : state.held) batches.push_back(std::move(held.data));
+    std::vector<Reservation> shared;
+    for (HeldBatch& held : state.held) {
+      if (held.data->num_rows() >= JoinTable::kPieceRows) shared.push_back(std::move(held.charge));
+      batches.push_back(std::move(held.data));
+    }
     ARROW_ASSIGN_OR_RAISE(auto table, JoinTable::Make(state.right_schema, std::move(batches), keys, state.pool->for_libraries()));
     ended_ = true;
     {
       std::lock_guard lock(state.mutex);
       state.held.clear();
+      state.shared = std::move(shared);
       state.table = std::move(table);
     }
     state.pool->ledger()->TrySetFloor(state.pool->ledger()->used_bytes());
@@ -158,12 +166,14 @@ class CollectTask : public Task {
     return Status::OK();
   }
 
-  int64_t table_bytes() const { return JoinTableBytes(bytes_, key_bytes_, rows_); }
+  /// Small batches are copied into the table while they are there themselves.
+  int64_t table_bytes() const { return JoinTableBytes(bytes_, key_bytes_, rows_) + copied_bytes_; }
 
   TaskCount count_;
   std::shared_ptr<JoinState> state_;
   int64_t bytes_ = 0;
   int64_t key_bytes_ = 0;
+  int64_t copied_bytes_ = 0;
   int64_t rows_ = 0;
   std::optional<size_t> next_drained_;  // of the batches held, once they are too many
   bool begun_ = false;
@@ -300,6 +310,7 @@ class JoinStream : public PolledStream {
     std::lock_guard lock(state_->mutex);
     state_->held.clear();
     state_->table.reset();
+    state_->shared.clear();
   }
 
   std::vector<const StageStatistics*> stages() const override {
@@ -334,11 +345,7 @@ class JoinStream : public PolledStream {
 
   Status OpenPartitioned() {
     const auto& engine = state_->core.engine();
-    const auto open_left = [open = open_left_](int64_t memory_bytes) {
-      JoinKeyFilter nothing_known;
-      nothing_known.memory_bytes = memory_bytes;
-      return open(nothing_known);
-    };
+    const auto open_left = [open = open_left_] { return open({.goes_through_exchange = true}); };
     std::lock_guard lock(mutex_);
     auto rest = LendStream(*engine, state_->right);
     if (state_->spooled != nullptr) rest = SpoolStream(*engine, std::move(rest), state_->spooled);

@@ -15,7 +15,7 @@ namespace millstream {
 struct JoinKeyFilter {
   std::shared_ptr<const RowSelector> selector;  // over the key columns; null where rows without a match stay
   ExpressionPtr range;                          // of the first key, for leaving out what cannot match; null: not known
-  int64_t memory_bytes = 0;                     // for what reads the left; 0: as the plan has it
+  bool goes_through_exchange = false;           // the right did not fit, so that memory stays short
 };
 
 struct JoinOptions {

@@ -21,6 +21,7 @@
 #include "ingest/group_cut_stream.h"
 #include "ingest/join_stream.h"
 #include "ingest/rebatch_stream.h"
+#include "ingest/scan_plan.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
 #include "ingest/sort_stream.h"
@@ -148,18 +149,30 @@ NameSource NamesOf(const PlanNode& node) {
 /// Batches that a scan has room for, about, where their size is free.
 constexpr int64_t kBatchesOfScan = 8;
 
+/// Rows of a source in its order, through the engine's own functions: opening them takes no time, so that a lane may do it.
+bool OpensOnLane(const PlanNode& node) {
+  // Where a limit ends may have to be found out by reading.
+  for (const PlanNode* below = &node; below != nullptr; below = below->input.get()) {
+    if (below->kind == Kind::kLimit) return false;
+  }
+  if (IsFoldable(node)) return HasPositions(node) && ShuffleOf(node) == nullptr;
+  return IsFunctionNode(node) && node.kind != Kind::kMap && OpensOnLane(*node.input);
+}
+
 /// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
 struct Shares {
   static constexpr int64_t kExchangeParts = 3;
+  static constexpr int64_t kExchangePartsOfJoin = 2;
   int64_t scan_bytes = 0;      // of one that nothing else reads for
   int64_t exchange_bytes = 0;  // of one, with what reads for it
 
   Shares(const PlanPtr& plan, int64_t limit, int64_t kept) {
     Count(plan, /*read_by_exchange=*/false);
     const int64_t whole = std::max<int64_t>(limit - kept, 1);
-    // A function's stage reserves a sixteenth at most; of the rest an exchange has three times as much as a scan.
+    // A function's stage reserves a sixteenth at most; of the rest an exchange has some times as much as a scan. A join that is too large reads all columns of its
+    // sides, and sends few through the exchange at a time.
     const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16, whole / 4);
-    const int64_t part = free / std::max<int64_t>(scans_ + kExchangeParts * exchanges_, 1);
+    const int64_t part = free / std::max<int64_t>(scans_ + (joins_ > 0 ? kExchangePartsOfJoin : kExchangeParts) * exchanges_, 1);
     scan_bytes = scans_ == 0 ? 0 : part;
     exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * part) / exchanges_;
   }
@@ -180,10 +193,25 @@ struct Shares {
     const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
     exchanges_ += exchanges || node.kind == Kind::kJoin;
     functions_ += node.kind == Kind::kJoin || node.kind == Kind::kRepartition;
+    joins_ += node.kind == Kind::kJoin;
+    if (node.kind == Kind::kJoin && OpensOnLane(*node.input)) return CountInTurn(node);
     for (const PlanPtr& input : InputsOf(node)) Count(input, exchanges && node.kind != Kind::kRepartition);
   }
 
+  /// One side of a join is opened when the other has been read.
+  void CountInTurn(const PlanNode& join) {
+    const int64_t scans = std::exchange(scans_, 0);
+    const int64_t functions = std::exchange(functions_, 0);
+    Count(join.input, false);
+    const int64_t left_scans = std::exchange(scans_, 0);
+    const int64_t left_functions = std::exchange(functions_, 0);
+    Count(join.others.front(), false);
+    scans_ = scans + std::max(left_scans, scans_);
+    functions_ = functions + std::max(left_functions, functions_);
+  }
+
   int64_t scans_ = 0;
+  int64_t joins_ = 0;
   int64_t exchanges_ = 0;
   int64_t functions_ = 0;
 };
@@ -261,7 +289,7 @@ Result<PolledStreamPtr> Opener::OpenScan(const PlanNode& node, FoldedPlan folded
   if (skip != nullptr) folded.source = SkipTasks(std::move(folded.source), skip);
   ScanStreamOptions options;
   options.batch_rows = cut.batch_rows > 0 ? cut.batch_rows : BlockRows(*folded.program->output);
-  if (cut.any_size) options.batch_rows = RowsWithin(shares_.scan_bytes / kBatchesOfScan, *folded.program->output);
+  if (cut.any_size) options.batch_rows = std::clamp<int64_t>(shares_.scan_bytes / kBatchesOfScan / OutputRowBytes(*folded.source, *folded.program), 1, options.batch_rows);
   options.batches_within = cut.any_size ? BatchesWithin::kWindow : cut.batch_rows == 0 ? BatchesWithin::kTask : cut.within_source ? BatchesWithin::kSource : BatchesWithin::kStream;
   options.row_limit = folded.limit;
   options.preserve_order = options_.preserve_order;
@@ -516,6 +544,10 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
   ARROW_ASSIGN_OR_RAISE(auto right, Open(node.others.front(), any_size));
   const JoinOptions join{shares_.exchange_bytes, GuessRows(*node.input), GuessRows(*node.others.front())};
   const bool scans = HasPositions(*node.input) && ShuffleOf(*node.input) == nullptr;
+  if (!scans && OpensOnLane(*node.input)) {
+    const auto open = [opener = *this, input = node.input, any_size](const JoinKeyFilter&) mutable { return opener.Open(input, any_size); };
+    return OpenJoinStream(engine_, open, std::move(right), *node.join, join);
+  }
   if (!scans) {
     ARROW_ASSIGN_OR_RAISE(auto opened, Open(node.input, any_size));
     auto left = std::make_shared<PolledStreamPtr>(std::move(opened));
@@ -534,7 +566,7 @@ Result<PolledStreamPtr> Opener::OpenJoin(const PlanNode& node) {
       if (keys.front() == folded.program->input->field(inputs.front())->name()) folded.source = PruneTasks(folded.source, filter.range.get());
     }
     // What the right took is known by now; others that open later want their part of the rest.
-    opener.shares_.scan_bytes = filter.memory_bytes > 0 ? filter.memory_bytes : std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
+    if (!filter.goes_through_exchange) opener.shares_.scan_bytes = std::max(opener.shares_.scan_bytes, opener.engine_->budget()->free_bytes() / 2);
     return opener.OpenScan(*input, std::move(folded), any_size, nullptr);
   };
   return OpenJoinStream(engine_, open, std::move(right), *node.join, join);

@@ -23,10 +23,10 @@
 namespace millstream {
 namespace {
 
-/// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and what reads the left. Of the pairs with the rows of the right, which come
-/// when the keys and the tables have gone, for three of them.
+/// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and rows on their way to disk and back. When the keys and the tables have
+/// gone, the pairs with the rows of the right take their place.
 constexpr int64_t kParts = 5;
-constexpr int64_t kPartsOfPairs = 3;
+constexpr int64_t kPartsWithRight = 3;
 /// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
 constexpr int64_t kSortedBatches = 32;
 constexpr int64_t kJoinedBatches = 6;
@@ -75,7 +75,7 @@ class KeptMemory {
 
 struct SortParts {
   int64_t parts = 1;
-  int64_t first_pass = 1;  // for rows until all have come
+  int64_t first_pass = 0;  // for rows until all have come, where that is more
 };
 
 /// What both sides and the result are opened with.
@@ -89,19 +89,21 @@ struct Opening {
     options.by.columns = std::move(columns);
     options.stage_name = name;
     options.batch_rows = RowsWithin(kept.part_bytes() / kSortedBatches, *input->schema());
+    options.batch_bytes = kept.part_bytes() / kSortedBatches;
     options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
     options.first_pass_bytes = parts.first_pass * kept.part_bytes();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
     // Each batch is a piece of the exchange, and few matches make small ones.
-    input = OpenCoalescedStream(*engine, std::move(input), kBatchRowsMin);
+    input = OpenCoalescedStream(*engine, std::move(input), kBatchRowsMin, kept.part_bytes() / kSortedBatches);
     return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
   }
 };
 
 struct Side {
   std::vector<std::string> keys;
-  std::string name;                   // of its stages
+  std::string name;  // of its stages
   int64_t rows_guess = 0;
+  SortParts parts;
 };
 
 /// The keys of the rows in the order of their hashes.
@@ -111,9 +113,9 @@ Result<PolledStreamPtr> OpenSide(const Opening& opening, PolledStreamPtr input, 
   const auto name = [name = side.name](uint32_t) { return "the input of " + name; };
   ARROW_ASSIGN_OR_RAISE(auto hashed, OpenMapStream(opening.engine, OpenNumberedStream(engine, std::move(input)), *function, name));
   return OpenDeferredStream(engine, std::move(hashed), [opening, side = std::move(side)](PolledStreamPtr over) {
-    opening.kept.Keep(1);
+    opening.kept.Keep(2);
     const int column = JoinHashColumn(*over->schema());
-    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, {1, 2});
+    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, side.parts);
   });
 }
 
@@ -294,15 +296,14 @@ class RangeJoinStream : public PolledStream {
     const bool goes_on = range_.goes_on();
     step_ = range_.at_end() ? Step::kEnd : holding_ && !goes_on ? Step::kHeldAlone : Step::kRange;
     next_held_ = 0;
-    // Those held that nothing matched are rows of the result with none of this table, which may be gone.
-    if (step_ != Step::kHeldAlone) table_.reset();
-    range_.Clear();
+    // Those held that nothing matched are gathered beside none of this table.
+    if (step_ != Step::kHeldAlone) ClearTable();
   }
 
   Result<bool> PassHeldAlone(std::shared_ptr<arrow::RecordBatch>* batch) {
     if (next_held_ == held_.size() || !KeepsLeft(spec_.type)) {
       ClearHeld();
-      table_.reset();
+      ClearTable();
       step_ = Step::kRange;
       return true;
     }
@@ -316,6 +317,11 @@ class RangeJoinStream : public PolledStream {
     if (pairs.left.empty()) return true;
     ARROW_ASSIGN_OR_RAISE(*batch, rows_->OfPairs(*held.batch, *table_, pairs));
     return true;
+  }
+
+  void ClearTable() {
+    table_.reset();
+    range_.Clear();
   }
 
   void ClearHeld() {
@@ -413,34 +419,35 @@ class PairedRows {
 /// The rows of one side whose numbers are in this column of the pairs, in their order.
 PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int column, int64_t rows_guess, std::shared_ptr<SpooledRows> rows) {
   auto in_order = OpenDeferredStream(*opening.engine, std::move(pairs), [opening, column, rows_guess](PolledStreamPtr over) {
-    opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {1, 2});
+    opening.kept.Keep(2);
+    return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {});
   });
   const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema() == nullptr ? arrow::schema({}) : rows->schema(); };
   const auto attach = [](const arrow::RecordBatch&, const arrow::RecordBatch* named) -> Result<std::shared_ptr<arrow::RecordBatch>> {
     return arrow::RecordBatch::Make(named->schema(), named->num_rows(), named->columns());
   };
-  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column});
+  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / kFrameShare});
 }
 
 PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, int64_t rows_guess, const JoinSpec& spec, const std::shared_ptr<SpooledRows>& left,
                                 const std::shared_ptr<SpooledRows>& right) {
   const Engine& engine = *opening.engine;
   auto by_right = OpenDeferredStream(engine, std::move(pairs), [opening, rows_guess](PolledStreamPtr over) {
-    opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {1}, "Join, pairs", rows_guess, {1, 2});
+    opening.kept.Keep(2);
+    return opening.Sorted(std::move(over), {1}, "Join, pairs", rows_guess, {});
   });
   const auto paired = std::make_shared<PairedRows>(spec, left, right);
+  const int64_t batch_bytes = opening.kept.part_bytes() / kFrameShare;
   auto with_right = OpenAttachStream(
       opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
-      [paired](const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false});
+      [paired](const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
   auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsOfPairs, kPartsOfPairs});
+    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight});
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
-      [paired](const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) { return paired->WithLeft(with_right, rows); }, {0});
+      [paired](const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) { return paired->WithLeft(with_right, rows); }, {0, /*hands_over=*/true, batch_bytes});
 }
 
 }  // namespace
@@ -450,16 +457,16 @@ std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::s
   return std::make_shared<SpooledRows>(std::move(engine), std::move(pool), frame_bytes, std::move(stage_name));
 }
 
-Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
+Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, std::function<Result<PolledStreamPtr>()> open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
   const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / kParts)};
   opening.kept.Keep(kParts - 1);
   const auto left_rows = GivesRight(spec.type) ? nullptr : SpoolForJoin(engine, options.pool, options.memory_bytes, "Join, left rows");
-  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess}));
-  const Side left_side{spec.left_keys, "Join, left keys", options.left_rows_guess};
+  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess, {1, 2}}));
+  const Side left_side{spec.left_keys, "Join, left keys", options.left_rows_guess, {1, 1}};
   const auto lent = std::make_shared<std::shared_ptr<PolledStream>>();  // lives as long as the function
   const auto open_left_keys = [opening, left_side, left_rows, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
     opening.kept.Keep(3);  // the right has left memory
-    ARROW_ASSIGN_OR_RAISE(*lent, open_left(opening.kept.part_bytes()));
+    ARROW_ASSIGN_OR_RAISE(*lent, open_left());
     auto left = LendStream(*opening.engine, *lent);
     if (left_rows != nullptr) left = SpoolStream(*opening.engine, std::move(left), left_rows);
     return OpenSide(opening, std::move(left), left_side);

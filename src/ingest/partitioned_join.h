@@ -13,9 +13,6 @@
 
 namespace millstream {
 
-/// Opens the left side with so much memory for what reads it.
-using OpenLeftIn = std::function<Result<PolledStreamPtr>(int64_t memory_bytes)>;
-
 /// For the rows of one side of a join that has so much memory.
 std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name);
 
@@ -28,6 +25,6 @@ struct PartitionedJoinOptions {
 };
 
 /// `right` has the columns of its keys, at least. `open_left` is called once, after the right has been read. Positions number the rows of the result.
-Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, OpenLeftIn open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options);
+Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, std::function<Result<PolledStreamPtr>()> open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options);
 
 }  // namespace millstream

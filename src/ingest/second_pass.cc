@@ -1,5 +1,7 @@
 #include "ingest/second_pass.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "column/gather.h"
@@ -134,6 +136,8 @@ void SecondPass::Release() {
 
 void SecondPass::LaneFinished() {
   if (--lanes_running_ > 0) return;
+  // Small arrays leave holes in the heap that nobody may fill again: as much as is held, where columns vary in width.
+  malloc_trim(0);
   chunks_.reset();
   statistics_.spilled_bytes += store_->bytes_written();
   const Ready ready = std::move(ready_);  // it may begin the next partition

@@ -16,6 +16,9 @@ namespace {
 constexpr int64_t kPartitionRowsInCache = 32 << 10;
 constexpr int64_t kPieceRowsMin = 256;
 constexpr int64_t kPieceRowsMax = 256 << 10;
+/// Of the limit for each lane, about. Columns of varying width are cut by partitions, so that arrays of small pieces are mostly what an array costs.
+constexpr int64_t kPieces = 64;
+constexpr int64_t kStreamPieces = 16;
 constexpr int64_t kPartitionRowsMin = 64;
 /// Rows of a stream are in memory, and reading few of them costs nothing: where they are large, pieces and partitions have fewer than that.
 constexpr int64_t kStreamPieceBytes = 1 << 20;
@@ -100,7 +103,7 @@ class Sizer {
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
     const int64_t piece_rows_min = rows_guessed_ ? std::clamp<int64_t>(kStreamPieceBytes / step_row_bytes, 1, kPieceRowsMin) : kPieceRowsMin;
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * 64 * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * (rows_guessed_ ? kStreamPieces : kPieces) * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;

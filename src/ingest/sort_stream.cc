@@ -1,6 +1,7 @@
 #include "ingest/sort_stream.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "aggregate/ordered_bytes.h"
 #include "column/gather.h"
@@ -189,6 +190,11 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStr
     ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
     auto shuffle = ShuffleOptionsOf(options);
     shuffle.splitters_guessed = !held->at_end();
+    if (options.batch_bytes > 0) {
+      const auto widths = held->RowBytesOf(*program);
+      const int64_t row_bytes = std::max<int64_t>(std::accumulate(widths.begin(), widths.end(), int64_t{0}), 1);
+      shuffle.batch_rows = std::clamp<int64_t>(options.batch_bytes / row_bytes, 1, options.batch_rows);
+    }
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, program, *held, rows_guess, shuffle));
     {
       // Freed before the rest is reserved.

@@ -14,6 +14,7 @@ struct SortStreamOptions {
   int64_t batch_rows = 1024;
   std::string source_name = "ReadParquet";
   std::string stage_name = "Sort";
+  int64_t batch_bytes = 0;  // of a batch, about, where batch_rows is the most; 0: batches have as many rows as that. For the sort of a stream
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
   std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known

@@ -22,7 +22,7 @@ class SpoolingStream : public PolledStream {
   Result<std::optional<StreamBatch>> TryNext(const Waker& waker) override {
     ARROW_ASSIGN_OR_RAISE(auto batch, input_->TryNext(waker));
     if (!batch.has_value()) return batch;
-    ARROW_RETURN_NOT_OK(batch->data == nullptr ? rows_->EndWriting() : rows_->Append(batch->data));
+    ARROW_RETURN_NOT_OK(batch->data == nullptr ? rows_->EndWriting(input_->schema()) : rows_->Append(batch->data));
     return batch;
   }
   void Close() override { input_->Close(); }
@@ -89,7 +89,8 @@ Status SpooledRows::WriteFrame() {
   return Status::OK();
 }
 
-Status SpooledRows::EndWriting() {
+Status SpooledRows::EndWriting(const std::shared_ptr<arrow::Schema>& schema) {
+  if (schema_ == nullptr) schema_ = schema;
   if (writer_ == nullptr) return Status::OK();
   CpuTimer timer(&statistics_.cpu_nanoseconds);
   if (!pending_.empty()) ARROW_RETURN_NOT_OK(WriteFrame());

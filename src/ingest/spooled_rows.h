@@ -24,10 +24,10 @@ class SpooledRows {
       : engine_(std::move(engine)), pool_(std::move(pool)), frame_bytes_(frame_bytes), statistics_(std::move(stage_name)) {}
 
   Status Append(const std::shared_ptr<arrow::RecordBatch>& batch);
-  /// No more are appended.
-  Status EndWriting();
+  /// No more are appended. `schema`: where there was no batch.
+  Status EndWriting(const std::shared_ptr<arrow::Schema>& schema);
 
-  /// Of the batches; null where there was none.
+  /// Null where nobody knew it.
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
   /// The next rows, in memory that is charged as long as they are held. Null at the end.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();

@@ -35,7 +35,8 @@ Status CheckRequest(int64_t size, int64_t alignment) {
 }  // namespace
 
 int64_t BudgetPool::ChargedBytes(int64_t size) {
-  return InArena(size) ? PageArena::RoundUp(size) : (size + kSmallAlignment - 1) / kSmallAlignment * kSmallAlignment;
+  if (size == 0) return 0;
+  return InArena(size) ? PageArena::RoundUp(size) : (size + kSmallAlignment - 1) / kSmallAlignment * kSmallAlignment + kSmallOverheadBytes;
 }
 
 /// Passes everything on, and grants small requests that were refused.

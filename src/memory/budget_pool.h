@@ -2,7 +2,7 @@
 /// An arrow::MemoryPool whose every allocation is charged to a Ledger before it is made.
 ///
 /// Allocations of kArenaBytesMin and more come from the PageArena, smaller ones from malloc (64-byte aligned), charged with
-/// their rounded size. A refused charge is Status::OutOfMemory with kind kBudget: what was asked, the ledger, the limit, the remedy.
+/// their rounded size and kSmallOverheadBytes. A refused charge is Status::OutOfMemory with kind kBudget: what was asked, the ledger, the limit, the remedy.
 /// The pool must be kept alive by whoever holds its buffers: use AllocateOwned for memory that leaves the engine.
 
 #include <arrow/buffer.h>
@@ -19,6 +19,8 @@ class BudgetPool : public arrow::MemoryPool, public std::enable_shared_from_this
  public:
   static constexpr int64_t kArenaBytesMin = 32 << 10;
   static constexpr int64_t kNeverRefusedBytes = 2 << 10;
+  /// Charged with each small allocation: the allocator's header, and the objects through which Arrow holds a buffer and its array. Of very small ones they are most.
+  static constexpr int64_t kSmallOverheadBytes = 320;
 
   /// Attaches the arena to the ledger's budget, so that kept pages count against its limit.
   static std::shared_ptr<BudgetPool> Make(std::shared_ptr<Ledger> ledger, std::shared_ptr<PageArena> arena);

@@ -32,10 +32,10 @@ TEST(BudgetPool, ChargesRoundedSizesAndReleasesThem) {
   Pool p(kMiB);
   uint8_t *small = nullptr, *large = nullptr;
   ASSERT_TRUE(p.pool->Allocate(65, 64, &small).ok());
-  EXPECT_EQ(p.used(), 128);
+  EXPECT_EQ(p.used(), 128 + BudgetPool::kSmallOverheadBytes);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(small) % 64, 0u);
   ASSERT_TRUE(p.pool->Allocate(BudgetPool::kArenaBytesMin + 1, 64, &large).ok());
-  EXPECT_EQ(p.used(), 128 + 3 * PageArena::kPageBytes);
+  EXPECT_EQ(p.used(), 128 + BudgetPool::kSmallOverheadBytes + 3 * PageArena::kPageBytes);
   EXPECT_EQ(p.arena->used_bytes(), 3 * PageArena::kPageBytes);
   EXPECT_EQ(p.pool->bytes_allocated(), 65 + BudgetPool::kArenaBytesMin + 1);
   p.pool->Free(small, 65, 64);
@@ -202,11 +202,11 @@ TEST(OwnedBuffer, MovesItsCharge) {
   auto buffer = *p.pool->AllocateOwned(64);
   buffer->MoveCharge(other);
   EXPECT_EQ(p.ledger->used_bytes(), 0);
-  EXPECT_EQ(other->used_bytes(), 64);
+  EXPECT_EQ(other->used_bytes(), BudgetPool::ChargedBytes(64));
   buffer->EndCharge();
   EXPECT_EQ(other->used_bytes(), 0);
   buffer->MoveCharge(p.ledger);
-  EXPECT_EQ(p.ledger->used_bytes(), 64);
+  EXPECT_EQ(p.ledger->used_bytes(), BudgetPool::ChargedBytes(64));
   buffer.reset();
   EXPECT_EQ(p.used(), 0);
 }
@@ -238,7 +238,7 @@ TEST(BudgetPool, RefusesLibrariesNothingSmall) {
   (*small)->mutable_data()[99] = 5;
   ASSERT_TRUE((*small)->Resize(BudgetPool::kNeverRefusedBytes).ok());
   EXPECT_EQ((*small)->data()[99], 5);
-  EXPECT_EQ(budget->used_bytes(), BudgetPool::kNeverRefusedBytes);
+  EXPECT_EQ(budget->used_bytes(), BudgetPool::kNeverRefusedBytes + BudgetPool::kSmallOverheadBytes);
   EXPECT_EQ(KindOf((*small)->Resize(BudgetPool::kNeverRefusedBytes + 1)), ErrorKind::kBudget);
   EXPECT_EQ(KindOf(arrow::AllocateBuffer(100, pool.get()).status()), ErrorKind::kBudget);
   small->reset();

@@ -362,7 +362,7 @@ TEST(SpillArea, PayloadsAreAlignedAndOutliveEverything) {
     ASSERT_TRUE(writer->Flush().ok());
     small = *spill.area->ReadFrame(first, spill.pool.get());
     large = *spill.area->ReadFrame(second, spill.pool.get());
-    EXPECT_EQ(spill.budget->used_bytes(), spill.area->WriterBytes(kStaging) + 4096 + BudgetPool::ChargedBytes(second.stored_bytes));
+    EXPECT_EQ(spill.budget->used_bytes(), spill.area->WriterBytes(kStaging) + BudgetPool::ChargedBytes(first.stored_bytes) + BudgetPool::ChargedBytes(second.stored_bytes));
   }
   EXPECT_EQ(reinterpret_cast<uintptr_t>(small->data()) % 64, 0u);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(large->data()) % 64, 0u);

@@ -292,7 +292,10 @@ std::optional<std::unique_ptr<FunctionResult>> FunctionCalls::TryTakeResult(cons
     std::lock_guard lock(mutex_);
     auto done = TakeDoneLocked();
     if (!done.has_value()) {
-      if (ended_ && given_out_ == added_count_) return std::unique_ptr<FunctionResult>();
+      if (ended_ && given_out_ == added_count_) {
+        ledger_->TrySetFloor(0);  // others may run before this is closed
+        return std::unique_ptr<FunctionResult>();
+      }
       core_.BlockConsumer(waker);
       return std::nullopt;
     }

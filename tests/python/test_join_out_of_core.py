@@ -151,3 +151,58 @@ def test_a_key_with_too_many_rows_on_both_sides_is_named_as_the_cause(use_engine
     other = side.rename_columns({name: f"other {name}" for name in wide})
     with pytest.raises(MemoryError, match=r"one key has more than .* rows on the left .* filter that key out"):
         next(iter(side.join(other, "inner", on="key").iter_batches()))
+
+
+def wide_rows(rows, keys):
+    """Rows of 2 KB."""
+    text = [f"{number:05d}" * 400 for number in range(rows)]
+    return ms.from_arrow(pa.table({"key": pa.array(keys, pa.int64()), "wide": text}))
+
+
+@pytest.mark.parametrize("wide_side", ["left", "right"])
+def test_a_wide_row_that_matches_many_narrow_ones(use_engine, wide_side):
+    use_engine(memory_limit=160 << 20)
+    wide = wide_rows(60_000, np.arange(60_000))
+    narrow = ms.range(250_000).with_column("key", ms.col("id") % 20)
+    # The narrow side is made too large for memory by its other columns.
+    padded = narrow
+    for number in range(60):
+        padded = padded.with_column(f"pad{number}", ms.col("id") + number)
+    left, right = (wide, padded) if wide_side == "left" else (narrow, wide)
+    rows, seen = 0, set()
+    for batch in left.join(right, "inner", on="key").iter_batches(batch_size=2048, batch_format="pyarrow"):
+        rows += batch.num_rows
+        seen.update(batch["key"].to_pylist())
+        assert all(
+            text == f"{key:05d}" * 400
+            for key, text in zip(batch["key"].to_pylist()[:9], batch["wide"].to_pylist()[:9], strict=True)
+        )
+    assert (rows, seen) == (250_000, set(range(20)))
+
+
+def test_few_rows_of_a_large_side_that_match(use_engine):
+    use_engine(memory_limit=96 << 20)
+    right = wide_rows(60_000, np.arange(60_000))
+    left = ms.range(60_000).with_column("key", ms.col("id") * 500)
+    batches = list(left.join(right, "inner", on="key").iter_batches(batch_format="pyarrow"))
+    assert [key for batch in batches for key in batch["key"].to_pylist()] == list(range(0, 60_000, 500))
+
+
+@pytest.mark.parametrize("join_type", ["right_outer", "full_outer", "left_semi"])
+def test_a_left_side_whose_rows_are_all_filtered_out_keeps_its_columns(use_engine, tmp_path, join_type):
+    use_engine(memory_limit=64 << 20)
+    ms.range(100).with_column("left", ms.col("id") + 1).rename_columns({"id": "key"}).write_parquet(
+        str(tmp_path / "left")
+    )
+    left = ms.read_parquet(str(tmp_path / "left")).filter(expr=ms.col("left") < 0)
+    right = wide_rows(60_000, np.arange(60_000))
+    joined = (
+        left.join(right, join_type, on="key").materialize()
+        if join_type == "left_semi"
+        else left.join(right, join_type, on="key")
+    )
+    assert joined.columns()[:2] == ["key", "left"]
+    if join_type != "left_semi":
+        first = next(iter(joined.iter_batches(batch_size=10, batch_format="pyarrow")))
+        assert first.column_names == ["key", "left", "wide"]
+        assert first["left"].null_count == 10
