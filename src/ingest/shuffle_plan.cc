@@ -21,8 +21,7 @@ constexpr int64_t kPieces = 64;
 constexpr int64_t kStreamPieces = 16;
 constexpr int64_t kPartitionRowsMin = 64;
 /// Rows of a stream are in memory, and reading few of them costs nothing: where they are large, pieces and partitions have fewer than that.
-constexpr int64_t kStreamPieceBytes = 1 << 20;
-constexpr int64_t kStreamPartitionRowsMin = 8;
+constexpr int64_t kStreamLeastBytes = 256 << 10;
 constexpr int64_t kSlabBytesWanted = 16 << 20;
 constexpr int64_t kSlabRowsShared = 64 << 10;
 /// Beyond what is asked for, where they take little of the limit: a consumer as fast as the lanes waits whenever these turn to something else for a moment.
@@ -102,7 +101,7 @@ class Sizer {
     const int64_t column_row_bytes = base_.exact ? 9 : std::max<int64_t>(16, kDecodedCopies * scan_.column_row_bytes_max);
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
-    const int64_t piece_rows_min = rows_guessed_ ? std::clamp<int64_t>(kStreamPieceBytes / step_row_bytes, 1, kPieceRowsMin) : kPieceRowsMin;
+    const int64_t piece_rows_min = RowsMin(kPieceRowsMin, step_row_bytes);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * (rows_guessed_ ? kStreamPieces : kPieces) * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
@@ -180,10 +179,12 @@ class Sizer {
     plan->slabs_ahead = ahead ? std::max({int64_t{1}, affordable, DivideUp(sizes_.prefetch_batches, batches)}) : 0;
   }
 
+  int64_t RowsMin(int64_t rows, int64_t row_bytes) const { return rows_guessed_ ? std::clamp<int64_t>(kStreamLeastBytes / row_bytes, 1, rows) : rows; }
+
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {
     const int64_t wanted = std::max<int64_t>(limit / (8 * plan->lanes), 2 * kRoundingBytes);
     const int64_t row_bytes = plan->row_bytes * 5 / 4 + plan->order_row_bytes;
-    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, rows_guessed_ ? kStreamPartitionRowsMin : kPartitionRowsMin, kPartitionRowsInCache);
+    const int64_t partition_rows = std::clamp<int64_t>((wanted - kRoundingBytes) / row_bytes, RowsMin(kPartitionRowsMin, row_bytes), kPartitionRowsInCache);
     const int64_t partitions = std::max<int64_t>(DivideUp(plan->rows, partition_rows), 1);
     const int64_t most = plan->bytes() > limit / 2 ? kPartitionsMax * kPartitionsMax / 2 : kPartitionsMax;
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
