@@ -24,9 +24,9 @@ namespace millstream {
 namespace {
 
 /// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and rows on their way to disk and back. When the keys and the tables have
-/// gone, the pairs with the rows of the right take their place.
+/// gone, the pairs with the rows of the right take the place of two.
 constexpr int64_t kParts = 5;
-constexpr int64_t kPartsWithRight = 3;
+constexpr int64_t kPartsWithRight = 2;
 /// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
 constexpr int64_t kSortedBatches = 32;
 constexpr int64_t kJoinedBatches = 6;
