@@ -50,6 +50,14 @@ Status JoinKeys::Fill(const arrow::RecordBatch& batch, const std::vector<int>& c
   return Fill(stored);
 }
 
+int64_t JoinTableSize::Add(const arrow::RecordBatch& batch, const std::vector<int>& keys) {
+  const int64_t batch_bytes = RowBytes(batch);
+  for (const int key : keys) key_bytes += RowBytes(*batch.column_data(key), 0, batch.num_rows());
+  bytes += batch_bytes;
+  rows += batch.num_rows();
+  return batch_bytes;
+}
+
 Result<std::shared_ptr<JoinTable>> JoinTable::Make(std::shared_ptr<arrow::Schema> schema, std::vector<std::shared_ptr<arrow::RecordBatch>> batches,
                                                    const std::vector<int>& keys, arrow::MemoryPool* pool) {
   std::shared_ptr<JoinTable> table(new JoinTable(std::move(schema), pool));

@@ -43,6 +43,17 @@ class JoinKeys {
 /// Memory for a table of so many rows of so many bytes together, of which those of the keys are copied twice.
 constexpr int64_t JoinTableBytes(int64_t bytes, int64_t key_bytes, int64_t rows) { return bytes + 2 * key_bytes + 48 * rows; }
 
+/// Of the rows that a table is to be made of.
+struct JoinTableSize {
+  int64_t bytes = 0;
+  int64_t key_bytes = 0;
+  int64_t rows = 0;
+
+  /// The bytes of the batch, which are counted from now on; `keys`: its key columns.
+  int64_t Add(const arrow::RecordBatch& batch, const std::vector<int>& keys);
+  int64_t table_bytes() const { return JoinTableBytes(bytes, key_bytes, rows); }
+};
+
 class JoinTable {
  public:
   /// `batches` of `schema`, in order; `keys`: their key columns, one at least where there are rows. The table shares the memory of large batches and copies small

@@ -31,7 +31,7 @@ HashedBatch HashedRows::Take(int64_t rows) {
   return batch.Slice(0, rows);
 }
 
-bool JoinRange::IsFull() const { return !batches_.empty() && JoinTableBytes(bytes_, key_bytes_, count_) > memory_bytes_; }
+bool JoinRange::IsFull() const { return !batches_.empty() && size_.table_bytes() > memory_bytes_; }
 
 Result<bool> JoinRange::Fill(const Waker& waker) {
   for (;;) {
@@ -55,12 +55,8 @@ Result<bool> JoinRange::Fill(const Waker& waker) {
 
 Status JoinRange::Add(HashedBatch batch) {
   ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(keys_, *batch.batch()->schema()));
-  for (const int key : keys) key_bytes_ += RowBytes(*batch.batch()->column_data(key), 0, batch.rows());
   // The rows are there already, within the floor that is kept for them.
-  const int64_t bytes = RowBytes(*batch.batch());
-  pool_->ledger()->ForceCharge(bytes);
-  bytes_ += bytes;
-  count_ += batch.rows();
+  pool_->ledger()->ForceCharge(size_.Add(*batch.batch(), keys));
   batches_.push_back(std::move(batch));
   return Status::OK();
 }
@@ -102,8 +98,8 @@ Status JoinRange::KeepFirstOfEachKey() {
 
 void JoinRange::Clear() {
   batches_.clear();
-  pool_->ledger()->Release(bytes_);
-  bytes_ = key_bytes_ = count_ = 0;
+  pool_->ledger()->Release(size_.bytes);
+  size_ = {};
   only_.reset();
   if (goes_on_) only_ = last_hash_;
   goes_on_ = false;

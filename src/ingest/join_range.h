@@ -90,9 +90,7 @@ class JoinRange {
   const int64_t memory_bytes_;
   std::vector<HashedBatch> batches_;
   std::optional<uint64_t> only_;  // the hash that the last range was a part of
-  int64_t bytes_ = 0;
-  int64_t key_bytes_ = 0;
-  int64_t count_ = 0;
+  JoinTableSize size_;
   uint64_t last_hash_ = 0;
   bool goes_on_ = false;
   bool at_end_ = false;

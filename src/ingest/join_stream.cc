@@ -86,16 +86,13 @@ class CollectTask : public Task {
     *more = batch.has_value();
     if (!*more) return Status::OK();
     if (batch->data == nullptr) {
-      *more = rows_ > 0 && state.core.engine()->options().always_spill;
+      *more = size_.rows > 0 && state.core.engine()->options().always_spill;
       return *more ? BeginDraining() : Build(more);
     }
     if (batch->data->num_rows() == 0) return Status::OK();
-    const int64_t bytes = RowBytes(*batch->data);
     ARROW_ASSIGN_OR_RAISE(const auto keys, FindColumns(state.spec.right_keys, *batch->data->schema()));
-    for (const int key : keys) key_bytes_ += RowBytes(*batch->data->column_data(key), 0, batch->data->num_rows());
-    bytes_ += bytes;
+    const int64_t bytes = size_.Add(*batch->data, keys);
     if (batch->data->num_rows() < JoinTable::kPieceRows) copied_bytes_ += bytes;
-    rows_ += batch->data->num_rows();
     state.statistics.rows += batch->data->num_rows();
     auto charge = Reservation::Take(state.pool->ledger(), bytes);
     const bool too_large = !charge.ok() || table_bytes() > state.memory_bytes;
@@ -143,7 +140,7 @@ class CollectTask : public Task {
     state.right_schema = state.right->schema() == nullptr ? arrow::schema({}) : state.right->schema();
     std::vector<int> keys;
     if (state.right_schema->num_fields() > 0) ARROW_RETURN_NOT_OK(FindColumns(state.spec.right_keys, *state.right_schema).Value(&keys));
-    if (!Reservation::Take(state.pool->ledger(), table_bytes() - bytes_).ok()) {
+    if (!Reservation::Take(state.pool->ledger(), table_bytes() - size_.bytes).ok()) {
       *more = true;
       return BeginDraining();
     }
@@ -167,14 +164,12 @@ class CollectTask : public Task {
   }
 
   /// Small batches are copied into the table while they are there themselves.
-  int64_t table_bytes() const { return JoinTableBytes(bytes_, key_bytes_, rows_) + copied_bytes_; }
+  int64_t table_bytes() const { return size_.table_bytes() + copied_bytes_; }
 
   TaskCount count_;
   std::shared_ptr<JoinState> state_;
-  int64_t bytes_ = 0;
-  int64_t key_bytes_ = 0;
+  JoinTableSize size_;
   int64_t copied_bytes_ = 0;
-  int64_t rows_ = 0;
   std::optional<size_t> next_drained_;  // of the batches held, once they are too many
   bool begun_ = false;
   bool ended_ = false;
