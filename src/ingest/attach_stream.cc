@@ -61,13 +61,13 @@ class AttachStream : public PolledStream {
     const bool all_of_range = numbers[end - 1] - numbers[begin] == end - begin - 1 && std::adjacent_find(numbers + begin, numbers + end) == numbers + end;
     // A few rows would keep the memory of all.
     const bool shares = all_of_range && !options_.hands_over && 2 * (end - begin) >= held_->num_rows();
-    if (shares) return attach_(*input, held_->Slice(numbers[begin] - held_begin_, end - begin).get());
+    if (shares) return attach_(*input, held_->Slice(numbers[begin] - held_begin_, end - begin));
     indices_.clear();
     for (int64_t row = begin; row < end; ++row) indices_.push_back(static_cast<uint32_t>(numbers[row] - held_begin_));
     const auto memory = HandOverPool::Make(pool_->ledger(), engine_->arena());
     ARROW_ASSIGN_OR_RAISE(const auto rows, GatherRows(*held_, indices_.data(), end - begin, memory.get()));
     if (options_.hands_over) memory->EndCharge();
-    return attach_(*input, rows.get());
+    return attach_(*input, rows);
   }
 
   std::shared_ptr<arrow::RecordBatch> Take(int64_t end) {
@@ -81,8 +81,8 @@ class AttachStream : public PolledStream {
       if (held_ != nullptr) held_begin_ += held_->num_rows();
       held_.reset();
       ARROW_RETURN_NOT_OK(rows_->Next().Value(&held_));
-      if (held_ != nullptr) held_row_bytes_ = RowBytes(*held_) / std::max<int64_t>(held_->num_rows(), 1) + 1;
       if (held_ == nullptr) return MakeError(ErrorKind::kOther, "row " + std::to_string(number) + " was not kept");
+      held_row_bytes_ = RowBytes(*held_) / held_->num_rows() + 1;
     }
     return Status::OK();
   }

@@ -15,7 +15,7 @@ struct AttachOptions {
 };
 
 /// A batch of the result: of some rows of the input, and as many of the rows that they name (null: they name none, and all that follow do neither).
-using AttachRows = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(const arrow::RecordBatch& input, const arrow::RecordBatch* rows)>;
+using AttachRows = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(const arrow::RecordBatch& input, const std::shared_ptr<arrow::RecordBatch>& rows)>;
 /// The schema of the result, called once the input has one or has ended.
 using AttachedSchema = std::function<Result<std::shared_ptr<arrow::Schema>>()>;
 

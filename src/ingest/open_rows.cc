@@ -151,12 +151,12 @@ constexpr int64_t kBatchesOfScan = 8;
 
 /// Rows of a source in its order, through the engine's own functions: opening them takes no time, so that a lane may do it.
 bool OpensOnLane(const PlanNode& node) {
+  if (!IsFoldable(node)) return IsFunctionNode(node) && node.kind != Kind::kMap && OpensOnLane(*node.input);
   // Where a limit ends may have to be found out by reading.
   for (const PlanNode* below = &node; below != nullptr; below = below->input.get()) {
     if (below->kind == Kind::kLimit) return false;
   }
-  if (IsFoldable(node)) return HasPositions(node) && ShuffleOf(node) == nullptr;
-  return IsFunctionNode(node) && node.kind != Kind::kMap && OpensOnLane(*node.input);
+  return HasPositions(node) && ShuffleOf(node) == nullptr;
 }
 
 /// How the limit is divided among the stages of a plan, all of which hold memory at the same time.

@@ -360,20 +360,19 @@ class PairedRows {
 
   /// Of the numbers, with the columns of the right behind them that the result needs.
   Result<std::shared_ptr<arrow::Schema>> SchemaWithRight() {
-    const auto schema = [](const SpooledRows& rows) { return rows.schema() == nullptr ? arrow::schema({}) : rows.schema(); };
-    ARROW_ASSIGN_OR_RAISE(join_, JoinColumnsOf(spec_, *schema(*left_), *schema(*right_)));
+    ARROW_ASSIGN_OR_RAISE(join_, JoinColumnsOf(spec_, *left_->schema(), *right_->schema()));
     arrow::FieldVector fields = {arrow::field("row of the left", arrow::int64()), arrow::field("row of the right", arrow::int64())};
     for (JoinColumns::Column& column : join_.columns) {
       int& needed = column.right ? column.column : column.right_column;
       if (needed < 0 || (!column.right && !KeepsRight(spec_.type))) continue;
       right_columns_.push_back(needed);
       needed = static_cast<int>(fields.size());
-      fields.push_back(schema(*right_)->field(right_columns_.back())->WithNullable(true));
+      fields.push_back(right_->schema()->field(right_columns_.back())->WithNullable(true));
     }
     with_right_ = arrow::schema(std::move(fields));
     return with_right_;
   }
-  Result<std::shared_ptr<arrow::RecordBatch>> WithRight(const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) const {
+  Result<std::shared_ptr<arrow::RecordBatch>> WithRight(const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) const {
     auto columns = numbers.columns();
     for (const int column : right_columns_) {
       if (rows != nullptr) {
@@ -387,7 +386,7 @@ class PairedRows {
   }
 
   const std::shared_ptr<arrow::Schema>& schema() const { return join_.schema; }
-  Result<std::shared_ptr<arrow::RecordBatch>> WithLeft(const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) const {
+  Result<std::shared_ptr<arrow::RecordBatch>> WithLeft(const arrow::RecordBatch& with_right, const std::shared_ptr<arrow::RecordBatch>& rows) const {
     std::vector<std::shared_ptr<arrow::ArrayData>> columns;
     for (const JoinColumns::Column& column : join_.columns) {
       const auto& type = join_.schema->field(static_cast<int>(columns.size()))->type();
@@ -422,10 +421,8 @@ PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int
     opening.kept.Keep(2);
     return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {});
   });
-  const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema() == nullptr ? arrow::schema({}) : rows->schema(); };
-  const auto attach = [](const arrow::RecordBatch&, const arrow::RecordBatch* named) -> Result<std::shared_ptr<arrow::RecordBatch>> {
-    return arrow::RecordBatch::Make(named->schema(), named->num_rows(), named->columns());
-  };
+  const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema(); };
+  const auto attach = [](const arrow::RecordBatch&, const std::shared_ptr<arrow::RecordBatch>& named) -> Result<std::shared_ptr<arrow::RecordBatch>> { return named; };
   return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / kFrameShare});
 }
 
@@ -440,14 +437,14 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
   const int64_t batch_bytes = opening.kept.part_bytes() / kFrameShare;
   auto with_right = OpenAttachStream(
       opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
-      [paired](const arrow::RecordBatch& numbers, const arrow::RecordBatch* rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
+      [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
   auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(1);
     return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight});
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
-      [paired](const arrow::RecordBatch& with_right, const arrow::RecordBatch* rows) { return paired->WithLeft(with_right, rows); }, {0, /*hands_over=*/true, batch_bytes});
+      [paired](const arrow::RecordBatch& with_right, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithLeft(with_right, rows); }, {0, /*hands_over=*/true, batch_bytes});
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #pragma once
 /// A join neither side of which needs to fit memory.
 ///
-/// Both sides are sorted by a hash of their keys in the exchange, and joined a range of hashes at a time: as many rows of the right as there is room for make a table,
-/// which the left's rows of that range pass by. What comes of it carries the numbers of the rows it was made of, and is sorted by them: the order is that of a join in
-/// memory. One key may have more rows of the right than fit a table; then the left's rows of that key are held, and pass by one table after the other.
+/// Rows of both sides are kept on disk in their order. Their keys are sorted by a hash in the exchange, and joined a range of hashes at a time: as many keys of the right
+/// as there is room for make a table, which the left's of that range pass by. What comes of it are pairs of row numbers; sorted, they get the columns of the right, then
+/// those of the left: the order is that of a join in memory. One key may have more rows of the right than fit a table; then the left's of that key are held, and pass by
+/// one table after the other.
 
 #include <functional>
 

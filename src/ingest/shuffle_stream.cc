@@ -161,7 +161,6 @@ ScatterPhase::Inputs InputsOf(std::shared_ptr<Engine> engine, std::shared_ptr<co
   return inputs;
 }
 
-
 }  // namespace
 
 Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,

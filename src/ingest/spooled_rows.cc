@@ -90,7 +90,7 @@ Status SpooledRows::WriteFrame() {
 }
 
 Status SpooledRows::EndWriting(const std::shared_ptr<arrow::Schema>& schema) {
-  if (schema_ == nullptr) schema_ = schema;
+  if (schema_ == nullptr) schema_ = schema == nullptr ? arrow::schema({}) : schema;
   if (writer_ == nullptr) return Status::OK();
   CpuTimer timer(&statistics_.cpu_nanoseconds);
   if (!pending_.empty()) ARROW_RETURN_NOT_OK(WriteFrame());

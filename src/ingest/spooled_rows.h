@@ -24,10 +24,10 @@ class SpooledRows {
       : engine_(std::move(engine)), pool_(std::move(pool)), frame_bytes_(frame_bytes), statistics_(std::move(stage_name)) {}
 
   Status Append(const std::shared_ptr<arrow::RecordBatch>& batch);
-  /// No more are appended. `schema`: where there was no batch.
+  /// No more are appended. `schema`: where there was no batch; null where nobody knows it, which means no columns.
   Status EndWriting(const std::shared_ptr<arrow::Schema>& schema);
 
-  /// Null where nobody knew it.
+  /// Once writing has ended.
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
   /// The next rows, in memory that is charged as long as they are held. Null at the end.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
