@@ -1,6 +1,7 @@
 #include "exchange/join_table.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -134,10 +135,37 @@ Status JoinTable::Link() {
   return Status::OK();
 }
 
+void JoinTable::FindFirst(const JoinKeys& keys, int64_t begin, int64_t count, uint32_t* found) const {
+  // Each step for all keys before the next one, so that what they wait for from memory comes at the same time.
+  std::array<uint32_t, kLookupRows> likely;
+  int64_t likely_count = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    found[i] = kNone;
+    likely[static_cast<size_t>(likely_count)] = static_cast<uint32_t>(i);
+    likely_count += static_cast<int64_t>(MayHave(keys.hash(begin + i))) & static_cast<int64_t>(!keys.IsNull(begin + i));
+  }
+  const auto head = [&](uint32_t i) { return heads_.data() + (keys.hash(begin + i) & mask_); };
+  for (int64_t k = 0; k < likely_count; ++k) __builtin_prefetch(head(likely[static_cast<size_t>(k)]));
+  for (int64_t k = 0; k < likely_count; ++k) {
+    const uint32_t i = likely[static_cast<size_t>(k)];
+    found[i] = *head(i);
+    if (found[i] != kNone) keys_.Prefetch(found[i]);
+  }
+  for (int64_t k = 0; k < likely_count; ++k) {
+    const uint32_t i = likely[static_cast<size_t>(k)];
+    found[i] = Matching(keys, begin + i, found[i]);
+  }
+}
+
 std::vector<uint32_t> JoinTable::FirstRows() const {
   std::vector<uint32_t> rows;
-  for (int64_t row = 0; row < rows_; ++row) {
-    if (First(keys_, row) == static_cast<uint32_t>(row)) rows.push_back(static_cast<uint32_t>(row));
+  std::array<uint32_t, kLookupRows> found;
+  for (int64_t begin = 0; begin < rows_; begin += kLookupRows) {
+    const int64_t count = std::min(kLookupRows, rows_ - begin);
+    FindFirst(keys_, begin, count, found.data());
+    for (int64_t i = 0; i < count; ++i) {
+      if (found[static_cast<size_t>(i)] == static_cast<uint32_t>(begin + i)) rows.push_back(found[static_cast<size_t>(i)]);
+    }
   }
   return rows;
 }

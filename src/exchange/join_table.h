@@ -29,6 +29,9 @@ class JoinKeys {
   int64_t count() const { return hashes_.size(); }
   bool IsNull(int64_t row) const { return has_nulls_ && valid_[row] == 0; }
   uint64_t hash(int64_t row) const { return hashes_[row]; }
+  void Prefetch(int64_t row) const {
+    if (has_words_) __builtin_prefetch(words_.data() + row);
+  }
   bool Equal(int64_t i, const JoinKeys& other, int64_t j) const { return has_words_ ? words_[i] == other.words_[j] : rows_[i] == other.rows_[j]; }
 
  private:
@@ -65,18 +68,10 @@ class JoinTable {
   static constexpr int64_t kPieceRows = 16384;
 
   int64_t rows() const { return rows_; }
-  /// The first row, in their order, whose key is that of row `row` of `keys`; kNone where there is none.
   static constexpr uint32_t kNone = UINT32_MAX;
-  uint32_t First(const JoinKeys& keys, int64_t row) const {
-    if (keys.IsNull(row) || !MayHave(keys.hash(row))) return kNone;
-    return Matching(keys, row, heads_[keys.hash(row) & mask_]);
-  }
-  /// Brings what First will look at for a row so many rows ahead into the cache.
-  static constexpr int64_t kPrefetchRows = 16;
-  void Prefetch(const JoinKeys& keys, int64_t row) const {
-    if (row >= keys.count() || !MayHave(keys.hash(row))) return;
-    __builtin_prefetch(&heads_[keys.hash(row) & mask_]);
-  }
+  /// The first row, in their order, whose key is that of each of `count` <= kLookupRows rows of `keys` from `begin` on; kNone where there is none.
+  void FindFirst(const JoinKeys& keys, int64_t begin, int64_t count, uint32_t* found) const;
+  static constexpr int64_t kLookupRows = 4096;
   /// The next one after `found`.
   uint32_t Next(const JoinKeys& keys, int64_t row, uint32_t found) const { return Matching(keys, row, next_[found]); }
 

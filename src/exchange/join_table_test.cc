@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -93,9 +94,13 @@ TEST(JoinTable, FindsAllRowsOfAKeyInTheirOrder) {
         const auto batch = arrow::RecordBatch::Make(arrow::schema(fields), values->length(), std::vector<std::shared_ptr<arrow::Array>>{values});
         ASSERT_TRUE(keys.Fill(*batch, {0}).ok());
         const auto rendered = RenderRows(*values);
+        std::vector<uint32_t> first(static_cast<size_t>(values->length()));
+        for (int64_t row = 0; row < values->length(); row += JoinTable::kLookupRows) {
+          (*table)->FindFirst(keys, row, std::min(JoinTable::kLookupRows, values->length() - row), first.data() + row);
+        }
         for (int64_t row = 0; row < values->length(); ++row) {
           std::vector<uint32_t> found;
-          for (uint32_t next = (*table)->First(keys, row); next != JoinTable::kNone; next = (*table)->Next(keys, row, next)) found.push_back(next);
+          for (uint32_t next = first[static_cast<size_t>(row)]; next != JoinTable::kNone; next = (*table)->Next(keys, row, next)) found.push_back(next);
           ASSERT_EQ(found, values->IsNull(row) ? std::vector<uint32_t>() : rows_of[rendered[static_cast<size_t>(row)]]);
         }
       }

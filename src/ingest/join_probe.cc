@@ -93,8 +93,9 @@ Result<std::unique_ptr<JoinProbe>> JoinProbe::Make(std::shared_ptr<const JoinRow
 
 void JoinProbe::BeginRow() {
   begun_ = true;
-  table_->Prefetch(keys_, row_ + JoinTable::kPrefetchRows);
-  found_ = table_->First(keys_, row_);
+  const int64_t place = row_ % JoinTable::kLookupRows;
+  if (place == 0) table_->FindFirst(keys_, row_, std::min(JoinTable::kLookupRows, left_->num_rows() - row_), first_.data());
+  found_ = first_[static_cast<size_t>(place)];
   const bool matches = found_ != JoinTable::kNone;
   if (matched_ != nullptr && matches) matched_[row_] = 1;
   const JoinType type = rows_->type();

@@ -3,6 +3,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -66,6 +67,7 @@ class JoinProbe {
   const bool gives_pairs_;
   const bool keeps_left_;
   JoinKeys keys_;
+  std::array<uint32_t, JoinTable::kLookupRows> first_;  // of the row in hand and those beside it
   JoinPairs pairs_;
   int64_t row_ = 0;
   uint32_t found_ = JoinTable::kNone;  // of the row in hand: its next match

@@ -6,6 +6,7 @@
 #include <arrow/type_traits.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <mutex>
 #include <numeric>
@@ -234,19 +235,16 @@ class MatchSelector : public RowSelector {
     std::vector<int> all(static_cast<size_t>(columns.num_columns()));
     std::iota(all.begin(), all.end(), 0);
     JoinKeys keys(arrow::default_memory_pool());
-    for (int64_t begin = 0; begin < columns.num_rows(); begin += kRowsAtOnce) {
-      ARROW_RETURN_NOT_OK(keys.Fill(*columns.Slice(begin, kRowsAtOnce), all));
-      for (int64_t row = 0; row < keys.count(); ++row) {
-        table_->Prefetch(keys, row + JoinTable::kPrefetchRows);
-        selected[begin + row] &= table_->First(keys, row) != JoinTable::kNone;
-      }
+    std::array<uint32_t, JoinTable::kLookupRows> found;
+    for (int64_t begin = 0; begin < columns.num_rows(); begin += JoinTable::kLookupRows) {
+      ARROW_RETURN_NOT_OK(keys.Fill(*columns.Slice(begin, JoinTable::kLookupRows), all));
+      table_->FindFirst(keys, 0, keys.count(), found.data());
+      for (int64_t row = 0; row < keys.count(); ++row) selected[begin + row] &= found[static_cast<size_t>(row)] != JoinTable::kNone;
     }
     return Status::OK();
   }
 
  private:
-  static constexpr int64_t kRowsAtOnce = 4096;  // their keys stay in the cache
-
   const std::shared_ptr<JoinTable> table_;
 };
 
