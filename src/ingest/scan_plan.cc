@@ -50,11 +50,16 @@ class Sizer {
 
   int64_t row_bytes() const { return row_bytes_; }
 
-  /// The plan that runs on most lanes and furthest ahead among those that fit; in half of what is free if it can, for others will come.
+  /// The plan that runs on most lanes and furthest ahead among those that fit. In half of what is free if it can, for others will come, unless the plan has a part for
+  /// each of them.
   std::optional<ScanPlan> Fit(int64_t limit) const {
     const int64_t window_rows_min = PowerBelow(std::min({kWindowBytesWanted / row_bytes_, task_rows_, WindowRowsMax()}));
     for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
-      for (const int64_t share : {limit / 2, limit}) {
+      for (const int64_t share : {sizes_.shared_out ? limit : limit / 2, limit}) {
+        // Column after column what is open stays in the cache, which is worth more than windows ahead.
+        for (const bool ahead : {true, false}) {
+          if (const auto plan = FitWholeTasks(lanes, ahead, share)) return plan;
+        }
         for (const bool ahead : {true, false}) {
           if (const auto plan = FitWindows({.lanes = lanes, .access = ColumnAccess::kSideBySide}, ahead, window_rows_min, share)) return plan;
         }
@@ -94,13 +99,15 @@ class Sizer {
     steps_.push_back(step);
   }
 
+  std::optional<ScanPlan> FitWholeTasks(int lanes, bool ahead, int64_t limit) const {
+    if (task_rows_ > WindowRowsMax()) return std::nullopt;
+    ScanPlan plan{.lanes = lanes, .access = ColumnAccess::kOneByOne};
+    SizeWindows(task_rows_, ahead, &plan);
+    if (plan.floor_bytes() > limit) return std::nullopt;
+    return plan;
+  }
+
   std::optional<ScanPlan> FitWindows(ScanPlan plan, bool ahead, int64_t window_rows_min, int64_t limit) const {
-    if (plan.access == ColumnAccess::kSideBySide && task_rows_ <= WindowRowsMax()) {
-      ScanPlan whole = plan;
-      whole.access = ColumnAccess::kOneByOne;
-      SizeWindows(task_rows_, ahead, &whole);
-      if (whole.floor_bytes() <= limit) return whole;
-    }
     for (int64_t rows = LargestWindow(); rows >= window_rows_min; rows = NextWindow(rows)) {
       SizeWindows(rows, ahead, &plan);
       if (plan.floor_bytes() <= limit) return plan;

@@ -34,6 +34,7 @@ struct ScanPlanSizes {
   int64_t window_bytes_max = INT64_MAX;
   int64_t limit_bytes = 0;  // the engine's, for messages
   int64_t free_bytes = 0;   // of it
+  bool shared_out = false;  // the free bytes are the scan's own part
 };
 
 /// `tasks`: those of the source that will be read. kBudget with the number that would do when the floors do not fit what is free.

@@ -113,6 +113,7 @@ Status ScanStream::Start() {
   sizes.window_bytes_max = state.options.window_bytes_max;
   sizes.limit_bytes = engine->budget()->limit_bytes();
   sizes.free_bytes = std::min(engine->budget()->free_bytes(), sizes.limit_bytes - state.options.memory_kept_bytes);
+  sizes.shared_out = state.options.memory_kept_bytes > 0;
   ARROW_ASSIGN_OR_RAISE(state.plan, PlanScan(*state.source, state.tasks, *state.program, sizes));
   state.window_rows = state.plan.window_rows;
   ARROW_RETURN_NOT_OK(OpenLedgers());
