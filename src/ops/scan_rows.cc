@@ -92,16 +92,21 @@ Status TaskRows::OpenReader(int column) {
   if (open.flat != nullptr || open.arrays != nullptr) return Status::OK();
   const int field = FlatField(column);
   if (field < 0) return OpenArrays(program_->columns[column].inputs).Value(&open.arrays);
-  ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field));
+  const bool few = program_->drops_rows() && options_.access != ColumnAccess::kReopened;  // pages of codes cannot be left out unread
+  ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field, few ? RowsWanted::kFew : RowsWanted::kAll));
   return row_ == 0 ? Status::OK() : open.flat->Skip(row_);
 }
 
-Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool) {
+Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t input_rows, const arrow::Buffer* kept, arrow::MemoryPool* pool) {
   const auto& type = program_->columns[column].field->type();
   const int width = static_cast<const arrow::FixedWidthType&>(*type).byte_width();
+  const int64_t rows = kept == nullptr ? input_rows : kept->size() / 4;
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(rows * width, pool));
   ARROW_ASSIGN_OR_RAISE(auto valid, arrow::AllocateBuffer(rows, pool_));
-  ARROW_ASSIGN_OR_RAISE(const int64_t nulls, open_[column].flat->Read(rows, values->mutable_data(), valid->mutable_data()));
+  FlatColumnReader& reader = *open_[column].flat;
+  const auto read = kept == nullptr ? reader.Read(rows, values->mutable_data(), valid->mutable_data())
+                                    : reader.ReadKept(input_rows, kept->span_as<uint32_t>(), values->mutable_data(), valid->mutable_data());
+  ARROW_ASSIGN_OR_RAISE(const int64_t nulls, read);
   if (nulls == 0) return arrow::ArrayData::Make(type, rows, {nullptr, std::move(values)}, 0);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bits, arrow::AllocateBuffer(arrow::bit_util::BytesForBits(rows), pool));
   PackValidity(valid->data(), rows, bits->mutable_data());
@@ -111,19 +116,13 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t
 Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const Window& window, const arrow::Buffer* kept,
                                                                arrow::MemoryPool* pool) {
   ARROW_RETURN_NOT_OK(OpenReader(column));
-  const bool all = kept == nullptr;
-  std::shared_ptr<arrow::ArrayData> data;
-  if (open_[column].flat != nullptr) {
-    ARROW_ASSIGN_OR_RAISE(data, ReadFlat(column, window.input_rows, all ? pool : pool_));
-    if (all) return data;
-  } else {
-    ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
-    ARROW_ASSIGN_OR_RAISE(data, EvaluateColumn(program_->columns[column], *batch, pool_));
-  }
+  if (open_[column].flat != nullptr) return ReadFlat(column, window.input_rows, kept, pool);
+  ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
+  ARROW_ASSIGN_OR_RAISE(const auto data, EvaluateColumn(program_->columns[column], *batch, pool_));
   // Arrays come from the reading pool, which ends with the stream: what leaves the engine is copied into the output's own memory.
   const auto& type = program_->columns[column].field->type();
   ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(data, pool_));
-  if (all) {
+  if (kept == nullptr) {
     ARROW_ASSIGN_OR_RAISE(stored, Concatenate({stored}, StorageType(type), pool));
   } else {
     ARROW_ASSIGN_OR_RAISE(stored, Gather(*stored, reinterpret_cast<const uint32_t*>(kept->data()), kept->size() / 4, pool));

@@ -48,7 +48,7 @@ class TaskRows {
   Status OpenReader(int column);
   Result<std::shared_ptr<arrow::ArrayData>> ReadColumn(int column, const Window& window, const arrow::Buffer* kept, arrow::MemoryPool* pool);
   Result<std::unique_ptr<InputReader>> OpenArrays(const std::vector<int>& inputs);
-  Result<std::shared_ptr<arrow::ArrayData>> ReadFlat(int column, int64_t rows, arrow::MemoryPool* pool);
+  Result<std::shared_ptr<arrow::ArrayData>> ReadFlat(int column, int64_t input_rows, const arrow::Buffer* kept, arrow::MemoryPool* pool);
   Result<std::shared_ptr<arrow::Buffer>> Select(int64_t rows);
 
   std::unique_ptr<ScanColumns> columns_;
