@@ -150,7 +150,7 @@ int64_t ScatterLane::StepBytes(int column) const {
 Status ScatterLane::MoveFlat(int column, int field) {
   const int flat_width = shared_.store->flat_widths()[column];
   const FlatEncoding encoding = EncodingOf(*columns_, field, flat_width);
-  ARROW_ASSIGN_OR_RAISE(auto reader, columns_->ReadFlat(field, RowsWanted::kAll));
+  ARROW_ASSIGN_OR_RAISE(auto reader, columns_->ReadFlat(field));
   uint8_t* values = values_scratch_->mutable_data();
   uint8_t* valid = valid_scratch_->mutable_data();
   for (size_t piece = 0; piece < orders_.size(); ++piece) {

@@ -25,14 +25,17 @@ class FlatColumnReader {
   /// Reads the next `count` rows into `values` (zero under nulls). Returns the number of nulls; where it is not
   /// zero `valid` holds one byte a row, 1 for a value, otherwise `valid` is untouched.
   virtual Result<int64_t> Read(int64_t count, uint8_t* values, uint8_t* valid) = 0;
-  /// The same of the next `count` rows, of which it gives those of the numbers `kept`, ascending and below `count`, one behind the other.
-  virtual Result<int64_t> ReadKept(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t* valid) = 0;
   /// Leaves out the next `count` rows.
   virtual Status Skip(int64_t count) = 0;
 };
 
-/// kFew: ReadKept will be asked for.
-enum class RowsWanted : uint8_t { kAll, kFew };
+/// Decodes of a flat column the rows that are wanted.
+class KeptRowsReader {
+ public:
+  virtual ~KeptRowsReader() = default;
+  /// Goes over the next `count` rows and gives, as FlatColumnReader does, those of the numbers `kept`, ascending and below `count`, one behind the other.
+  virtual Result<int64_t> Read(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t* valid) = 0;
+};
 
 /// What a format knows of a flat column's values before reading them.
 struct ValueRange {
@@ -64,7 +67,8 @@ class ScanColumns {
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
   /// Source, row group and column, for messages; empty where there is nothing to name.
   virtual std::string Where(int field) const { return ""; }
-  virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field, RowsWanted wanted) = 0;
+  virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) = 0;
+  virtual Result<std::unique_ptr<KeptRowsReader>> ReadKept(int field) = 0;
   /// Batches of `batch_rows` rows (the last may be shorter) of the given fields, in the given order.
   virtual Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) = 0;
 };

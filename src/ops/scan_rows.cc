@@ -89,11 +89,14 @@ int TaskRows::FlatField(int column) const {
 
 Status TaskRows::OpenReader(int column) {
   OpenColumn& open = open_[column];
-  if (open.flat != nullptr || open.arrays != nullptr) return Status::OK();
+  if (open.flat != nullptr || open.kept != nullptr || open.arrays != nullptr) return Status::OK();
   const int field = FlatField(column);
   if (field < 0) return OpenArrays(program_->columns[column].inputs).Value(&open.arrays);
-  const bool few = program_->drops_rows() && options_.access != ColumnAccess::kReopened;  // pages of codes cannot be left out unread
-  ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field, few ? RowsWanted::kFew : RowsWanted::kAll));
+  if (program_->drops_rows()) {
+    ARROW_ASSIGN_OR_RAISE(open.kept, columns_->ReadKept(field));
+    return row_ == 0 ? Status::OK() : open.kept->Read(row_, {}, nullptr, nullptr).status();
+  }
+  ARROW_ASSIGN_OR_RAISE(open.flat, columns_->ReadFlat(field));
   return row_ == 0 ? Status::OK() : open.flat->Skip(row_);
 }
 
@@ -103,9 +106,8 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t
   const int64_t rows = kept == nullptr ? input_rows : kept->size() / 4;
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values, arrow::AllocateBuffer(rows * width, pool));
   ARROW_ASSIGN_OR_RAISE(auto valid, arrow::AllocateBuffer(rows, pool_));
-  FlatColumnReader& reader = *open_[column].flat;
-  const auto read = kept == nullptr ? reader.Read(rows, values->mutable_data(), valid->mutable_data())
-                                    : reader.ReadKept(input_rows, kept->span_as<uint32_t>(), values->mutable_data(), valid->mutable_data());
+  const auto read = kept == nullptr ? open_[column].flat->Read(rows, values->mutable_data(), valid->mutable_data())
+                                    : open_[column].kept->Read(input_rows, kept->span_as<uint32_t>(), values->mutable_data(), valid->mutable_data());
   ARROW_ASSIGN_OR_RAISE(const int64_t nulls, read);
   if (nulls == 0) return arrow::ArrayData::Make(type, rows, {nullptr, std::move(values)}, 0);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bits, arrow::AllocateBuffer(arrow::bit_util::BytesForBits(rows), pool));
@@ -116,7 +118,7 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadFlat(int column, int64_t
 Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const Window& window, const arrow::Buffer* kept,
                                                                arrow::MemoryPool* pool) {
   ARROW_RETURN_NOT_OK(OpenReader(column));
-  if (open_[column].flat != nullptr) return ReadFlat(column, window.input_rows, kept, pool);
+  if (open_[column].arrays == nullptr) return ReadFlat(column, window.input_rows, kept, pool);
   ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
   ARROW_ASSIGN_OR_RAISE(const auto data, EvaluateColumn(program_->columns[column], *batch, pool_));
   // Arrays come from the reading pool, which ends with the stream: what leaves the engine is copied into the output's own memory.

@@ -40,7 +40,8 @@ class TaskRows {
  private:
   struct OpenColumn {
     std::unique_ptr<FlatColumnReader> flat;
-    std::unique_ptr<InputReader> arrays;
+    std::unique_ptr<KeptRowsReader> kept;  // where rows are dropped
+    std::unique_ptr<InputReader> arrays;   // where the column is not flat
   };
   TaskRows() = default;
   /// The field of the source whose values are the column, if they can be read as they are; negative: they cannot.

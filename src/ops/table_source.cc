@@ -27,12 +27,13 @@ class BatchColumns : public ScanColumns {
   int FlatWidth(int) const override { return 0; }
   int64_t DecodeBytes(int) const override { return 0; }
   std::optional<ValueRange> RangeOf(int) const override { return std::nullopt; }
-  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int, RowsWanted) override {
-    return Status::NotImplemented("batches in memory are read as arrays");
-  }
+  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int) override { return NotFlat(); }
+  Result<std::unique_ptr<KeptRowsReader>> ReadKept(int) override { return NotFlat(); }
   Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) override;
 
  private:
+  static Status NotFlat() { return Status::NotImplemented("batches in memory are read as arrays"); }
+
   std::shared_ptr<arrow::RecordBatch> batch_;
 };
 
@@ -110,15 +111,23 @@ class RangeReader : public FlatColumnReader {
     next_ += count;
     return 0;
   }
-  Result<int64_t> ReadKept(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t*) override {
+  Status Skip(int64_t count) override {
+    next_ += count;
+    return Status::OK();
+  }
+
+ private:
+  int64_t next_;
+};
+
+class KeptRangeReader : public KeptRowsReader {
+ public:
+  explicit KeptRangeReader(int64_t next) : next_(next) {}
+  Result<int64_t> Read(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t*) override {
     auto* out = reinterpret_cast<int64_t*>(values);
     for (size_t i = 0; i < kept.size(); ++i) out[i] = next_ + kept[i];
     next_ += count;
     return 0;
-  }
-  Status Skip(int64_t count) override {
-    next_ += count;
-    return Status::OK();
   }
 
  private:
@@ -134,7 +143,8 @@ class RangeColumns : public ScanColumns {
   int FlatWidth(int) const override { return sizeof(int64_t); }
   int64_t DecodeBytes(int) const override { return 0; }
   std::optional<ValueRange> RangeOf(int) const override { return ValueRange{task_.first_row, task_.first_row + task_.rows - 1}; }
-  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int, RowsWanted) override { return std::make_unique<RangeReader>(task_.first_row); }
+  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int) override { return std::make_unique<RangeReader>(task_.first_row); }
+  Result<std::unique_ptr<KeptRowsReader>> ReadKept(int) override { return std::make_unique<KeptRangeReader>(task_.first_row); }
   Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) override;
 
  private:

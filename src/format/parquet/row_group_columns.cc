@@ -234,12 +234,8 @@ class RowGroupColumns : public ScanColumns {
     return range;
   }
 
-  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field, RowsWanted wanted) override {
-    const int leaf = reader_->manifest().schema_fields[field].column_index;
-    auto opened = GuardParquet([&]() -> Result<std::unique_ptr<FlatColumnReader>> { return OpenFlatColumn(group_.get(), leaf, wanted, pool_, Where(field)); });
-    if (!opened.ok()) return DecodeError(opened.status(), Where(field));
-    return opened;
-  }
+  Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) override { return OpenColumn(field, OpenFlatColumn); }
+  Result<std::unique_ptr<KeptRowsReader>> ReadKept(int field) override { return OpenColumn(field, OpenKeptRows); }
 
   Result<std::unique_ptr<arrow::RecordBatchReader>> ReadArrays(const std::vector<int>& fields, int64_t batch_rows) override {
     std::vector<int> leaves;
@@ -259,6 +255,14 @@ class RowGroupColumns : public ScanColumns {
   std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
 
  private:
+  template <typename Reader>
+  Result<std::unique_ptr<Reader>> OpenColumn(int field, std::unique_ptr<Reader> (*open)(parquet::RowGroupReader*, int, arrow::MemoryPool*, std::string)) {
+    const int leaf = reader_->manifest().schema_fields[field].column_index;
+    auto opened = GuardParquet([&]() -> Result<std::unique_ptr<Reader>> { return open(group_.get(), leaf, pool_, Where(field)); });
+    if (!opened.ok()) return DecodeError(opened.status(), Where(field));
+    return opened;
+  }
+
   /// Of a flat field; null where there are none, or they are damaged.
   std::shared_ptr<parquet::Statistics> StatisticsOf(int field) const {
     const auto chunk = group_->metadata()->ColumnChunk(reader_->manifest().schema_fields[field].column_index);
