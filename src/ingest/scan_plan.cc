@@ -136,7 +136,7 @@ class Sizer {
   int64_t ReadBytes(ColumnAccess access, int64_t window_rows) const {
     int64_t open = 0, step_bytes = 0;
     for (const StepSizes& step : steps_) {
-      const int64_t bytes = access == ColumnAccess::kOneByOne ? step.decode_bytes : step.side_by_side_bytes;
+      const int64_t bytes = (access == ColumnAccess::kOneByOne ? step.decode_bytes : step.side_by_side_bytes) + (filtered_ ? KeptRowsReader::kHeldBytes : 0);
       open = access == ColumnAccess::kSideBySide ? open + bytes : std::max(open, bytes);
       step_bytes = std::max(step_bytes, window_rows * step.row_bytes + (access == ColumnAccess::kOneByOne ? 0 : step.page_bytes));
     }

@@ -35,6 +35,8 @@ class KeptRowsReader {
   virtual ~KeptRowsReader() = default;
   /// Goes over the next `count` rows and gives, as FlatColumnReader does, those of the numbers `kept`, ascending and below `count`, one behind the other.
   virtual Result<int64_t> Read(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t* valid) = 0;
+  /// Held between two calls beside a page and a dictionary, at most.
+  static constexpr int64_t kHeldBytes = 48 << 10;
 };
 
 /// What a format knows of a flat column's values before reading them.
