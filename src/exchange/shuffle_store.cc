@@ -115,10 +115,9 @@ void ShuffleStore::Accept(std::vector<GroupedPiece> pieces, std::vector<SpilledF
 std::vector<int64_t> ShuffleStore::PartitionCounts() const {
   std::vector<int64_t> counts(partitions(), 0);
   for (const GroupedPiece& piece : pieces_) {
-    for (uint32_t partition = 0; partition < partitions(); ++partition) {
-      counts[partition] += piece.offsets[partition + 1] - piece.offsets[partition];
-    }
+    for (uint32_t partition = 0; partition < piece.rows_resident; ++partition) counts[partition] += piece.offsets[partition + 1] - piece.offsets[partition];
   }
+  for (uint32_t partition = 0; partition < partitions(); ++partition) counts[partition] += SpilledRows(partition);
   return counts;
 }
 
@@ -253,8 +252,14 @@ void ShuffleStore::Discard(uint32_t partition) {
 }
 
 int64_t ShuffleStore::RowsOf(uint32_t partition) const {
+  int64_t rows = SpilledRows(partition);
+  for (const GroupedPiece& piece : pieces_) rows += piece.rows_resident > partition ? piece.offsets[partition + 1] - piece.offsets[partition] : 0;
+  return rows;
+}
+
+int64_t ShuffleStore::SpilledRows(uint32_t partition) const {
   int64_t rows = 0;
-  for (const GroupedPiece& piece : pieces_) rows += piece.offsets[partition + 1] - piece.offsets[partition];
+  for (const SpilledFrame& frame : frames_[partition]) rows += frame.rows;
   return rows;
 }
 

@@ -77,7 +77,9 @@ class ShuffleWriter {
   Result<PieceOrder> MakeOrder(const PieceRows& rows, const std::vector<std::shared_ptr<arrow::ArrayData>>& sort_columns = {});
   /// Starts a piece; its columns may be added in any order, each once. Returns the piece's index for the Add calls.
   Result<size_t> BeginPiece(const PieceRows& rows, const PieceOrder& order);
-  const GroupedPiece& piece(size_t index) const { return pieces_[index]; }
+  /// Not those of which all is on disk, once another one has begun.
+  size_t pieces_held() const { return pieces_.size(); }
+  const GroupedPiece& piece(size_t index) const { return pieces_[index - pieces_forgotten_]; }
 
   /// Starts a flat column: values lie in [base, base + 2^(8 width)), as statistics say; AddFlat notices when they do not.
   Status BeginFlat(size_t piece, int column, int width, int64_t base);
@@ -111,6 +113,7 @@ class ShuffleWriter {
   template <typename Step>
   auto WithRoom(int64_t bytes, Step&& step) -> decltype(step());
   size_t AddPiece(GroupedPiece piece, const PieceOrder& order);
+  GroupedPiece& Piece(size_t index) { return pieces_[index - pieces_forgotten_]; }
   Status AddGroups(size_t piece, int column, const PieceOrder& order, const arrow::ArrayData& stored);
   bool MayEvict() const;
   Status OpenRun();
@@ -125,6 +128,8 @@ class ShuffleWriter {
   void EndChunks();
   Status WriteFrame(uint32_t partition, FrameBuilder* frame, bool complete);
   void DropFrom(uint32_t watermark);
+  /// Pieces of which nothing is in memory: frames tell what there is to know of them. Moves the others, so only where nobody has one in hand.
+  void ForgetDropped();
   int64_t BytesFrom(uint32_t partition) const;
   Status WidenRun(GroupedPiece* piece, FlatRun* run, int to_width);
   Status EnsureValid(GroupedPiece* piece, FlatRun* run);
@@ -133,7 +138,9 @@ class ShuffleWriter {
   uint32_t task_;
   std::shared_ptr<BudgetPool> pool_;
   std::shared_ptr<BudgetPool> spill_pool_;
-  std::vector<GroupedPiece> pieces_;
+  std::vector<GroupedPiece> pieces_;  // but for those that are complete and all on disk
+  size_t pieces_forgotten_ = 0;       // all came before those that are incomplete
+  bool dropped_ = false;              // something, since pieces were forgotten
   std::unique_ptr<RunWriter> run_;
   std::vector<SpilledFrame> frames_;
 };
@@ -195,6 +202,7 @@ class ShuffleStore {
   void LowerWatermark(uint32_t to);
   void Accept(std::vector<GroupedPiece> pieces, std::vector<SpilledFrame> frames);
   Status ReadFrame(const SpilledFrame& frame, const std::shared_ptr<BudgetPool>& pool, std::vector<uint32_t>* piece_ids, PartitionRows* rows) const;
+  int64_t SpilledRows(uint32_t partition) const;
 
   ShuffleOptions options_;
   std::vector<int> flat_widths_;
@@ -205,7 +213,7 @@ class ShuffleStore {
   mutable std::atomic<int64_t> bytes_read_{0};
   std::vector<std::shared_ptr<arrow::DataType>> storage_types_;
   mutable std::mutex mutex_;  // guards the writers' hand-over; what it guards is constant in the read phase
-  std::vector<GroupedPiece> pieces_;
+  std::vector<GroupedPiece> pieces_;                      // with rows in memory, or that had some
   std::vector<std::vector<SpilledFrame>> frames_;         // by partition
 };
 

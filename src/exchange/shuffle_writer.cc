@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "column/gather.h"
 #include "column/narrow.h"
@@ -37,6 +38,12 @@ constexpr int64_t kSortKeyBytes = 24;
 constexpr int64_t kStagingBytesMax = 1 << 20;
 
 int64_t ArrayBytes(const arrow::ArrayData& data) { return RowBytes(data, 0, data.length); }
+
+bool AllOnDisk(const GroupedPiece& piece) {
+  uint32_t resident = piece.rows_resident;
+  for (const ColumnRun& run : piece.columns) resident = std::max(resident, run.resident);
+  return piece.columns_missing == 0 && piece.offsets[resident] == 0;
+}
 
 }  // namespace
 
@@ -134,20 +141,21 @@ Result<size_t> ShuffleWriter::BeginStored(const PartitionRows& rows, const Piece
 }
 
 size_t ShuffleWriter::AddPiece(GroupedPiece piece, const PieceOrder& order) {
+  ForgetDropped();
   piece.id = store_->next_piece_.fetch_add(1, std::memory_order_relaxed);
   piece.offsets = order.offsets();
   piece.rows_resident = store_->partitions();
   piece.columns.resize(store_->flat_widths_.size());
   piece.columns_missing = piece.columns.size();
   pieces_.push_back(std::move(piece));
-  return pieces_.size() - 1;
+  return pieces_forgotten_ + pieces_.size() - 1;
 }
 
 Status ShuffleWriter::BeginFlat(size_t piece, int column, int width, int64_t base) {
   ARROW_RETURN_NOT_OK(WriteColumns());
-  const int64_t rows = pieces_[piece].offsets.back() + 1;  // one more: the trash slot
+  const int64_t rows = Piece(piece).offsets.back() + 1;  // one more: the trash slot
   ARROW_ASSIGN_OR_RAISE(auto values, Allocate(rows * width));
-  FlatRun& run = pieces_[piece].columns[column].flat;
+  FlatRun& run = Piece(piece).columns[column].flat;
   run.width = width;
   run.base = width == store_->flat_widths_[column] ? 0 : base;
   run.values = std::move(values);
@@ -156,7 +164,7 @@ Status ShuffleWriter::BeginFlat(size_t piece, int column, int width, int64_t bas
 
 Status ShuffleWriter::AddFlat(size_t piece_index, int column, const PieceOrder& order, int64_t begin, int64_t count, const uint8_t* values,
                               const uint8_t* valid) {
-  GroupedPiece& piece = pieces_[piece_index];
+  GroupedPiece& piece = Piece(piece_index);
   ColumnRun& column_run = piece.columns[column];
   const int flat_width = store_->flat_widths_[column];
   const uint32_t* places = order.places() + begin;
@@ -222,9 +230,10 @@ Status ShuffleWriter::AddStored(size_t piece_index, int column, const PieceOrder
     ARROW_ASSIGN_OR_RAISE(run.valid, Allocate(order.kept() + 1));
     ScatterBytes(stored.valid(), 1, order.places(), order.count(), run.valid->mutable_data());
   }
-  pieces_[piece_index].columns[column].flat = std::move(run);
-  pieces_[piece_index].columns[column].resident = store_->partitions();
-  --pieces_[piece_index].columns_missing;
+  GroupedPiece& piece = Piece(piece_index);
+  piece.columns[column].flat = std::move(run);
+  piece.columns[column].resident = store_->partitions();
+  --piece.columns_missing;
   return Status::OK();
 }
 
@@ -237,13 +246,15 @@ Status ShuffleWriter::AddGroups(size_t piece_index, int column, const PieceOrder
   for (uint32_t group = 0; group < kEvictionGroups; ++group) {
     const uint32_t begin = order.offsets()[GroupBegin(group, partitions)];
     const uint32_t end = order.offsets()[GroupBegin(group + 1, partitions)];
+    if (begin == end) continue;  // an array of no rows takes a kilobyte too
     ARROW_ASSIGN_OR_RAISE(groups[group], WithRoom(bytes / kEvictionGroups, [&] {
                             return Gather(stored, reinterpret_cast<const uint32_t*>(row_of_place->data()) + begin, end - begin, pool_.get());
                           }));
   }
-  pieces_[piece_index].columns[column].groups = std::move(groups);
-  pieces_[piece_index].columns[column].resident = partitions;
-  --pieces_[piece_index].columns_missing;
+  GroupedPiece& piece = Piece(piece_index);
+  piece.columns[column].groups = std::move(groups);
+  piece.columns[column].resident = partitions;
+  --piece.columns_missing;
   return Status::OK();
 }
 
@@ -398,6 +409,12 @@ void ShuffleWriter::DropFrom(uint32_t watermark) {
       run.resident = watermark;
     }
   }
+  dropped_ = true;
+}
+
+void ShuffleWriter::ForgetDropped() {
+  if (!std::exchange(dropped_, false)) return;
+  pieces_forgotten_ += std::erase_if(pieces_, AllOnDisk);
 }
 
 Status ShuffleWriter::Finish() {
@@ -407,6 +424,7 @@ Status ShuffleWriter::Finish() {
   }
   run_.reset();
   EndChunks();
+  ForgetDropped();
   store_->Accept(std::move(pieces_), std::move(frames_));
   pieces_.clear();
   return Status::OK();

@@ -15,6 +15,7 @@
 #include "ingest/join_range.h"
 #include "ingest/sort_stream.h"
 #include "ingest/spooled_rows.h"
+#include "ingest/spread_sample.h"
 #include "ops/apply_program.h"
 #include "plan/near_names.h"
 #include "udf/map_stream.h"
@@ -33,6 +34,10 @@ constexpr int64_t kJoinedBatches = 6;
 constexpr int64_t kBatchRowsMin = 1024;
 /// Of the numbers of two rows.
 constexpr double kPairBytes = 16;
+/// Of a part, for some of all pairs; and as many rows as a sort looks at.
+constexpr int64_t kSampleShare = 32;
+constexpr int64_t kSampledRowBytes = 2 * 9;
+constexpr int64_t kSampledRowsMax = 1 << 18;
 /// Of a part, for rows that are written to disk, or read back, at a time.
 constexpr int64_t kFrameShare = 8;
 constexpr int64_t kFrameBytesMax = 1 << 20;
@@ -83,8 +88,11 @@ struct Opening {
   std::shared_ptr<Engine> engine;
   KeptMemory kept;
 
-  Result<PolledStreamPtr> Sorted(PolledStreamPtr input, std::vector<int> columns, const std::string& name, int64_t rows_guess, SortParts parts) const {
+  /// `sample`: of the rows that come, those columns; null where the first ones are as good as any.
+  Result<PolledStreamPtr> Sorted(PolledStreamPtr input, std::vector<int> columns, const std::string& name, int64_t rows_guess, SortParts parts,
+                                 std::shared_ptr<arrow::RecordBatch> sample = nullptr) const {
     SortStreamOptions options;
+    options.sample = std::move(sample);
     options.by.directions.resize(columns.size());
     options.by.columns = std::move(columns);
     options.stage_name = name;
@@ -136,9 +144,9 @@ Result<JoinColumns> PairColumns(const JoinSpec& spec, const std::shared_ptr<arro
 /// Joins one range of hashes after the other.
 class RangeJoinStream : public PolledStream {
  public:
-  RangeJoinStream(Opening opening, PolledStreamPtr right, std::function<Result<PolledStreamPtr>()> open_left, JoinSpec spec)
+  RangeJoinStream(Opening opening, PolledStreamPtr right, std::function<Result<PolledStreamPtr>()> open_left, JoinSpec spec, std::shared_ptr<SpreadSample> sample)
       : PolledStream(*opening.engine), opening_(std::move(opening)), spec_(std::move(spec)), open_left_(std::move(open_left)), right_(std::move(right)),
-        range_(&right_, spec_.right_keys, opening_.kept.pool(), opening_.kept.part_bytes()) {}
+        sample_(std::move(sample)), range_(&right_, spec_.right_keys, opening_.kept.pool(), opening_.kept.part_bytes()) {}
   ~RangeJoinStream() override { Close(); }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
@@ -147,13 +155,13 @@ class RangeJoinStream : public PolledStream {
     while (!closed_ && step_ != Step::kEnd) {
       if (probe_ != nullptr) {
         ARROW_ASSIGN_OR_RAISE(auto batch, probe_->Next());
-        if (batch != nullptr) return StreamBatch{.data = std::move(batch)};  // the sort numbers them
+        if (batch != nullptr) return Give(std::move(batch));
         probe_.reset();
       }
       std::shared_ptr<arrow::RecordBatch> batch;
       ARROW_ASSIGN_OR_RAISE(const bool went_on, Advance(waker, &batch));
       if (!went_on) return std::nullopt;
-      if (batch != nullptr) return StreamBatch{.data = std::move(batch)};
+      if (batch != nullptr) return Give(std::move(batch));
     }
     return StreamBatch{};
   }
@@ -184,6 +192,11 @@ class RangeJoinStream : public PolledStream {
     std::shared_ptr<arrow::RecordBatch> batch;
     std::vector<uint8_t> matched;
   };
+
+  StreamBatch Give(std::shared_ptr<arrow::RecordBatch> pairs) {
+    sample_->Add(*pairs);
+    return StreamBatch{.data = std::move(pairs)};  // the sort numbers them
+  }
 
   /// Does a step, which may give a batch or begin to probe. False where the waker was kept.
   Result<bool> Advance(const Waker& waker, std::shared_ptr<arrow::RecordBatch>* batch) {
@@ -337,6 +350,7 @@ class RangeJoinStream : public PolledStream {
   mutable std::mutex mutex_;  // between opening the left and stages()
   HashedRows right_;
   std::unique_ptr<HashedRows> left_;
+  const std::shared_ptr<SpreadSample> sample_;  // of what it gives
   JoinRange range_;
   std::shared_ptr<const JoinRows> rows_;
   std::shared_ptr<JoinTable> table_;  // of the range
@@ -426,8 +440,9 @@ PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int
   return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / kFrameShare});
 }
 
-PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, int64_t rows_guess, const JoinSpec& spec, const std::shared_ptr<SpooledRows>& left,
-                                const std::shared_ptr<SpooledRows>& right) {
+/// `sample`: of the pairs, once all have come.
+PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, const std::shared_ptr<SpreadSample>& sample, int64_t rows_guess, const JoinSpec& spec,
+                                const std::shared_ptr<SpooledRows>& left, const std::shared_ptr<SpooledRows>& right) {
   const Engine& engine = *opening.engine;
   auto by_right = OpenDeferredStream(engine, std::move(pairs), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(2);
@@ -438,9 +453,11 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
   auto with_right = OpenAttachStream(
       opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
       [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
-  auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
+  auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, sample, rows_guess](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight});
+    // Where both sides are in the same order the first rows of the right have the first ones of the left: a sample of them would put all others into one partition.
+    ARROW_ASSIGN_OR_RAISE(auto some, sample->Rows());
+    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight}, std::move(some));
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
@@ -468,11 +485,12 @@ Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, std:
     if (left_rows != nullptr) left = SpoolStream(*opening.engine, std::move(left), left_rows);
     return OpenSide(opening, std::move(left), left_side);
   };
-  auto pairs = std::make_unique<RangeJoinStream>(opening, std::move(right_keys), open_left_keys, spec);
+  const auto sample = std::make_shared<SpreadSample>(std::clamp<int64_t>(opening.kept.part_bytes() / kSampleShare / kSampledRowBytes, 2, kSampledRowsMax));
+  auto pairs = std::make_unique<RangeJoinStream>(opening, std::move(right_keys), open_left_keys, spec, sample);
   const int64_t rows_guess = std::max(options.left_rows_guess, options.right_rows_guess);
   auto joined = GivesLeft(spec.type)    ? RowsOfOneSide(opening, std::move(pairs), 0, rows_guess, left_rows)
                 : GivesRight(spec.type) ? RowsOfOneSide(opening, std::move(pairs), 1, rows_guess, options.right_rows)
-                                        : RowsOfBothSides(opening, std::move(pairs), rows_guess, spec, left_rows, options.right_rows);
+                                        : RowsOfBothSides(opening, std::move(pairs), sample, rows_guess, spec, left_rows, options.right_rows);
   return OpenNumberedStream(*engine, std::move(joined));
 }
 

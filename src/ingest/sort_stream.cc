@@ -150,13 +150,26 @@ ShuffleStreamOptions ShuffleOptionsOf(const SortStreamOptions& options) {
   return shuffle;
 }
 
+/// Who rows are only parts equal ones: the sample's are spread over all that may come.
+double Spread(int64_t sampled, int64_t rows_guess) {
+  return std::max(1.0, static_cast<double>(rows_guess) / static_cast<double>(std::max<int64_t>(sampled, 1)));
+}
+
+Result<Sample> SampleOf(const arrow::RecordBatch& rows, int64_t rows_guess, int64_t rows_wanted, arrow::MemoryPool* pool) {
+  Sample sample;
+  const double spread = Spread(rows.num_rows(), rows_guess);
+  const auto number = [&](uint32_t row) { return static_cast<int64_t>(static_cast<double>(row) * spread); };
+  ARROW_RETURN_NOT_OK(sample.Add(rows, 0, std::max<int64_t>(rows.num_rows() / rows_wanted, 1), number, pool));
+  return sample;
+}
+
 Result<Sample> SampleOf(const HeldStream& held, const RowProgram& program, const SortOrder::By& by, int64_t rows_guess, int64_t rows_wanted,
                         arrow::MemoryPool* pool) {
   Sample sample;
   const auto narrowed = RowProgram::Select(program, by.columns);
   const int64_t stride = std::max<int64_t>(held.rows() / rows_wanted, 1);
-  // Who rows are only parts equal ones: the sample's are spread over all that may come. Those that the filter drops count as any others.
-  const double spread = std::max(1.0, static_cast<double>(rows_guess) / static_cast<double>(std::max<int64_t>(held.rows(), 1)));
+  // Those that the filter drops count as any others.
+  const double spread = Spread(held.rows(), rows_guess);
   for (const StreamBatch& batch : held.held()) {
     ARROW_ASSIGN_OR_RAISE(const auto rows, ApplyProgram(*narrowed, *batch.data, pool));
     const auto number = [&](uint32_t row) { return static_cast<int64_t>(static_cast<double>(batch.first_row + row) * spread); };
@@ -189,7 +202,7 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStr
   const auto open = [engine, program = std::move(program), rows_guess, options](const std::shared_ptr<HeldStream>& held) -> Result<PolledStreamPtr> {
     ARROW_ASSIGN_OR_RAISE(auto pool, engine->OpenPool("sort", 0));
     auto shuffle = ShuffleOptionsOf(options);
-    shuffle.splitters_guessed = !held->at_end();
+    shuffle.splitters_guessed = !held->at_end() && options.sample == nullptr;
     if (options.batch_bytes > 0) {
       const auto widths = held->RowBytesOf(*program);
       const int64_t row_bytes = std::max<int64_t>(std::accumulate(widths.begin(), widths.end(), int64_t{0}), 1);
@@ -198,7 +211,9 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStr
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, program, *held, rows_guess, shuffle));
     {
       // Freed before the rest is reserved.
-      ARROW_ASSIGN_OR_RAISE(const auto sample, SampleOf(*held, *program, options.by, rows_guess, SampleRows(inputs.plan), pool.get()));
+      const int64_t rows_wanted = SampleRows(inputs.plan);
+      ARROW_ASSIGN_OR_RAISE(const auto sample, options.sample != nullptr ? SampleOf(*options.sample, rows_guess, rows_wanted, pool.get())
+                                                                         : SampleOf(*held, *program, options.by, rows_guess, rows_wanted, pool.get()));
       ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
     }
     inputs.stage_name = options.stage_name;

@@ -1,7 +1,10 @@
 #pragma once
 /// All rows in the order of some of their columns: the exchange of the shuffle, with partitions that are ranges between sampled rows.
 
+#include <arrow/record_batch.h>
+
 #include <functional>
+#include <memory>
 
 #include "exchange/sort_order.h"
 #include "exec/polled_stream.h"
@@ -18,6 +21,9 @@ struct SortStreamOptions {
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
   std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
+  // Of the sort of a stream: some of all the rows that will come, evenly spread, where somebody knows them; else the first ones are taken for a sample.
+  // Only the columns of `by`, in its order.
+  std::shared_ptr<arrow::RecordBatch> sample = {};
   // Of the sort of a stream: whether it is to begin with the rows that are there, for more come only then; called once it has reserved the memory that it needs.
   std::function<bool()> open_now = {};
   std::function<void()> when_open = {};
@@ -27,7 +33,7 @@ struct SortStreamOptions {
 Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
                                        const SortStreamOptions& options);
 
-/// The same over a stream: its first batches are held to take the sample from. `rows_guess`: how many rows there may be.
+/// The same over a stream: its first batches are held, to take the sample from where none is given. `rows_guess`: how many rows there may be.
 Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStreamPtr input, std::shared_ptr<const RowProgram> program, int64_t rows_guess,
                                        const SortStreamOptions& options);
 
