@@ -23,14 +23,8 @@
 namespace millstream {
 namespace {
 
-/// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and rows on their way to disk and back. When the keys and the tables have
-/// gone, the pairs with the rows of the right take the place of two.
-constexpr int64_t kParts = 5;
-constexpr int64_t kPartsWithRight = 2;
-/// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
-constexpr int64_t kSortedBatches = 32;
+/// Batches of a part, about: of what the join makes. Larger ones make larger pieces in the exchange.
 constexpr int64_t kJoinedBatches = 6;
-constexpr int64_t kBatchRowsMin = 1024;
 /// Of the numbers of two rows.
 constexpr double kPairBytes = 16;
 /// Of a part, for rows that are written to disk, or read back, at a time.
@@ -88,13 +82,13 @@ struct Opening {
     options.by.directions.resize(columns.size());
     options.by.columns = std::move(columns);
     options.stage_name = name;
-    options.batch_rows = RowsWithin(kept.part_bytes() / kSortedBatches, *input->schema());
-    options.batch_bytes = kept.part_bytes() / kSortedBatches;
+    options.batch_rows = RowsWithin(kept.part_bytes() / JoinParts::kSortedBatches, *input->schema());
+    options.batch_bytes = kept.part_bytes() / JoinParts::kSortedBatches;
     options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
     options.first_pass_bytes = parts.first_pass * kept.part_bytes();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
     // Each batch is a piece of the exchange, and few matches make small ones.
-    input = OpenCoalescedStream(*engine, std::move(input), kBatchRowsMin, kept.part_bytes() / kSortedBatches);
+    input = OpenCoalescedStream(*engine, std::move(input), JoinParts::kBatchRowsMin, kept.part_bytes() / JoinParts::kSortedBatches);
     return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
   }
 };
@@ -440,7 +434,7 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
       [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
   auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight});
+    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {JoinParts::kWithRight});
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
@@ -450,15 +444,15 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
 }  // namespace
 
 std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name) {
-  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / kParts / kFrameShare, 1, kFrameBytesMax);
+  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / JoinParts::kAll / kFrameShare, 1, kFrameBytesMax);
   return std::make_shared<SpooledRows>(std::move(engine), std::move(pool), frame_bytes, std::move(stage_name));
 }
 
 Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, std::function<Result<PolledStreamPtr>()> open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
-  const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / kParts)};
-  opening.kept.Keep(kParts - 1);
+  const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / JoinParts::kAll)};
+  opening.kept.Keep(JoinParts::kAll - 1);
   const auto left_rows = GivesRight(spec.type) ? nullptr : SpoolForJoin(engine, options.pool, options.memory_bytes, "Join, left rows");
-  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess, {1, 2}}));
+  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess, {1, JoinParts::kFirstPassOfRight}}));
   const Side left_side{spec.left_keys, "Join, left keys", options.left_rows_guess, {1, 1}};
   const auto lent = std::make_shared<std::shared_ptr<PolledStream>>();  // lives as long as the function
   const auto open_left_keys = [opening, left_side, left_rows, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {
