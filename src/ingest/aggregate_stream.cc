@@ -102,6 +102,7 @@ class AggregateStream : public PolledStream {
       options.by.columns.push_back(static_cast<int>(key));
       options.by.directions.push_back({});
     }
+    options.stage_name = "GroupBy, groups sorted";
     options.row_bytes = sizes.row_bytes;
     options.batch_rows = RowsOfGroupSlice(phase_->memory_left(), std::accumulate(sizes.row_bytes.begin(), sizes.row_bytes.end(), int64_t{1}));
     options.memory_kept_bytes = engine->options().memory_limit_bytes - phase_->memory_left();

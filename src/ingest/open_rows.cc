@@ -394,7 +394,7 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
 
 /// The rows with one more column, the number of each one's block.
 std::shared_ptr<const BatchFunction> BlockFunction(const RepartitionSpec& spec) {
-  return MakeNativeFunction("Repartition", [spec](const FunctionCall& call) -> Result<RecordBatches> {
+  return MakeNativeFunction("Repartition, hashed", [spec](const FunctionCall& call) -> Result<RecordBatches> {
     ARROW_ASSIGN_OR_RAISE(const auto hashed, HashKeys(*call.batch, spec.keys));
     arrow::Int32Builder numbers;
     ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
@@ -426,6 +426,7 @@ Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
   const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
+    options.stage_name = "Repartition, sorted by block";
     options.by = BlockOrder(*spec, *over->schema());
     options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
@@ -452,6 +453,7 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   if (const auto rows = KnownRowCount(*node.input)) return CutBlocks(OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows));
   const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
+    options.stage_name = "Repartition, counted";
     options.memory_kept_bytes = kept;
     options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));

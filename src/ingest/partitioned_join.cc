@@ -103,13 +103,13 @@ struct Side {
 /// The keys of the rows in the order of their hashes.
 Result<PolledStreamPtr> OpenSide(const Opening& opening, PolledStreamPtr input, Side side) {
   const Engine& engine = *opening.engine;
-  const auto function = MakeNativeFunction(side.name, [keys = side.keys](const FunctionCall& call) { return HashedKeys(call, keys); });
+  const auto function = MakeNativeFunction(side.name + " hashed", [keys = side.keys](const FunctionCall& call) { return HashedKeys(call, keys); });
   const auto name = [name = side.name](uint32_t) { return "the input of " + name; };
   ARROW_ASSIGN_OR_RAISE(auto hashed, OpenMapStream(opening.engine, OpenNumberedStream(engine, std::move(input)), *function, name));
   return OpenDeferredStream(engine, std::move(hashed), [opening, side = std::move(side)](PolledStreamPtr over) {
     opening.kept.Keep(2);
     const int column = JoinHashColumn(*over->schema());
-    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, side.parts);
+    return opening.Sorted(std::move(over), {column}, side.name + " sorted", side.rows_guess, side.parts);
   });
 }
 
@@ -413,7 +413,7 @@ class PairedRows {
 PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int column, int64_t rows_guess, std::shared_ptr<SpooledRows> rows) {
   auto in_order = OpenDeferredStream(*opening.engine, std::move(pairs), [opening, column, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(2);
-    return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {});
+    return opening.Sorted(std::move(over), {column}, "Join, rows sorted", rows_guess, {});
   });
   const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema(); };
   const auto attach = [](const arrow::RecordBatch&, const std::shared_ptr<arrow::RecordBatch>& named) -> Result<std::shared_ptr<arrow::RecordBatch>> { return named; };
@@ -425,7 +425,7 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
   const Engine& engine = *opening.engine;
   auto by_right = OpenDeferredStream(engine, std::move(pairs), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(2);
-    return opening.Sorted(std::move(over), {1}, "Join, pairs", rows_guess, {});
+    return opening.Sorted(std::move(over), {1}, "Join, pairs sorted", rows_guess, {});
   });
   const auto paired = std::make_shared<PairedRows>(spec, left, right);
   const int64_t batch_bytes = opening.kept.part_bytes() / kFrameShare;
@@ -434,7 +434,7 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
       [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
   auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {JoinParts::kWithRight});
+    return opening.Sorted(std::move(over), {0, 1}, "Join, rows sorted", rows_guess, {JoinParts::kWithRight});
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
