@@ -23,12 +23,8 @@
 namespace millstream {
 namespace {
 
-/// Batches of a part, about: of what the join makes. Larger ones make larger pieces in the exchange.
-constexpr int64_t kJoinedBatches = 6;
 /// Of the numbers of two rows.
 constexpr double kPairBytes = 16;
-/// Of a part, for rows that are written to disk, or read back, at a time.
-constexpr int64_t kFrameShare = 8;
 constexpr int64_t kFrameBytesMax = 1 << 20;
 
 /// The keys of the rows of one batch, with their hash and the rows' numbers behind. Rows with a null key match nothing: they are spread over all hashes.
@@ -69,7 +65,8 @@ class KeptMemory {
 
 struct SortParts {
   int64_t parts = 1;
-  int64_t first_pass = 0;  // for rows until all have come, where that is more
+  int64_t first_pass = 0;                    // for rows until all have come, where that is more
+  std::vector<int64_t> rows_numbered = {};  // SortStreamOptions
 };
 
 /// What both sides and the result are opened with.
@@ -86,6 +83,7 @@ struct Opening {
     options.batch_bytes = kept.part_bytes() / JoinParts::kSortedBatches;
     options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
     options.first_pass_bytes = parts.first_pass * kept.part_bytes();
+    options.rows_numbered = parts.rows_numbered;
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
     // Each batch is a piece of the exchange, and few matches make small ones.
     input = OpenCoalescedStream(*engine, std::move(input), JoinParts::kBatchRowsMin, kept.part_bytes() / JoinParts::kSortedBatches);
@@ -229,7 +227,7 @@ class RangeJoinStream : public PolledStream {
       const bool none = left_schema == nullptr || left_schema->num_fields() == 0;
       ARROW_ASSIGN_OR_RAISE(auto columns, PairColumns(spec_, none ? nullptr : left_schema, right_.stream().schema()));
       schema_ = columns.schema;
-      const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / kJoinedBatches, *schema_);
+      const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / JoinParts::kJoinedBatches, *schema_);
       rows_ = std::make_shared<JoinRows>(spec_.type, std::move(columns), batch_rows);
     }
     const HashedBatch* next = left_->next();
@@ -417,7 +415,7 @@ PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int
   });
   const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema(); };
   const auto attach = [](const arrow::RecordBatch&, const std::shared_ptr<arrow::RecordBatch>& named) -> Result<std::shared_ptr<arrow::RecordBatch>> { return named; };
-  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / kFrameShare});
+  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / JoinParts::kFrames});
 }
 
 PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, int64_t rows_guess, const JoinSpec& spec, const std::shared_ptr<SpooledRows>& left,
@@ -428,13 +426,14 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
     return opening.Sorted(std::move(over), {1}, "Join, pairs sorted", rows_guess, {});
   });
   const auto paired = std::make_shared<PairedRows>(spec, left, right);
-  const int64_t batch_bytes = opening.kept.part_bytes() / kFrameShare;
+  const int64_t batch_bytes = opening.kept.part_bytes() / JoinParts::kFrames;
   auto with_right = OpenAttachStream(
       opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
       [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
-  auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess](PolledStreamPtr over) {
+  auto in_order = OpenDeferredStream(engine, std::move(with_right), [opening, rows_guess, left, right](PolledStreamPtr over) {
     opening.kept.Keep(1);
-    return opening.Sorted(std::move(over), {0, 1}, "Join, rows sorted", rows_guess, {JoinParts::kWithRight});
+    const std::vector<int64_t> rows = {left->statistics().rows, right->statistics().rows};
+    return opening.Sorted(std::move(over), {0, 1}, "Join, rows sorted", rows_guess, {JoinParts::kWithRight, 0, rows});
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
@@ -444,7 +443,7 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, i
 }  // namespace
 
 std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name) {
-  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / JoinParts::kAll / kFrameShare, 1, kFrameBytesMax);
+  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / JoinParts::kAll / JoinParts::kFrames, 1, kFrameBytesMax);
   return std::make_shared<SpooledRows>(std::move(engine), std::move(pool), frame_bytes, std::move(stage_name));
 }
 

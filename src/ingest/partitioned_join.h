@@ -24,6 +24,10 @@ struct JoinParts {
   static constexpr int64_t kFirstPassOfRight = 2;
   /// Batches of a part, about, that a sort gives, and rows of one that it is given.
   static constexpr int64_t kSortedBatches = 32;
+  /// That come of the tables: larger ones make larger pieces in the exchange.
+  static constexpr int64_t kJoinedBatches = 6;
+  /// Rows that are written to disk, or read back, at a time.
+  static constexpr int64_t kFrames = 8;
   static constexpr int64_t kBatchRowsMin = 1024;
 };
 

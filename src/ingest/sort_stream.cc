@@ -1,5 +1,8 @@
 #include "ingest/sort_stream.h"
 
+#include <arrow/array/builder_primitive.h>
+#include <arrow/array/util.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -22,6 +25,16 @@ constexpr size_t kSampledTasksMax = 256;
 /// Of a stream's rows, held to be sampled: a share of the limit.
 constexpr int64_t kHeldShare = 16;
 constexpr int64_t kHeldRowsMax = 1 << 20;
+
+Result<std::shared_ptr<arrow::ArrayData>> EvenNumbers(int64_t count, int64_t until, arrow::MemoryPool* pool) {
+  arrow::Int64Builder numbers(pool);
+  ARROW_RETURN_NOT_OK(numbers.Reserve(count));
+  const double step = static_cast<double>(until) / static_cast<double>(std::max<int64_t>(count, 1));
+  for (int64_t i = 0; i < count; ++i) numbers.UnsafeAppend(static_cast<int64_t>(static_cast<double>(i) * step));
+  std::shared_ptr<arrow::Array> array;
+  ARROW_RETURN_NOT_OK(numbers.Finish(&array));
+  return array->data();
+}
 
 /// Rows of the sample: sort columns in storage form, and who they are.
 struct Sample {
@@ -165,6 +178,30 @@ Result<Sample> SampleOf(const HeldStream& held, const RowProgram& program, const
   return sample;
 }
 
+/// Where the first column has no number the second tells rows apart: of as many rows as among those that are held.
+Result<Sample> SampleOfNumbers(const HeldStream& held, const SortOrder::By& by, const std::vector<int64_t>& rows_numbered, int64_t rows_wanted, arrow::MemoryPool* pool) {
+  int64_t nulls = 0;
+  for (const StreamBatch& batch : held.held()) nulls += batch.data->column_data(by.columns.front())->GetNullCount();
+  const int64_t without = held.rows() == 0 ? 0 : rows_wanted * nulls / held.rows();
+  Sample sample;
+  for (const bool has_number : {true, false}) {
+    const int64_t count = has_number ? rows_wanted - without : without;
+    ArrayDatas part;
+    for (size_t column = 0; column < by.columns.size(); ++column) {
+      if (column == 0 && !has_number) {
+        ARROW_ASSIGN_OR_RAISE(const auto none, arrow::MakeArrayOfNull(arrow::int64(), count, pool));
+        part.push_back(none->data());
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(auto numbers, EvenNumbers(count, rows_numbered[column], pool));
+      part.push_back(std::move(numbers));
+    }
+    sample.parts.push_back(std::move(part));
+    for (int64_t row = 0; row < count; ++row) sample.identities.push_back(PackIdentity(0, row));
+  }
+  return sample;
+}
+
 }  // namespace
 
 Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, std::shared_ptr<const ScanSource> source, std::shared_ptr<const RowProgram> program,
@@ -198,7 +235,9 @@ Result<PolledStreamPtr> OpenSortStream(std::shared_ptr<Engine> engine, PolledStr
     ARROW_ASSIGN_OR_RAISE(auto inputs, ShuffleInputs(engine, program, *held, rows_guess, shuffle));
     {
       // Freed before the rest is reserved.
-      ARROW_ASSIGN_OR_RAISE(const auto sample, SampleOf(*held, *program, options.by, rows_guess, SampleRows(inputs.plan), pool.get()));
+      const int64_t wanted = SampleRows(inputs.plan);
+      ARROW_ASSIGN_OR_RAISE(const auto sample, options.rows_numbered.empty() ? SampleOf(*held, *program, options.by, rows_guess, wanted, pool.get())
+                                                                             : SampleOfNumbers(*held, options.by, options.rows_numbered, wanted, pool.get()));
       ARROW_ASSIGN_OR_RAISE(inputs.sort, OrderFrom(sample, *program, options.by, inputs.plan.partitions, pool));
     }
     inputs.stage_name = options.stage_name;

@@ -18,6 +18,8 @@ struct SortStreamOptions {
   int64_t memory_kept_bytes = 0;
   int64_t first_pass_bytes = 0;  // ShuffleSizes
   std::vector<int64_t> row_bytes = {};  // of a stream's columns, about, where that is known
+  /// Where the sort columns of a stream are numbers of rows: how many rows there are of each column. They tell more than the first rows, which may be neighbours.
+  std::vector<int64_t> rows_numbered = {};
   // Of the sort of a stream: whether it is to begin with the rows that are there, for more come only then; called once it has reserved the memory that it needs.
   std::function<bool()> open_now = {};
   std::function<void()> when_open = {};
