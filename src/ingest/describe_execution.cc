@@ -78,28 +78,34 @@ std::string DescribeExchange(const char* stage, const ShufflePlan& plan, const S
          FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + "\n";
 }
 
-}  // namespace
-
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, std::optional<DescribedExchange> exchange) {
-  const int64_t limit = engine.options().memory_limit_bytes;
-  const bool exchanges = exchange.has_value() || folded.shuffle != nullptr;
-  const bool sorts = exchange.has_value() && exchange->sort_columns.has_value();
+ShuffleSizes SizesOf(const Engine& engine, const ExecuteOptions& options, const DescribedExchange& exchange) {
   ShuffleSizes sizes;
   sizes.batch_rows = options.batch_rows;
   sizes.prefetch_batches = options.prefetch_batches;
   sizes.lanes = engine.scheduler()->lanes();
-  sizes.memory_limit_bytes = exchange.has_value() ? exchange->memory_bytes : limit;
+  sizes.memory_limit_bytes = exchange.memory_bytes;
   sizes.always_two_passes = engine.options().always_two_passes;
   sizes.always_spill = engine.options().always_spill;
-  sizes.memory_kept_bytes = limit - sizes.memory_limit_bytes;
-  sizes.sorts = sorts;
-  if (sorts) sizes.sort_columns = *exchange->sort_columns;
-  ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
+  sizes.memory_kept_bytes = engine.options().memory_limit_bytes - exchange.memory_bytes;
+  sizes.sorts = exchange.sort_columns.has_value();
+  if (sizes.sorts) sizes.sort_columns = *exchange.sort_columns;
+  return sizes;
+}
+
+}  // namespace
+
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, std::optional<DescribedExchange> exchange) {
+  const ShufflePlan rows = PlanRows(*folded.source, *folded.program);
   ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +
-                     std::to_string(plan.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
-                     Bytes(plan.bytes(), plan.exact && folded.filter == nullptr) + " decoded\n";
-  if (exchanges) text += DescribeExchange(sorts ? "sort" : "shuffle", plan, sizes, bytes, folded.program->output->num_fields());
+                     std::to_string(rows.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
+                     Bytes(rows.bytes(), rows.exact && folded.filter == nullptr) + " decoded\n";
+  if (exchange.has_value() || folded.shuffle != nullptr) {
+    const bool sorts = exchange.has_value() && exchange->sort_columns.has_value();
+    const ShuffleSizes sizes = SizesOf(engine, options, exchange.value_or(DescribedExchange{engine.options().memory_limit_bytes, std::nullopt}));
+    ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
+    text += DescribeExchange(sorts ? "sort" : "shuffle", plan, sizes, bytes, folded.program->output->num_fields());
+  }
   if (folded.limit >= 0) text += "  limit: " + std::to_string(folded.limit) + " rows\n";
   return text;
 }

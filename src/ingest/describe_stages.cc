@@ -35,8 +35,7 @@ std::string Indented(const std::string& text, int depth) {
 
 StreamRows RowsOf(const PlanNode& node) { return {node.schema, GuessRows(node), BlockRows(*node.schema)}; }
 
-/// Why a plan is not known tells what a run would say.
-std::string DiskLine(const Status& refused) { return "\n  disk: not known: " + refused.message(); }
+std::string DiskLine(const Status& refused) { return "\n  disk: not known, and a run may be refused: " + refused.message(); }
 
 std::string DiskLine(const Result<DiskTraffic>& traffic, const std::string& where) {
   if (!traffic.ok()) return DiskLine(traffic.status());
@@ -155,9 +154,9 @@ class StageWriter {
     ARROW_ASSIGN_OR_RAISE(const auto table, GroupTable::Make(selected, columns.keys, columns.specs, arrow::default_memory_pool()));
     const auto traffic = TrafficOfGroups(*engine_, *table, static_cast<int64_t>(columns.keys.size()), GuessRows(input), shares_.exchange_bytes);
     if (!traffic.ok()) return line + DiskLine(traffic.status());
-    if (traffic->at_most.written == 0) return line + "\n  disk: nothing, by estimate";
-    return line + "\n  disk: nothing where the groups of each lane fit " + FormatBytes(traffic->table_bytes) + ", at most " + DescribeTraffic(traffic->at_most) +
-           ", which is if each row is a group of its own";
+    if (traffic->most.written == 0) return line + "\n  disk: nothing, by estimate";
+    return line + "\n  disk: nothing where the groups of each lane fit " + FormatBytes(traffic->table_bytes) + "; " + DescribeTraffic(traffic->most) +
+           " if each row is a group of its own";
   }
 
   Result<std::string> DescribeSort(const PlanNode& node, int depth) const {

@@ -17,19 +17,23 @@ constexpr int64_t kEntryBytes = 40 + 4;
 /// Chunks of a part of the second pass that are looked at, at most (second_pass.cc).
 constexpr int64_t kChunksSampled = 128;
 
-/// A part of what is written in the first pass is read once more beforehand, whole where it was written in few goes. A lane writes all it holds when memory is used up.
-int64_t SampledBytes(const ShufflePlan& plan, int64_t held_bytes, int64_t written) {
-  const int64_t chunks = DivideUp(written * plan.lanes, std::max<int64_t>(held_bytes, 1));
+/// What goes to disk of rows in so much memory. A lane evicts a quarter of its rows at least, and others' rows of these partitions follow: some of the memory is empty.
+int64_t Evicted(int64_t held_bytes, int64_t memory_bytes) { return held_bytes <= memory_bytes ? 0 : held_bytes - std::max<int64_t>(memory_bytes, 0) / 8 * 5; }
+
+/// Of each part of the second pass some chunks are read beforehand: all, where it was written in few goes. A lane writes all it holds when memory is used up.
+int64_t SampledBytes(const ShufflePlan& plan, int64_t memory_bytes, int64_t written) {
+  const int64_t chunks = DivideUp(written * plan.lanes, std::max<int64_t>(memory_bytes, 1));
   return written / std::max<int64_t>(DivideUp(chunks, kChunksSampled), 1);
 }
 
 DiskTraffic InTwoPasses(const ShufflePlan& plan, int64_t memory_bytes, const ExchangeRows& rows, const ShuffleSizes& sizes) {
-  const int64_t resident = std::max<int64_t>(plan.resident_bytes(memory_bytes), 0);
+  const int64_t resident = plan.resident_bytes(memory_bytes);
   DiskTraffic traffic;
   traffic.written = BytesOnDisk(rows, plan.piece_rows, plan.coarse_partitions);
   traffic.read = traffic.written + (sizes.sorts ? SampledBytes(plan, std::max(resident, sizes.first_pass_bytes), traffic.written) : 0);
-  const int64_t held = rows.bytes + kIdentityBytes * rows.count;
-  const int64_t again = sizes.always_spill ? held : std::max<int64_t>(held - resident * plan.coarse_partitions, 0);
+  const int64_t part_bytes = (rows.bytes + kIdentityBytes * rows.count) / plan.coarse_partitions;
+  // Beside the rows of a part each lane holds a step.
+  const int64_t again = plan.coarse_partitions * (sizes.always_spill ? part_bytes : Evicted(part_bytes, resident / 8 * 7));
   traffic += {again, again};
   return traffic;
 }
@@ -47,7 +51,7 @@ DiskTraffic TrafficOf(const ShufflePlan& plan, int64_t memory_bytes, const Excha
   if (plan.two_passes()) return InTwoPasses(plan, memory_bytes, rows, sizes);
   const int64_t held = rows.bytes + kNumberBytes * rows.count;
   const bool spills_all = sizes.always_spill || sizes.first_pass_bytes > 0;
-  const int64_t spilled = spills_all ? held : std::max<int64_t>(held - std::max<int64_t>(plan.resident_bytes(memory_bytes), 0), 0);
+  const int64_t spilled = spills_all ? held : Evicted(held, plan.resident_bytes(memory_bytes));
   const double share = static_cast<double>(spilled) / static_cast<double>(held);
   const auto bytes = static_cast<int64_t>(share * static_cast<double>(BytesOnDisk(rows, plan.piece_rows, plan.partitions)));
   return {bytes, bytes};

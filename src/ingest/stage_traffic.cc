@@ -31,10 +31,11 @@ class JoinExchanges {
  public:
   JoinExchanges(const Engine& engine, int64_t memory_bytes) : engine_(engine), part_bytes_(memory_bytes / JoinParts::kAll) {}
 
-  Status Add(std::shared_ptr<arrow::Schema> schema, int64_t count, std::vector<int> columns, int64_t parts, int64_t first_pass, DiskTraffic* traffic) const {
-    const int64_t batch_rows = RowsWithin(part_bytes_ / JoinParts::kSortedBatches, *schema);
-    const StreamSort sort{std::move(columns), parts * part_bytes_, batch_rows, first_pass * part_bytes_};
-    const StreamRows rows{std::move(schema), count, std::max(batch_rows, JoinParts::kBatchRowsMin)};
+  /// `batches`: of a part, that come.
+  Status Add(std::shared_ptr<arrow::Schema> schema, int64_t count, std::vector<int> columns, int64_t batches, int64_t parts, int64_t first_pass, DiskTraffic* traffic) const {
+    const StreamSort sort{std::move(columns), parts * part_bytes_, RowsWithin(part_bytes_ / JoinParts::kSortedBatches, *schema), first_pass * part_bytes_};
+    const int64_t batch_rows = std::max(RowsWithin(part_bytes_ / batches, *schema), JoinParts::kBatchRowsMin);
+    const StreamRows rows{std::move(schema), count, batch_rows};
     ARROW_ASSIGN_OR_RAISE(const DiskTraffic added, SortTraffic(engine_, rows, sort));
     *traffic += added;
     return Status::OK();
@@ -122,14 +123,14 @@ Result<JoinTraffic> TrafficOfJoin(const Engine& engine, const StreamRows& left, 
   if (!GivesLeft(spec.type)) traffic.rows += Once(right);
   const auto right_keys = HashedKeysOf(*right.schema, spec.right_keys);
   const auto left_keys = HashedKeysOf(*left.schema, spec.left_keys);
-  ARROW_RETURN_NOT_OK(exchanges.Add(right_keys, right.count, hash_column(*right_keys), 1, JoinParts::kFirstPassOfRight, &traffic.keys));
-  ARROW_RETURN_NOT_OK(exchanges.Add(left_keys, left.count, hash_column(*left_keys), 1, 1, &traffic.keys));
+  ARROW_RETURN_NOT_OK(exchanges.Add(right_keys, right.count, hash_column(*right_keys), JoinParts::kSortedBatches, 1, JoinParts::kFirstPassOfRight, &traffic.keys));
+  ARROW_RETURN_NOT_OK(exchanges.Add(left_keys, left.count, hash_column(*left_keys), JoinParts::kSortedBatches, 1, 1, &traffic.keys));
   const int64_t matched = std::max(left.count, right.count);
-  ARROW_RETURN_NOT_OK(exchanges.Add(NumbersAnd({}), matched, {1}, 1, 0, &traffic.pairs));
+  ARROW_RETURN_NOT_OK(exchanges.Add(NumbersAnd({}), matched, {1}, JoinParts::kJoinedBatches, 1, 0, &traffic.pairs));
   if (GivesLeft(spec.type) || GivesRight(spec.type)) return traffic;
   const auto result = PairsWithRight(*right.schema, spec);
   const int numbers = result->num_fields() - 2;
-  ARROW_RETURN_NOT_OK(exchanges.Add(result, matched, {numbers, numbers + 1}, JoinParts::kWithRight, 0, &traffic.result));
+  ARROW_RETURN_NOT_OK(exchanges.Add(result, matched, {numbers, numbers + 1}, JoinParts::kFrames, JoinParts::kWithRight, 0, &traffic.result));
   return traffic;
 }
 
@@ -137,19 +138,22 @@ Result<GroupTraffic> TrafficOfGroups(const Engine& engine, const GroupTable& tab
   const int64_t share = memory_bytes / engine.scheduler()->lanes();
   const arrow::Schema& partials = *table.partial_schema();
   const int64_t row_bytes = std::max<int64_t>(StoredRowBytes(partials), 1);
-  const int64_t piece_rows = std::clamp<int64_t>(share / GroupShares::kExchangeUsed / GroupWriter::kPieceShare / row_bytes, 1, GroupShares::kGroupsMovedOn);
+  // A table is moved on before it is as large as it may be, where memory is short.
+  const int64_t piece_bytes = share / GroupShares::kExchangeUsed / GroupWriter::kPieceShare / 2;
+  const int64_t piece_rows = std::clamp<int64_t>(piece_bytes / row_bytes, 1, GroupShares::kGroupsMovedOn / 2);
   const ExchangeRows states{rows, rows * row_bytes, partials.num_fields(), piece_rows};
   GroupTraffic traffic;
   traffic.table_bytes = share / GroupShares::kGroups / TableShare(partials);
-  const int64_t written = std::max<int64_t>(BytesOnDisk(states, piece_rows, GroupShares::kExchangePartitions) - memory_bytes / GroupShares::kResident, 0);
-  traffic.at_most += {written, written};
-  traffic.at_most += PartedAgain(states, share / GroupShares::kPartitions / TableShare(partials));
+  // Once some are spilled nearly all are.
+  const int64_t written = BytesOnDisk(states, piece_rows, GroupShares::kExchangePartitions);
+  if (written > memory_bytes / GroupShares::kResident) traffic.most += {written, written};
+  traffic.most += PartedAgain(states, share / GroupShares::kPartitions / TableShare(partials));
   const int64_t held = memory_bytes / GroupShares::kPartitions + memory_bytes / GroupShares::kResident + memory_bytes / GroupShares::kExchange;
   const int64_t left = (memory_bytes - held) / GroupShares::kSlack * (GroupShares::kSlack - 1);
   StreamSort sort{{}, left, RowsOfGroupSlice(left, row_bytes), 0};
   for (int64_t key = 0; key < keys; ++key) sort.columns.push_back(static_cast<int>(key));
   ARROW_ASSIGN_OR_RAISE(const DiskTraffic sorted, SortTraffic(engine, {table.result_schema(), rows, sort.batch_rows}, sort));
-  traffic.at_most += sorted;
+  traffic.most += sorted;
   return traffic;
 }
 

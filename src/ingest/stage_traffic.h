@@ -38,7 +38,7 @@ Result<JoinTraffic> TrafficOfJoin(const Engine& engine, const StreamRows& left, 
 
 /// Groups as many as there are rows: no others are more.
 struct GroupTraffic {
-  DiskTraffic at_most;
+  DiskTraffic most;
   int64_t table_bytes = 0;  // of a lane: groups that fit it are not written
 };
 Result<GroupTraffic> TrafficOfGroups(const Engine& engine, const GroupTable& table, int64_t keys, int64_t rows, int64_t memory_bytes);
