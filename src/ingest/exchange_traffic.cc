@@ -20,9 +20,9 @@ constexpr int64_t kChunksSampled = 128;
 /// What goes to disk of rows in so much memory. A lane evicts a quarter of its rows at least, and others' rows of these partitions follow: some of the memory is empty.
 int64_t Evicted(int64_t held_bytes, int64_t memory_bytes) { return held_bytes <= memory_bytes ? 0 : held_bytes - std::max<int64_t>(memory_bytes, 0) / 8 * 5; }
 
-/// Of each part of the second pass some chunks are read beforehand: all, where it was written in few goes. A lane writes all it holds when memory is used up.
-int64_t SampledBytes(const ShufflePlan& plan, int64_t memory_bytes, int64_t written) {
-  const int64_t chunks = DivideUp(written * plan.lanes, std::max<int64_t>(memory_bytes, 1));
+/// Of each part of the second pass some chunks are read beforehand: all, where it was written in few goes, as many as memory was used up.
+int64_t SampledBytes(int64_t memory_bytes, int64_t written) {
+  const int64_t chunks = DivideUp(written, std::max<int64_t>(memory_bytes, 1));
   return written / std::max<int64_t>(DivideUp(chunks, kChunksSampled), 1);
 }
 
@@ -30,7 +30,7 @@ DiskTraffic InTwoPasses(const ShufflePlan& plan, int64_t memory_bytes, const Exc
   const int64_t resident = plan.resident_bytes(memory_bytes);
   DiskTraffic traffic;
   traffic.written = BytesOnDisk(rows, plan.piece_rows, plan.coarse_partitions);
-  traffic.read = traffic.written + (sizes.sorts ? SampledBytes(plan, std::max(resident, sizes.first_pass_bytes), traffic.written) : 0);
+  traffic.read = traffic.written + (sizes.sorts ? SampledBytes(std::max(resident, sizes.first_pass_bytes), traffic.written) : 0);
   const int64_t part_bytes = (rows.bytes + kIdentityBytes * rows.count) / plan.coarse_partitions;
   // Beside the rows of a part each lane holds a step.
   const int64_t again = plan.coarse_partitions * (sizes.always_spill ? part_bytes : Evicted(part_bytes, resident / 8 * 7));
