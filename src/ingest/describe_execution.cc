@@ -94,7 +94,8 @@ ShuffleSizes SizesOf(const Engine& engine, const ExecuteOptions& options, const 
 
 }  // namespace
 
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, std::optional<DescribedExchange> exchange) {
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options,
+                                      std::optional<DescribedExchange> exchange) {
   const ShufflePlan rows = PlanRows(*folded.source, *folded.program);
   ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +

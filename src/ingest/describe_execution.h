@@ -16,6 +16,7 @@ struct DescribedExchange {
 };
 
 /// `exchange`: where there is one; its memory is that of the engine where it is not given.
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, std::optional<DescribedExchange> exchange = std::nullopt);
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options,
+                                      std::optional<DescribedExchange> exchange = std::nullopt);
 
 }  // namespace millstream

@@ -120,17 +120,19 @@ class StageWriter {
     const PlanNode& left = *node.input;
     const PlanNode& right = *node.others.front();
     const std::string in_memory = "join: " + Rows(right) + " of the right side held in memory, " + Rows(left) + " of the left pass by";
-    if (left.schema == nullptr || right.schema == nullptr) return in_memory + "; where they do not fit, both sides are kept on disk and joined by their keys" + kColumnsNotKnown;
+    const bool columns_known = left.schema != nullptr && right.schema != nullptr;
+    if (!columns_known) return in_memory + "; where they do not fit, both sides are kept on disk and joined by their keys" + kColumnsNotKnown;
     const int64_t memory = shares_.exchange_bytes;
     const int64_t right_bytes = GuessRows(right) * RowBytesGuess(*right.schema);
     const int64_t key_bytes = GuessRows(right) * KeyBytes(*right.schema, node.join->right_keys);
     const bool fits = JoinTableBytes(right_bytes, key_bytes, GuessRows(right)) <= memory;
     if (fits && !engine_->options().always_spill) return in_memory + "\n  disk: nothing, by estimate";
-    const std::string beyond = "join: " + Rows(right) + " of the right side do not fit the " + FormatBytes(memory) + " for them: both sides are kept on disk and joined by their keys";
+    const std::string beyond = "join: " + Rows(right) + " of the right side do not fit the " + FormatBytes(memory) +
+                               " for them: both sides are kept on disk and joined by their keys";
     const auto traffic = TrafficOfJoin(*engine_, RowsOf(left), RowsOf(right), *node.join, memory);
     if (!traffic.ok()) return beyond + DiskLine(traffic.status());
-    return beyond + DiskLine(traffic->all(), ", if each row matches one:") + "\n    " + FormatBytes(traffic->rows.written) + " of rows, " + FormatBytes(traffic->keys.written) +
-           " of keys, " + FormatBytes(traffic->pairs.written) + " of pairs" +
+    return beyond + DiskLine(traffic->all(), ", if each row matches one:") + "\n    " + FormatBytes(traffic->rows.written) + " of rows, " +
+           FormatBytes(traffic->keys.written) + " of keys, " + FormatBytes(traffic->pairs.written) + " of pairs" +
            (traffic->result.written > 0 ? ", " + FormatBytes(traffic->result.written) + " of these with the right's columns" : "") + " to be written";
   }
 
@@ -175,7 +177,8 @@ class StageWriter {
     const RepartitionSpec& spec = *node.repartition;
     const bool by_key = !spec.keys.empty();
     if (!by_key && (spec.block_rows > 0 || KnownRowCount(*node.input).has_value())) return std::string("blocks: cut in order");
-    const std::string line = by_key ? "blocks: by hash of the keys, through the exchange" : "blocks: cut in order once all rows are in the exchange, to be counted";
+    const std::string line = by_key ? "blocks: by hash of the keys, through the exchange"
+                                    : "blocks: cut in order once all rows are in the exchange, to be counted";
     if (node.input->schema == nullptr) return line + kColumnsNotKnown;
     StreamRows rows = RowsOf(*node.input);
     StreamSort sort{{}, shares_.exchange_bytes, rows.batch_rows, 0};

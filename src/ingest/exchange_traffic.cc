@@ -17,7 +17,8 @@ constexpr int64_t kEntryBytes = 40 + 4;
 /// Chunks of a part of the second pass that are looked at, at most (second_pass.cc).
 constexpr int64_t kChunksSampled = 128;
 
-/// What goes to disk of rows in so much memory. A lane evicts a quarter of its rows at least, and others' rows of these partitions follow: some of the memory is empty.
+/// What goes to disk of rows in so much memory. A lane evicts a quarter of its rows at least, and others' rows of these partitions follow: some of the memory is
+/// empty.
 int64_t Evicted(int64_t held_bytes, int64_t memory_bytes) { return held_bytes <= memory_bytes ? 0 : held_bytes - std::max<int64_t>(memory_bytes, 0) / 8 * 5; }
 
 /// Of each part of the second pass some chunks are read beforehand: all, where it was written in few goes, as many as memory was used up.

@@ -179,7 +179,8 @@ Result<Sample> SampleOf(const HeldStream& held, const RowProgram& program, const
 }
 
 /// Where the first column has no number the second tells rows apart: of as many rows as among those that are held.
-Result<Sample> SampleOfNumbers(const HeldStream& held, const SortOrder::By& by, const std::vector<int64_t>& rows_numbered, int64_t rows_wanted, arrow::MemoryPool* pool) {
+Result<Sample> SampleOfNumbers(const HeldStream& held, const SortOrder::By& by, const std::vector<int64_t>& rows_numbered, int64_t rows_wanted,
+                               arrow::MemoryPool* pool) {
   int64_t nulls = 0;
   for (const StreamBatch& batch : held.held()) nulls += batch.data->column_data(by.columns.front())->GetNullCount();
   const int64_t without = held.rows() == 0 ? 0 : rows_wanted * nulls / held.rows();

@@ -32,7 +32,8 @@ class JoinExchanges {
   JoinExchanges(const Engine& engine, int64_t memory_bytes) : engine_(engine), part_bytes_(memory_bytes / JoinParts::kAll) {}
 
   /// `batches`: of a part, that come.
-  Status Add(std::shared_ptr<arrow::Schema> schema, int64_t count, std::vector<int> columns, int64_t batches, int64_t parts, int64_t first_pass, DiskTraffic* traffic) const {
+  Status Add(std::shared_ptr<arrow::Schema> schema, int64_t count, std::vector<int> columns, int64_t batches, int64_t parts, int64_t first_pass,
+             DiskTraffic* traffic) const {
     const StreamSort sort{std::move(columns), parts * part_bytes_, RowsWithin(part_bytes_ / JoinParts::kSortedBatches, *schema), first_pass * part_bytes_};
     const int64_t batch_rows = std::max(RowsWithin(part_bytes_ / batches, *schema), JoinParts::kBatchRowsMin);
     const StreamRows rows{std::move(schema), count, batch_rows};

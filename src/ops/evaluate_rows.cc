@@ -108,7 +108,8 @@ Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& col
   return Evaluate(*column.expression, batch, pool);
 }
 
-Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row, arrow::MemoryPool* pool) {
+Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row,
+                arrow::MemoryPool* pool) {
   const ErrorKind kind = KindOf(problem);
   if (kind != ErrorKind::kInvalidArgument && kind != ErrorKind::kType) return problem;
   int64_t begin = 0;
