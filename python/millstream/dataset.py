@@ -689,12 +689,14 @@ class Dataset:
 
         With `analyze` it is run, and what each stage did is printed too: rows, seconds, waits, bytes spilled.
         """
-        print(self._plan.explain(self._engine()))
-        if check_flag(analyze, "analyze"):
-            iterator = self.iterator()
-            for _ in iterator.iter_batches(batch_size=_ANALYZED_BATCH_ROWS, batch_format="pyarrow"):
-                pass
-            print(iterator.stats())
+        if not check_flag(analyze, "analyze"):
+            print(self._plan.explain(self._engine()))
+            return
+        print(self._plan.explain(self._engine(), _ANALYZED_BATCH_ROWS))
+        iterator = self.iterator()
+        for _ in iterator.iter_batches(batch_size=_ANALYZED_BATCH_ROWS, batch_format="pyarrow"):
+            pass
+        print(iterator.stats())
 
     @property
     def name(self) -> str | None:

@@ -57,15 +57,24 @@ def _cause(times: PassTimes, stages: list[dict[str, Any]], engine: _core.Engine 
     stage = max(stages, key=lambda each: each["cpu_seconds"], default=None)
     if stage is None:
         return "the engine", ""
-    spilling = max(stages, key=lambda each: each["spilled_bytes"])
-    if spilling["spilled_bytes"] > 0 and _mostly_idle(stages, times, engine):
+    spilled = _spilled_by_operation(stages)
+    spilling = max(spilled, key=lambda name: spilled[name])
+    if spilled[spilling] > 0 and _mostly_idle(stages, times, engine):
         return (
-            f"{spilling['name']}, which spilled {_bytes(spilling['spilled_bytes'])} to disk",
+            f"{spilling}, which spilled {_bytes(spilled[spilling])} to disk",
             "A larger memory_limit in millstream.init spills less; a faster disk for spill_directory, or fewer "
-            "columns before "
-            f"{spilling['name']}, may help too.",
+            f"columns before {spilling}, may help too.",
         )
     return stage["name"], _setting_for(stage, engine)
+
+
+def _spilled_by_operation(stages: list[dict[str, Any]]) -> dict[str, int]:
+    """Bytes of all stages that one operation takes: "Join, left rows" and "Join, pairs sorted" are of Join."""
+    spilled: dict[str, int] = {}
+    for stage in stages:
+        name = stage["name"].partition(", ")[0]
+        spilled[name] = spilled.get(name, 0) + stage["spilled_bytes"]
+    return spilled
 
 
 def _mostly_idle(stages: list[dict[str, Any]], times: PassTimes, engine: _core.Engine | None) -> bool:

@@ -199,6 +199,8 @@ TEST_F(JoinTest, JoinsThatCannotBeAreRefused) {
   Refusal(left_->Join(*right_, {.on = {"kei"}, .right_on = {"id"}}), ErrorKind::kUnknownColumn);
   Refusal(left_->Join(*right_, {.on = {"x"}, .right_on = {"id"}}), ErrorKind::kType);
   Refusal(left_->Join(*right_, {.on = {"key", "x"}, .right_on = {"id"}}), ErrorKind::kInvalidArgument);
+  EXPECT_HAS(Refusal(left_->Join(*right_, {.on = {"key", "key"}, .right_on = {"id", "y"}}), ErrorKind::kInvalidArgument), "the key 'key' twice on the left");
+  EXPECT_HAS(Refusal(left_->Join(*right_, {.on = {"key", "x"}, .right_on = {"id", "id"}}), ErrorKind::kInvalidArgument), "the key 'id' twice on the right");
   const auto other = Context::Make({.num_cpus = 1});
   EXPECT_HAS(Refusal(left_->Join(*Dataset::Range(*other, 3), {.on = {"key"}, .right_on = {"id"}}), ErrorKind::kInvalidArgument), "two Contexts");
 }

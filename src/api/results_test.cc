@@ -81,7 +81,7 @@ TEST_F(ResultsTest, WritingThatCannotBeIsRefused) {
 
 TEST_F(ResultsTest, APlanIsExplainedAndMeasured) {
   const auto sorted = Read().Filter(Column("number") > Literal(499))->Sort({{Column("name")}});
-  const auto plain = sorted->Explain();
+  const auto plain = sorted->Explain({.batch_size = 100});
   ASSERT_TRUE(plain.ok()) << plain.status();
   EXPECT_HAS(*plain, "Sort[name]");
   EXPECT_HAS(*plain, "ReadParquet[4 files");

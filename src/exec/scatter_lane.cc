@@ -93,7 +93,10 @@ Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_->for_libraries()));
   for (PieceRows& piece : *pieces) {
     ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(piece.count));
-    ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_->for_libraries()));
+    const Expression& filter = *shared_.program->filter;
+    auto selected = EvaluateSelection(filter, *batch, pool_->for_libraries());
+    if (!selected.ok()) return AtItsRow(selected.status(), filter, *batch, *columns_, piece.first_row, pool_->for_libraries());
+    piece.selected = std::move(*selected);
   }
   return Status::OK();
 }
@@ -114,8 +117,7 @@ Status ScatterLane::BeginPieces(std::vector<PieceRows> pieces) {
     std::vector<std::shared_ptr<arrow::ArrayData>> sort_columns;
     for (size_t i = 0; i < sort_readers.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(const auto batch, sort_readers[i]->Next(piece.count));
-      const OutputColumn& column = shared_.program->columns[SortColumnsOf(*shared_.store)[i]];
-      ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(column, *batch, pool_->for_libraries()));
+      ARROW_ASSIGN_OR_RAISE(auto values, Evaluated(SortColumnsOf(*shared_.store)[i], *batch, piece.first_row));
       sort_columns.push_back(std::move(values));
     }
     ARROW_ASSIGN_OR_RAISE(auto order, writer_.MakeOrder(piece, sort_columns));
@@ -176,8 +178,15 @@ Status ScatterLane::MoveArrays(int column) {
   return Status::OK();
 }
 
+Result<std::shared_ptr<arrow::ArrayData>> ScatterLane::Evaluated(int column, const arrow::RecordBatch& batch, int64_t first_row) {
+  const OutputColumn& output = shared_.program->columns[column];
+  auto values = EvaluateColumn(output, batch, pool_->for_libraries());
+  if (values.ok()) return values;
+  return AtItsRow(values.status(), *output.expression, batch, *columns_, first_row, pool_->for_libraries());
+}
+
 Status ScatterLane::AddBatch(size_t piece, int column, const arrow::RecordBatch& batch) {
-  ARROW_ASSIGN_OR_RAISE(auto values, EvaluateColumn(shared_.program->columns[column], batch, pool_->for_libraries()));
+  ARROW_ASSIGN_OR_RAISE(auto values, Evaluated(column, batch, writer_.piece(piece_index_[piece]).first_row));
   shared_.scan_statistics->bytes += RowBytes(*values, 0, values->length);
   return AddArrays(writer_, piece_index_[piece], column, shared_.store->flat_widths()[column], orders_[piece], values);
 }

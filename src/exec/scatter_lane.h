@@ -73,6 +73,8 @@ class ScatterLane : public ShuffleLane {
   int64_t StepBytes(int column) const;
   Status MoveFlat(int column, int field);
   Status MoveArrays(int column);
+  /// The column of the program's output for the batch, which begins with this row of the task's source.
+  Result<std::shared_ptr<arrow::ArrayData>> Evaluated(int column, const arrow::RecordBatch& batch, int64_t first_row);
   Status AddBatch(size_t piece, int column, const arrow::RecordBatch& batch);
 
   Shared shared_;

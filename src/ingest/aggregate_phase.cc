@@ -4,28 +4,17 @@
 
 #include "column/gather.h"
 #include "ingest/aggregate_task.h"
+#include "ingest/group_shares.h"
 
 namespace millstream {
 namespace {
 
-constexpr uint32_t kPartitions = 256;
 /// Above so many groups in all the lanes' tables are brought together on all lanes.
 constexpr int64_t kGroupsOfOneTable = 1 << 18;
 constexpr size_t kResultsWaitingMax = 8;
 constexpr int64_t kScanFloorMax = 32 << 20;
-// Of a lane's share of the memory: its table and, where that moves into the exchange, its partial states beside it; what reads; rows on their way into the exchange,
-// more of them once there are some.
-constexpr int64_t kGroupsShare = 2;
-constexpr int64_t kScanShare = 8;
-constexpr int64_t kExchangeShare = 16;
-constexpr int64_t kExchangeUsedShare = 8;
 /// Reserved for them at first, in parts of their share: several aggregations may run at once, and most have few groups.
 constexpr int64_t kGroupsFloorShare = 8;
-// Of the memory, once all groups are in the exchange: for their partitions, for what stays in the exchange; the rest is for bringing the results into order, but for
-// a share that lanes may take beyond what they are promised.
-constexpr int64_t kPartitionsShare = 3;
-constexpr int64_t kResidentShare = 8;
-constexpr int64_t kSlackShare = 8;
 
 }  // namespace
 
@@ -38,7 +27,7 @@ class PartTask : public Task {
     CpuTimer timer(&phase_->statistics_.cpu_nanoseconds);
     AggregatePhase::Lane& lane = phase_->lanes_[lane_];
     Status status = phase_->Part(lane);
-    const int64_t resident_bytes = phase_->inputs_.memory_bytes / kResidentShare / static_cast<int64_t>(phase_->lanes_.size());
+    const int64_t resident_bytes = phase_->inputs_.memory_bytes / GroupShares::kResident / static_cast<int64_t>(phase_->lanes_.size());
     if (status.ok() && lane.writer != nullptr) status = lane.writer->Finish(resident_bytes);
     lane.table.reset();
     if (status.ok()) phase_->LaneParted();
@@ -94,7 +83,7 @@ Result<std::shared_ptr<AggregatePhase>> AggregatePhase::Make(Inputs inputs) {
   Engine& engine = *phase->inputs_.engine;
   ARROW_RETURN_NOT_OK(engine.CheckAlive());
   const int lanes = engine.scheduler()->lanes();
-  phase->groups_floor_max_ = phase->inputs_.memory_bytes / (kGroupsShare * lanes);
+  phase->groups_floor_max_ = phase->inputs_.memory_bytes / (GroupShares::kGroups * lanes);
   phase->lanes_.resize(static_cast<size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) ARROW_RETURN_NOT_OK(phase->OpenLane(lane));
   phase->result_schema_ = phase->lanes_.front().table->result_schema();
@@ -113,9 +102,9 @@ Status AggregatePhase::OpenLane(int lane) {
   Engine& engine = *inputs_.engine;
   const int64_t share = inputs_.memory_bytes / engine.scheduler()->lanes();
   Lane& opened = lanes_[static_cast<size_t>(lane)];
-  ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / kScanShare)));
+  ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / GroupShares::kScan)));
   ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, groups_floor_max_ / kGroupsFloorShare));
-  ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / kExchangeShare));
+  ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / GroupShares::kExchange));
   ARROW_ASSIGN_OR_RAISE(opened.spill, engine.OpenPool("spill lane " + number, ShuffleWriter::FixedBytes(StagingBytes(engine.options().memory_limit_bytes))));
   for (const auto& pool : {opened.groups, opened.exchange, opened.spill}) pool->ledger()->JoinGroup(memory_);
   return MakeTable(opened.groups).Value(&opened.table);
@@ -143,8 +132,8 @@ Status AggregatePhase::Start() {
 Result<ShuffleStore*> AggregatePhase::Store() {
   std::lock_guard lock(mutex_);
   if (store_ == nullptr) {
-    const int64_t chunk_bytes = inputs_.memory_bytes / kPartitionsShare / static_cast<int64_t>(lanes_.size()) / ChunkShare(*partial_schema_);
-    ARROW_ASSIGN_OR_RAISE(store_, MakeGroupStore(*inputs_.engine, partial_schema_, kPartitions, chunk_bytes));
+    const int64_t chunk_bytes = inputs_.memory_bytes / GroupShares::kPartitions / static_cast<int64_t>(lanes_.size()) / ChunkShare(*partial_schema_);
+    ARROW_ASSIGN_OR_RAISE(store_, MakeGroupStore(*inputs_.engine, partial_schema_, GroupShares::kExchangePartitions, chunk_bytes));
   }
   return store_.get();
 }
@@ -154,7 +143,7 @@ Status AggregatePhase::Part(Lane& lane) {
   if (lane.writer == nullptr) {
     ARROW_ASSIGN_OR_RAISE(ShuffleStore* store, Store());
     // Where it is not to be had the writer has what it was promised.
-    lane.exchange->ledger()->TrySetFloor(inputs_.memory_bytes / static_cast<int64_t>(lanes_.size()) / kExchangeUsedShare);
+    lane.exchange->ledger()->TrySetFloor(inputs_.memory_bytes / static_cast<int64_t>(lanes_.size()) / GroupShares::kExchangeUsed);
     lane.writer = std::make_unique<GroupWriter>(store, static_cast<uint32_t>(&lane - lanes_.data()), 0, lane.pools());
   }
   return lane.writer->Part(*lane.table);
@@ -224,16 +213,16 @@ void AggregatePhase::ShareForPartitions() {
     Ledger& exchange = *lane.exchange->ledger();
     lane.scan->ledger()->TrySetFloor(0);
     // Rows in memory stay where they are.
-    exchange.TrySetFloor(exchange.used_bytes() + share / kExchangeShare);
-    int64_t floor = share / kPartitionsShare;
+    exchange.TrySetFloor(exchange.used_bytes() + share / GroupShares::kExchange);
+    int64_t floor = share / GroupShares::kPartitions;
     while (floor > groups.floor_bytes() && !groups.TrySetFloor(floor)) floor /= 2;
     if (floor < groups.floor_bytes()) groups.TrySetFloor(floor);
     kept += groups.floor_bytes() + std::max(exchange.floor_bytes(), exchange.used_bytes()) + lane.spill->ledger()->floor_bytes();
   }
   // Others may run beside this.
   const int64_t left = std::clamp<int64_t>(inputs_.memory_bytes - kept, 0, std::max<int64_t>(inputs_.engine->budget()->free_bytes(), 0));
-  memory_left_ = left - left / kSlackShare;
-  groups_most_ = kept + left / kSlackShare;
+  memory_left_ = left - left / GroupShares::kSlack;
+  groups_most_ = kept + left / GroupShares::kSlack;
   lanes_.front().groups->ledger()->SetGroupMost(groups_most_);
 }
 
@@ -286,8 +275,8 @@ bool AggregatePhase::BeginPartition(bool alone, PartitionGroups* groups, uint32_
     large_.pop_back();
     return true;
   }
-  while (next_partition_ < kPartitions && store_->RowsOf(next_partition_) == 0) ++next_partition_;
-  if (next_partition_ == kPartitions) return false;
+  while (next_partition_ < GroupShares::kExchangePartitions && store_->RowsOf(next_partition_) == 0) ++next_partition_;
+  if (next_partition_ == GroupShares::kExchangePartitions) return false;
   *partition = next_partition_++;
   partitions_running_.insert(*partition);
   groups->Begin({store_, *partition, 0});
@@ -359,7 +348,7 @@ AggregatePhase::ResultSizes AggregatePhase::result_sizes() {
   if (finished_) return sizes;
   // Partitions are alike, but for chance.
   const auto done = static_cast<int64_t>(next_partition_ - partitions_running_.size());
-  const int64_t guess = done == 0 ? groups_at_most_.load() : rows_given_ * kPartitions / done * 5 / 4;
+  const int64_t guess = done == 0 ? groups_at_most_.load() : rows_given_ * GroupShares::kExchangePartitions / done * 5 / 4;
   sizes.rows = std::clamp<int64_t>(guess, rows_given_, std::max<int64_t>(groups_at_most_, rows_given_));
   return sizes;
 }

@@ -14,8 +14,6 @@ constexpr int64_t kSliceRows = 64 << 10;
 /// Of the memory: a batch, where its size is free.
 constexpr int64_t kSliceShare = 64;
 
-int64_t RowsOfSlice(int64_t memory_bytes, int64_t row_bytes) { return std::clamp<int64_t>(memory_bytes / kSliceShare / row_bytes, 1, kSliceRows); }
-
 /// The results of the partitions, in no order.
 class PartitionResults : public PolledStream {
  public:
@@ -90,7 +88,7 @@ class AggregateStream : public PolledStream {
 
   Result<std::shared_ptr<arrow::RecordBatch>> FinishSlice(GroupTable& table) {
     if (!any_size_) return table.FinishSlice(next_row_, kSliceRows);
-    for (int64_t rows = RowsOfSlice(phase_->inputs().memory_bytes, table.bytes() / table.groups() + 1);; rows /= 2) {
+    for (int64_t rows = RowsOfGroupSlice(phase_->inputs().memory_bytes, table.bytes() / table.groups() + 1);; rows /= 2) {
       auto slice = table.FinishSlice(next_row_, rows);
       if (!RefusedMemory(slice.status()) || rows == 1) return slice;
     }
@@ -104,8 +102,9 @@ class AggregateStream : public PolledStream {
       options.by.columns.push_back(static_cast<int>(key));
       options.by.directions.push_back({});
     }
+    options.stage_name = "GroupBy, groups sorted";
     options.row_bytes = sizes.row_bytes;
-    options.batch_rows = RowsOfSlice(phase_->memory_left(), std::accumulate(sizes.row_bytes.begin(), sizes.row_bytes.end(), int64_t{1}));
+    options.batch_rows = RowsOfGroupSlice(phase_->memory_left(), std::accumulate(sizes.row_bytes.begin(), sizes.row_bytes.end(), int64_t{1}));
     options.memory_kept_bytes = engine->options().memory_limit_bytes - phase_->memory_left();
     options.open_now = [phase = phase_] { return phase->WaitsForSort(); };
     options.when_open = [phase = phase_] { phase->SortIsOpen(); };
@@ -128,6 +127,8 @@ class AggregateStream : public PolledStream {
 };
 
 }  // namespace
+
+int64_t RowsOfGroupSlice(int64_t memory_bytes, int64_t row_bytes) { return std::clamp<int64_t>(memory_bytes / kSliceShare / row_bytes, 1, kSliceRows); }
 
 Result<PolledStreamPtr> OpenAggregateStream(AggregatePhase::Inputs inputs, bool any_size) {
   ARROW_ASSIGN_OR_RAISE(auto phase, AggregatePhase::Make(std::move(inputs)));

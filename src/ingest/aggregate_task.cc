@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ingest/group_shares.h"
 #include "ops/apply_program.h"
 #include "ops/scan_rows.h"
 
@@ -20,7 +21,6 @@ constexpr int64_t kStatesBytesGuess = 64;
 // looked at, and then a table twice as large tells again.
 constexpr int64_t kRowsReduced = 10, kToGroups = 9;
 constexpr int64_t kGroupsToTell = 1 << 18;
-constexpr int64_t kGroupsInCache = 32 << 10;
 constexpr int64_t kRowsMovedOn = 4;
 
 }  // namespace
@@ -134,7 +134,7 @@ class AggregateTask : public Task {
   bool IsFull() {
     const int64_t groups = lane().table->groups();
     if (phase_->inputs_.keys.empty() || groups == 0) return false;
-    if (rows_to_move_on_ > 0) return groups >= kGroupsInCache || !phase_->MayGrow(lane());
+    if (rows_to_move_on_ > 0) return groups >= GroupShares::kGroupsMovedOn || !phase_->MayGrow(lane());
     if (phase_->MayGrow(lane()) && groups < groups_to_tell_) return false;
     if (groups * kRowsReduced >= rows_in_table_ * kToGroups) {
       rows_to_move_on_ = kRowsMovedOn * rows_in_table_;

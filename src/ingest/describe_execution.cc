@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "exchange/column_form.h"
 #include "exec/scatter_lane.h"
-#include "ingest/shuffle_plan.h"
+#include "ingest/exchange_traffic.h"
 
 namespace millstream {
 namespace {
@@ -62,37 +62,51 @@ Result<ScanBytes> BytesOf(const FoldedPlan& folded) {
   return bytes;
 }
 
-std::string DescribeShuffle(const char* stage, const ShufflePlan& plan, int64_t limit, const ScanBytes& bytes) {
-  const int64_t resident = plan.resident_bytes(limit);
+std::string DescribeExchange(const char* stage, const ShufflePlan& plan, const ShuffleSizes& sizes, const ScanBytes& bytes, int64_t columns) {
+  const int64_t resident = plan.resident_bytes(sizes.memory_limit_bytes);
   std::string text = std::string("  ") + stage + ": " + (plan.two_passes() ? "two passes, " + std::to_string(plan.coarse_partitions) + " coarse partitions, " : "one pass, ") +
                      std::to_string(plan.partitions) + " partitions, " + std::to_string(plan.lanes) + " lanes";
-  // Beside values the exchange holds which row each is: 4 bytes in memory, 2 to 8 on disk.
-  const int64_t held = bytes.stored + 4 * plan.rows;
-  if (plan.two_passes()) {
-    text += ", spills: " + Bytes(bytes.stored, bytes.stored_exact) + " of values to be written and read back, beside 2 to 8 bytes a row that tell them apart\n";
-    const int64_t again = plan.coarse_partitions * std::max<int64_t>(held / plan.coarse_partitions - resident, 0);
-    if (again > 0) text += "           and about " + FormatBytes(again) + " of it once more\n";
-  } else if (held <= resident) {
+  const DiskTraffic traffic = TrafficOf(plan, sizes.memory_limit_bytes, {plan.rows, bytes.stored, columns}, sizes);
+  if (traffic.written == 0) {
     text += ", in memory: " + std::string(bytes.stored_exact ? "0 bytes are written" : "nothing is written, by estimate") + "\n";
   } else {
+    text += ", spills: " + Bytes(bytes.stored, bytes.stored_exact) + " of values" + (plan.two_passes() ? "" : ", but for what stays in memory") + "\n";
     // How much of the memory is free when rows come in shows only then.
-    text += ", spills: " + Bytes(held - resident, false) + " to be written and read back, of " + Bytes(bytes.stored, bytes.stored_exact) + " of values\n";
+    text += "  disk: " + DescribeTraffic(traffic) + ", with what tells the rows apart\n";
   }
-  return text + "  memory: " + FormatBytes(plan.floor_bytes()) + " reserved, up to " + FormatBytes(resident) + " for rows, limit " + FormatBytes(limit) + "\n";
+  return text + "  memory: " + FormatBytes(plan.floor_bytes()) + " reserved, up to " + FormatBytes(resident) + " for rows, limit " +
+         FormatBytes(sizes.memory_limit_bytes + sizes.memory_kept_bytes) + "\n";
+}
+
+ShuffleSizes SizesOf(const Engine& engine, const ExecuteOptions& options, const DescribedExchange& exchange) {
+  ShuffleSizes sizes;
+  sizes.batch_rows = options.batch_rows;
+  sizes.prefetch_batches = options.prefetch_batches;
+  sizes.lanes = engine.scheduler()->lanes();
+  sizes.memory_limit_bytes = exchange.memory_bytes;
+  sizes.always_two_passes = engine.options().always_two_passes;
+  sizes.always_spill = engine.options().always_spill;
+  sizes.memory_kept_bytes = engine.options().memory_limit_bytes - exchange.memory_bytes;
+  sizes.sorts = exchange.sort_columns.has_value();
+  if (sizes.sorts) sizes.sort_columns = *exchange.sort_columns;
+  return sizes;
 }
 
 }  // namespace
 
-Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options, const std::vector<int>& sort_columns) {
-  const int64_t limit = engine.options().memory_limit_bytes;
-  const ShuffleSizes sizes{options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), limit, engine.options().always_two_passes,
-                           engine.options().always_spill, 0, sort_columns, false, !sort_columns.empty()};
-  ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
+Result<std::string> DescribeExecution(const Engine& engine, const FoldedPlan& folded, const ExecuteOptions& options,
+                                      std::optional<DescribedExchange> exchange) {
+  const ShufflePlan rows = PlanRows(*folded.source, *folded.program);
   ARROW_ASSIGN_OR_RAISE(const ScanBytes bytes, BytesOf(folded));
   std::string text = "  scan: " + std::to_string(folded.source->tasks().size()) + " tasks, " + (folded.filter == nullptr ? "" : "at most ") +
-                     std::to_string(plan.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
-                     Bytes(plan.bytes(), plan.exact && folded.filter == nullptr) + " decoded\n";
-  if (folded.shuffle != nullptr || !sort_columns.empty()) text += DescribeShuffle(sort_columns.empty() ? "shuffle" : "sort", plan, limit, bytes);
+                     std::to_string(rows.rows) + " rows, " + Bytes(bytes.source, bytes.source_exact) + " to be read, " +
+                     Bytes(rows.bytes(), rows.exact && folded.filter == nullptr) + " decoded\n";
+  if (exchange.has_value() || folded.shuffle != nullptr) {
+    const bool sorts = exchange.has_value() && exchange->sort_columns.has_value();
+    const ShuffleSizes sizes = SizesOf(engine, options, exchange.value_or(DescribedExchange{engine.options().memory_limit_bytes, std::nullopt}));
+    ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(*folded.source, *folded.program, sizes));
+    text += DescribeExchange(sorts ? "sort" : "shuffle", plan, sizes, bytes, folded.program->output->num_fields());
+  }
   if (folded.limit >= 0) text += "  limit: " + std::to_string(folded.limit) + " rows\n";
   return text;
 }

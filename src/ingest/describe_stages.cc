@@ -5,9 +5,12 @@
 #include "base/bytes.h"
 #include "exchange/join_table.h"
 #include "format/parquet/parquet_writer.h"
+#include "ingest/block_rows.h"
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"
 #include "ingest/fused_nodes.h"
+#include "ingest/memory_shares.h"
+#include "ingest/stage_traffic.h"
 #include "plan/row_changes.h"
 
 namespace millstream {
@@ -30,23 +33,36 @@ std::string Indented(const std::string& text, int depth) {
   return out;
 }
 
-/// Of two numbers: a hash and a row, or two rows.
-constexpr int64_t kJoinNumbersBytes = 16;
+StreamRows RowsOf(const PlanNode& node) { return {node.schema, GuessRows(node), BlockRows(*node.schema)}; }
+
+std::string DiskLine(const Status& refused) { return "\n  disk: not known, and a run may be refused: " + refused.message(); }
+
+std::string DiskLine(const Result<DiskTraffic>& traffic, const std::string& where) {
+  if (!traffic.ok()) return DiskLine(traffic.status());
+  return "\n  disk: " + (traffic->written == 0 ? "nothing, by estimate" : DescribeTraffic(*traffic) + where);
+}
+
+constexpr char kColumnsNotKnown[] = "\n  disk: not known before the columns are";
 
 class StageWriter {
  public:
-  StageWriter(std::shared_ptr<Engine> engine, const ExecuteOptions& options) : engine_(std::move(engine)), options_(options) {}
+  StageWriter(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options)
+      : engine_(std::move(engine)), options_(options), limit_(engine_->options().memory_limit_bytes),
+        shares_(plan, limit_, options.memory_kept_bytes + BytesOfBatches(*plan, options.batch_rows, limit_)) {}
 
   Result<std::string> Describe(const PlanPtr& node, int depth) {
     if (IsFoldable(*node)) {
       ARROW_ASSIGN_OR_RAISE(const auto folded, FoldPlan(engine_, *node));
-      ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, options_));
+      std::optional<DescribedExchange> exchange;
+      if (folded.shuffle != nullptr) exchange = DescribedExchange{shares_.exchange_bytes, std::nullopt};
+      ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, OptionsAt(depth, *folded.program->output), exchange));
       return Indented(text, depth);
     }
     const bool sorts_scan = node->kind == Kind::kSort && IsFoldable(*node->input) && ShuffleOf(*node->input) == nullptr;
     if (sorts_scan) return DescribeSortedScan(*node, depth);
     if (IsFunctionNode(*node)) return DescribeFunctions(FuseNodes(node), depth);
-    std::string text = Indented("  " + Line(*node), depth);
+    ARROW_ASSIGN_OR_RAISE(const auto line, Line(*node, depth));
+    std::string text = Indented("  " + line, depth);
     const auto inputs = InputsOf(*node);
     for (const PlanPtr& input : inputs) {
       ARROW_ASSIGN_OR_RAISE(const auto below, Describe(input, depth + 1));
@@ -60,8 +76,16 @@ class StageWriter {
   Result<std::string> DescribeSortedScan(const PlanNode& node, int depth) {
     ARROW_ASSIGN_OR_RAISE(const auto folded, FoldPlan(engine_, *node.input, /*settle_limit=*/true));
     ARROW_ASSIGN_OR_RAISE(const auto columns, SortColumnsOf(node.sort_keys, *folded.program->output));
-    ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, options_, columns));
+    const DescribedExchange exchange{shares_.exchange_bytes, columns};
+    ARROW_ASSIGN_OR_RAISE(const auto text, DescribeExecution(*engine_, folded, OptionsAt(depth, *folded.program->output), exchange));
     return Indented(text, depth);
+  }
+
+  /// Below the top blocks are asked for.
+  ExecuteOptions OptionsAt(int depth, const arrow::Schema& schema) const {
+    ExecuteOptions options = options_;
+    if (depth > 0) options.batch_rows = BlockRows(schema);
+    return options;
   }
 
   /// Where the user's functions run; told again of those that are not as the first one is.
@@ -91,26 +115,25 @@ class StageWriter {
     return Indented("  " + line, depth) + below;
   }
 
-  /// What goes through the exchange is an estimate: how many rows match is not known.
-  std::string DescribeJoin(const PlanNode& node) const {
+  /// What goes to disk is an estimate: how many rows match is not known.
+  Result<std::string> DescribeJoin(const PlanNode& node) const {
     const PlanNode& left = *node.input;
     const PlanNode& right = *node.others.front();
-    const int64_t limit = engine_->options().memory_limit_bytes;
     const std::string in_memory = "join: " + Rows(right) + " of the right side held in memory, " + Rows(left) + " of the left pass by";
-    if (left.schema == nullptr || right.schema == nullptr) return in_memory + "; where they do not fit, both go through the exchange";
-    const int64_t left_bytes = GuessRows(left) * RowBytesGuess(*left.schema);
+    const bool columns_known = left.schema != nullptr && right.schema != nullptr;
+    if (!columns_known) return in_memory + "; where they do not fit, both sides are kept on disk and joined by their keys" + kColumnsNotKnown;
+    const int64_t memory = shares_.exchange_bytes;
     const int64_t right_bytes = GuessRows(right) * RowBytesGuess(*right.schema);
     const int64_t key_bytes = GuessRows(right) * KeyBytes(*right.schema, node.join->right_keys);
-    const bool fits = JoinTableBytes(right_bytes, key_bytes, GuessRows(right)) <= limit / 4 * 3;
-    if (fits && !engine_->options().always_spill) return in_memory;
-    const int64_t matched = std::max(GuessRows(left), GuessRows(right));
-    const bool gives_left = GivesLeft(node.join->type), gives_right = GivesRight(node.join->type);
-    const int64_t kept = (gives_right ? 0 : left_bytes) + (gives_left ? 0 : right_bytes);
-    const int64_t keys = key_bytes + GuessRows(left) * KeyBytes(*left.schema, node.join->left_keys) + (GuessRows(left) + GuessRows(right)) * kJoinNumbersBytes;
-    const int64_t pairs = matched * (gives_left || gives_right ? kJoinNumbersBytes : 2 * kJoinNumbersBytes + RowBytesGuess(*right.schema));
-    return "join: " + Rows(right) + " of the right side do not fit the limit of " + FormatBytes(limit) + ": rows are kept on disk, about " + FormatBytes(kept) +
-           " written and read back once; keys, pairs" + (gives_left || gives_right ? "" : " and rows of the right that matched") + " go through the exchange, about " +
-           FormatBytes(keys + pairs) + " if each row matches one";
+    const bool fits = JoinTableBytes(right_bytes, key_bytes, GuessRows(right)) <= memory;
+    if (fits && !engine_->options().always_spill) return in_memory + "\n  disk: nothing, by estimate";
+    const std::string beyond = "join: " + Rows(right) + " of the right side do not fit the " + FormatBytes(memory) +
+                               " for them: both sides are kept on disk and joined by their keys";
+    const auto traffic = TrafficOfJoin(*engine_, RowsOf(left), RowsOf(right), *node.join, memory);
+    if (!traffic.ok()) return beyond + DiskLine(traffic.status());
+    return beyond + DiskLine(traffic->all(), ", if each row matches one:") + "\n    " + FormatBytes(traffic->rows.written) + " of rows, " +
+           FormatBytes(traffic->keys.written) + " of keys, " + FormatBytes(traffic->pairs.written) + " of pairs" +
+           (traffic->result.written > 0 ? ", " + FormatBytes(traffic->result.written) + " of these with the right's columns" : "") + " to be written";
   }
 
   static int64_t KeyBytes(const arrow::Schema& schema, const std::vector<std::string>& keys) {
@@ -121,25 +144,71 @@ class StageWriter {
     return RowBytesGuess(arrow::Schema(std::move(fields)));
   }
 
-  std::string Line(const PlanNode& node) const {
-    const std::string limit = FormatBytes(engine_->options().memory_limit_bytes);
+  /// How many groups there are shows only when all rows have been read.
+  Result<std::string> DescribeGroups(const PlanNode& node) const {
+    const PlanNode& input = *node.input;
+    if (node.group_keys.empty()) return "aggregate: " + Rows(input) + " into one group a lane\n  disk: nothing";
+    const std::string line = "group: " + Rows(input) + " into a table a lane; groups that do not fit go through the exchange as partial states";
+    if (input.schema == nullptr) return line + kColumnsNotKnown;
+    ARROW_ASSIGN_OR_RAISE(const auto columns, GroupColumnsOf(node, *input.schema));
+    ARROW_ASSIGN_OR_RAISE(const auto all, RowProgram::PassThrough(input.schema));
+    const auto selected = RowProgram::Select(*all, columns.selected)->output;
+    ARROW_ASSIGN_OR_RAISE(const auto table, GroupTable::Make(selected, columns.keys, columns.specs, arrow::default_memory_pool()));
+    const auto traffic = TrafficOfGroups(*engine_, *table, static_cast<int64_t>(columns.keys.size()), GuessRows(input), shares_.exchange_bytes);
+    if (!traffic.ok()) return line + DiskLine(traffic.status());
+    if (traffic->most.written == 0) return line + "\n  disk: nothing, by estimate";
+    return line + "\n  disk: nothing where the groups of each lane fit " + FormatBytes(traffic->table_bytes) + "; " + DescribeTraffic(traffic->most) +
+           " if each row is a group of its own";
+  }
+
+  Result<std::string> DescribeSort(const PlanNode& node, int depth) const {
+    const std::string line = std::string(node.kind == Kind::kSort ? "sort: " : "shuffle: ") + Rows(*node.input) + " into the exchange, in memory up to " +
+                             FormatBytes(shares_.exchange_bytes) + ", spilled beyond";
+    if (node.schema == nullptr) return line + kColumnsNotKnown;
+    StreamSort sort{{}, shares_.exchange_bytes, depth > 0 ? BlockRows(*node.schema) : options_.batch_rows, 0};
+    if (node.kind == Kind::kSort) ARROW_RETURN_NOT_OK(SortColumnsOf(node.sort_keys, *node.schema).Value(&sort.columns));
+    const auto traffic = SortTraffic(*engine_, RowsOf(*node.input), sort);
+    // Of two passes the first is cut by what the first rows tell.
+    const bool may_be_cut_badly = node.kind == Kind::kSort && traffic.ok() && traffic->read > traffic->written;
+    return line + DiskLine(traffic, may_be_cut_badly ? "; once more if the rows come nearly in this order" : "");
+  }
+
+  Result<std::string> DescribeRepartition(const PlanNode& node) const {
+    const RepartitionSpec& spec = *node.repartition;
+    const bool by_key = !spec.keys.empty();
+    if (!by_key && (spec.block_rows > 0 || KnownRowCount(*node.input).has_value())) return std::string("blocks: cut in order");
+    const std::string line = by_key ? "blocks: by hash of the keys, through the exchange"
+                                    : "blocks: cut in order once all rows are in the exchange, to be counted";
+    if (node.input->schema == nullptr) return line + kColumnsNotKnown;
+    StreamRows rows = RowsOf(*node.input);
+    StreamSort sort{{}, shares_.exchange_bytes, rows.batch_rows, 0};
+    if (by_key) {
+      auto fields = rows.schema->fields();
+      fields.push_back(arrow::field("block", arrow::int32(), false));
+      rows.schema = arrow::schema(std::move(fields));
+      sort.columns.push_back(rows.schema->num_fields() - 1);
+      for (const std::string& key : spec.sort ? spec.keys : std::vector<std::string>()) sort.columns.push_back(rows.schema->GetFieldIndex(key));
+    }
+    return line + DiskLine(SortTraffic(*engine_, rows, sort), "");
+  }
+
+  Result<std::string> Line(const PlanNode& node, int depth) const {
     switch (node.kind) {
       case Kind::kSort:
       case Kind::kShuffle:
-        return (node.kind == Kind::kSort ? "sort: " : "shuffle: ") + Rows(*node.input) + " into the exchange, in memory up to the limit of " + limit + ", spilled beyond";
+        return DescribeSort(node, depth);
       case Kind::kAggregate:
-        return (node.group_keys.empty() ? "aggregate: " : "group: ") + Rows(*node.input) + " into a table a lane" +
-               (node.group_keys.empty() ? "" : "; groups that do not fit the limit of " + limit + " go through the exchange as partial states");
+        return DescribeGroups(node);
       case Kind::kJoin:
         return DescribeJoin(node);
       case Kind::kRepartition:
-        return "blocks: " + std::string(node.repartition->keys.empty() ? "cut in order" : "by hash of the keys, through the exchange");
+        return DescribeRepartition(node);
       case Kind::kUnion:
-        return "union: one input after the other";
+        return std::string("union: one input after the other");
       case Kind::kMix:
-        return "mix: in turns";
+        return std::string("mix: in turns");
       case Kind::kZip:
-        return "zip: side by side";
+        return std::string("zip: side by side");
       case Kind::kLimit:
         return "limit: " + std::to_string(node.limit) + " rows" + (node.offset > 0 ? " from row " + std::to_string(node.offset) : "") + ", then the readers stop";
       default:
@@ -149,6 +218,8 @@ class StageWriter {
 
   const std::shared_ptr<Engine> engine_;
   const ExecuteOptions options_;
+  const int64_t limit_;
+  const MemoryShares shares_;
 };
 
 }  // namespace
@@ -163,7 +234,7 @@ int64_t GuessRows(const PlanNode& node) {
 }
 
 Result<std::string> DescribeStages(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
-  return StageWriter(engine, options).Describe(plan, 0);
+  return StageWriter(engine, plan, options).Describe(plan, 0);
 }
 
 }  // namespace millstream

@@ -261,6 +261,7 @@ Status GatherPhase::Gather(uint32_t partition, const std::shared_ptr<BudgetPool>
   CpuTimer timer(&scatter_->shuffle_statistics().cpu_nanoseconds);
   if (first_row_[partition] == first_row_[partition + 1]) return Status::OK();
   ARROW_ASSIGN_OR_RAISE(const PartitionRows rows, store_->Load(partition, pool));
+  if (second_pass_ != nullptr) second_pass_->CountReadBack(store_->SpilledBytes(partition));
   ARROW_ASSIGN_OR_RAISE(const auto order, store_->OrderOf(rows, pool));
   ARROW_ASSIGN_OR_RAISE(const auto ranges, RangesOf(partition, rows.count));
   std::vector<PendingArray> pending;

@@ -10,9 +10,8 @@ namespace millstream {
 namespace {
 
 constexpr int64_t kSliceRowsMax = 64 << 10;
-/// Of what a pool is promised: a slice of a table's partial states, and a piece of them in the exchange.
+/// Of what a pool is promised: a slice of a table's partial states.
 constexpr int64_t kSliceShare = 8;
-constexpr int64_t kPieceShare = 4;
 constexpr int64_t kPieceBytesMin = 16 << 10;
 
 int64_t BytesOf(const arrow::RecordBatch& rows) {

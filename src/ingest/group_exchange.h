@@ -32,6 +32,9 @@ inline int64_t ChunkShare(const arrow::Schema& partial_schema) { return 2 * Tabl
 /// Not thread-safe.
 class GroupWriter {
  public:
+  /// Of what the exchange's pool is promised: a piece of partial states in it.
+  static constexpr int64_t kPieceShare = 4;
+
   /// A lane's own: tables are made of `groups`; `exchange` has a floor that holds a step, `spill` one of ShuffleWriter::FixedBytes.
   struct Pools {
     std::shared_ptr<BudgetPool> groups;

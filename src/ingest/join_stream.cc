@@ -45,7 +45,7 @@ struct JoinState {
   const JoinSpec spec;
   const std::shared_ptr<BudgetPool> pool;
   const int64_t memory_bytes;  // for the rows of the right and their table
-  StageStatistics statistics{"JoinBuild"};
+  StageStatistics statistics{"Join, right side"};
   std::shared_ptr<arrow::Schema> right_schema;
   std::mutex mutex;
   // Guarded by mutex:

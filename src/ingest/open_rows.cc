@@ -11,7 +11,6 @@
 #include "column/gather.h"
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
-#include "format/parquet/parquet_writer.h"
 #include "ingest/block_cut_stream.h"
 #include "ingest/block_rows.h"
 #include "ingest/describe_stages.h"
@@ -20,6 +19,7 @@
 #include "ingest/fused_nodes.h"
 #include "ingest/group_cut_stream.h"
 #include "ingest/join_stream.h"
+#include "ingest/memory_shares.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_plan.h"
 #include "ingest/scan_stream.h"
@@ -149,73 +149,6 @@ NameSource NamesOf(const PlanNode& node) {
 /// Batches that a scan has room for, about, where their size is free.
 constexpr int64_t kBatchesOfScan = 8;
 
-/// Rows of a source in its order, through the engine's own functions: opening them takes no time, so that a lane may do it.
-bool OpensOnLane(const PlanNode& node) {
-  if (!IsFoldable(node)) return IsFunctionNode(node) && node.kind != Kind::kMap && OpensOnLane(*node.input);
-  // Where a limit ends may have to be found out by reading.
-  for (const PlanNode* below = &node; below != nullptr; below = below->input.get()) {
-    if (below->kind == Kind::kLimit) return false;
-  }
-  return HasPositions(node) && ShuffleOf(node) == nullptr;
-}
-
-/// How the limit is divided among the stages of a plan, all of which hold memory at the same time.
-struct Shares {
-  static constexpr int64_t kExchangeParts = 3;
-  static constexpr int64_t kExchangePartsOfJoin = 2;
-  int64_t scan_bytes = 0;      // of one that nothing else reads for
-  int64_t exchange_bytes = 0;  // of one, with what reads for it
-
-  Shares(const PlanPtr& plan, int64_t limit, int64_t kept) {
-    Count(plan, /*read_by_exchange=*/false);
-    const int64_t whole = std::max<int64_t>(limit - kept, 1);
-    // A function's stage reserves a sixteenth at most; of the rest an exchange has some times as much as a scan. A join that is too large reads all columns of its
-    // sides, and sends few through the exchange at a time.
-    const int64_t free = std::max<int64_t>(whole - functions_ * limit / 16, whole / 4);
-    const int64_t part = free / std::max<int64_t>(scans_ + (joins_ > 0 ? kExchangePartsOfJoin : kExchangeParts) * exchanges_, 1);
-    scan_bytes = scans_ == 0 ? 0 : part;
-    exchange_bytes = exchanges_ == 0 ? 0 : (free - scans_ * part) / exchanges_;
-  }
-
- private:
-  void Count(const PlanPtr& plan, bool read_by_exchange) {
-    const PlanNode& node = *plan;
-    if (IsFoldable(node)) {
-      const bool shuffles = ShuffleOf(node) != nullptr;
-      if (shuffles) ++exchanges_;
-      else if (!read_by_exchange) ++scans_;
-      return;
-    }
-    if (IsFunctionNode(node)) {
-      ++functions_;
-      return Count(FuseNodes(plan).input, false);
-    }
-    const bool exchanges = node.kind == Kind::kSort || node.kind == Kind::kAggregate || node.kind == Kind::kShuffle || node.kind == Kind::kRepartition;
-    exchanges_ += exchanges || node.kind == Kind::kJoin;
-    functions_ += node.kind == Kind::kJoin || node.kind == Kind::kRepartition;
-    joins_ += node.kind == Kind::kJoin;
-    if (node.kind == Kind::kJoin && OpensOnLane(*node.input)) return CountInTurn(node);
-    for (const PlanPtr& input : InputsOf(node)) Count(input, exchanges && node.kind != Kind::kRepartition);
-  }
-
-  /// One side of a join is opened when the other has been read.
-  void CountInTurn(const PlanNode& join) {
-    const int64_t scans = std::exchange(scans_, 0);
-    const int64_t functions = std::exchange(functions_, 0);
-    Count(join.input, false);
-    const int64_t left_scans = std::exchange(scans_, 0);
-    const int64_t left_functions = std::exchange(functions_, 0);
-    Count(join.others.front(), false);
-    scans_ = scans + std::max(left_scans, scans_);
-    functions_ = functions + std::max(left_functions, functions_);
-  }
-
-  int64_t scans_ = 0;
-  int64_t joins_ = 0;
-  int64_t exchanges_ = 0;
-  int64_t functions_ = 0;
-};
-
 class Opener {
  public:
   Opener(std::shared_ptr<Engine> engine, const PlanPtr& plan, const ExecuteOptions& options)
@@ -260,7 +193,7 @@ class Opener {
   const ExecuteOptions options_;
   const EpochKey epoch_ = MakeEpochKey(options_.seed, options_.epoch);
   const int64_t limit_;
-  Shares shares_;
+  MemoryShares shares_;
 };
 
 ShuffleStreamOptions Opener::ShuffleOptions(const PlanNode& node, int64_t batch_rows) const {
@@ -461,7 +394,7 @@ Result<PolledStreamPtr> Opener::OpenSort(const PlanNode& node, const Cut& cut) {
 
 /// The rows with one more column, the number of each one's block.
 std::shared_ptr<const BatchFunction> BlockFunction(const RepartitionSpec& spec) {
-  return MakeNativeFunction("Repartition", [spec](const FunctionCall& call) -> Result<RecordBatches> {
+  return MakeNativeFunction("Repartition, hashed", [spec](const FunctionCall& call) -> Result<RecordBatches> {
     ARROW_ASSIGN_OR_RAISE(const auto hashed, HashKeys(*call.batch, spec.keys));
     arrow::Int32Builder numbers;
     ARROW_RETURN_NOT_OK(numbers.Reserve(call.rows));
@@ -493,6 +426,7 @@ Result<PolledStreamPtr> Opener::OpenBlocksByKey(const PlanNode& node) {
   const auto open = [engine = engine_, spec = node.repartition, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
     options.memory_kept_bytes = kept;
+    options.stage_name = "Repartition, sorted by block";
     options.by = BlockOrder(*spec, *over->schema());
     options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
@@ -519,6 +453,7 @@ Result<PolledStreamPtr> Opener::OpenRepartition(const PlanNode& node) {
   if (const auto rows = KnownRowCount(*node.input)) return CutBlocks(OpenEvenBlocks(*engine_, std::move(input), spec.blocks, rows));
   const auto open = [engine = engine_, rows = GuessRows(*node.input), kept = limit_ - shares_.exchange_bytes](PolledStreamPtr over) -> Result<PolledStreamPtr> {
     SortStreamOptions options;
+    options.stage_name = "Repartition, counted";
     options.memory_kept_bytes = kept;
     options.batch_rows = BlockRows(*over->schema());
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(over->schema()));
@@ -617,17 +552,6 @@ Result<PolledStreamPtr> Opener::OpenAggregate(const PlanPtr& node, const Cut& cu
   return OpenDeferredStream(*engine_, std::move(input), open);
 }
 
-}  // namespace
-
-namespace {
-
-/// Of batches that are joined of several: two of them, where their rows are known; else a share of the limit.
-int64_t BatchBytes(const PlanNode& plan, int64_t batch_rows, int64_t limit) {
-  constexpr int64_t kUnknownShare = 16;
-  if (plan.schema == nullptr) return limit / kUnknownShare;
-  return std::min(2 * batch_rows * RowBytesGuess(*plan.schema) + kBlockBytes, limit / 4);
-}
-
 /// What an exchange gives is cut as it is to be without a copy; that of groups comes in what the memory has room for.
 Cut CutOf(const PlanNode& plan, int64_t batch_rows) {
   if (plan.kind == Kind::kSort || plan.kind == Kind::kShuffle) return {.batch_rows = batch_rows, .within_source = false};
@@ -640,7 +564,7 @@ Cut CutOf(const PlanNode& plan, int64_t batch_rows) {
 
 Result<std::unique_ptr<BatchStream>> OpenPlan(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
   ExecuteOptions below = options;
-  const int64_t batch_bytes = BatchBytes(*plan, options.batch_rows, engine->options().memory_limit_bytes);
+  const int64_t batch_bytes = BytesOfBatches(*plan, options.batch_rows, engine->options().memory_limit_bytes);
   below.memory_kept_bytes += batch_bytes;
   // Before the rest, which may take all that is free.
   ARROW_ASSIGN_OR_RAISE(auto ledger, ReserveBatches(*engine, batch_bytes));

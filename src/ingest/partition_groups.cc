@@ -11,8 +11,6 @@
 namespace millstream {
 namespace {
 
-/// Of a partition that is parted again.
-constexpr uint32_t kParts = 16;
 /// Keys that so many levels have not told apart have one hash.
 constexpr int kLevelsMax = 24;
 /// Of what the lane's pool is promised: results that are made at a time.

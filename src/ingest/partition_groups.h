@@ -23,6 +23,9 @@ namespace millstream {
 
 class PartitionGroups {
  public:
+  /// Of a partition that is parted again.
+  static constexpr uint32_t kParts = 16;
+
   struct Part {
     std::shared_ptr<ShuffleStore> store;
     uint32_t partition = 0;

@@ -24,22 +24,12 @@
 namespace millstream {
 namespace {
 
-/// The memory is for so many: the keys of both sides, the tables, the pairs that these find, and rows on their way to disk and back. When the keys and the tables have
-/// gone, the pairs with the rows of the right take the place of two.
-constexpr int64_t kParts = 5;
-constexpr int64_t kPartsWithRight = 2;
-/// Batches of a part, about: of what a sort gives, and of what the join makes, where larger ones make larger pieces in the exchange.
-constexpr int64_t kSortedBatches = 32;
-constexpr int64_t kJoinedBatches = 6;
-constexpr int64_t kBatchRowsMin = 1024;
 /// Of the numbers of two rows.
 constexpr double kPairBytes = 16;
 /// Of a part, for some of all pairs; and as many rows as a sort looks at.
 constexpr int64_t kSampleShare = 32;
 constexpr int64_t kSampledRowBytes = 2 * 9;
 constexpr int64_t kSampledRowsMax = 1 << 18;
-/// Of a part, for rows that are written to disk, or read back, at a time.
-constexpr int64_t kFrameShare = 8;
 constexpr int64_t kFrameBytesMax = 1 << 20;
 
 /// The keys of the rows of one batch, with their hash and the rows' numbers behind. Rows with a null key match nothing: they are spread over all hashes.
@@ -96,13 +86,13 @@ struct Opening {
     options.by.directions.resize(columns.size());
     options.by.columns = std::move(columns);
     options.stage_name = name;
-    options.batch_rows = RowsWithin(kept.part_bytes() / kSortedBatches, *input->schema());
-    options.batch_bytes = kept.part_bytes() / kSortedBatches;
+    options.batch_rows = RowsWithin(kept.part_bytes() / JoinParts::kSortedBatches, *input->schema());
+    options.batch_bytes = kept.part_bytes() / JoinParts::kSortedBatches;
     options.memory_kept_bytes = engine->options().memory_limit_bytes - parts.parts * kept.part_bytes();
     options.first_pass_bytes = parts.first_pass * kept.part_bytes();
     ARROW_ASSIGN_OR_RAISE(auto program, RowProgram::PassThrough(input->schema()));
     // Each batch is a piece of the exchange, and few matches make small ones.
-    input = OpenCoalescedStream(*engine, std::move(input), kBatchRowsMin, kept.part_bytes() / kSortedBatches);
+    input = OpenCoalescedStream(*engine, std::move(input), JoinParts::kBatchRowsMin, kept.part_bytes() / JoinParts::kSortedBatches);
     return OpenSortStream(engine, std::move(input), std::move(program), rows_guess, options);
   }
 };
@@ -117,13 +107,13 @@ struct Side {
 /// The keys of the rows in the order of their hashes.
 Result<PolledStreamPtr> OpenSide(const Opening& opening, PolledStreamPtr input, Side side) {
   const Engine& engine = *opening.engine;
-  const auto function = MakeNativeFunction(side.name, [keys = side.keys](const FunctionCall& call) { return HashedKeys(call, keys); });
+  const auto function = MakeNativeFunction(side.name + " hashed", [keys = side.keys](const FunctionCall& call) { return HashedKeys(call, keys); });
   const auto name = [name = side.name](uint32_t) { return "the input of " + name; };
   ARROW_ASSIGN_OR_RAISE(auto hashed, OpenMapStream(opening.engine, OpenNumberedStream(engine, std::move(input)), *function, name));
   return OpenDeferredStream(engine, std::move(hashed), [opening, side = std::move(side)](PolledStreamPtr over) {
     opening.kept.Keep(2);
     const int column = JoinHashColumn(*over->schema());
-    return opening.Sorted(std::move(over), {column}, side.name, side.rows_guess, side.parts);
+    return opening.Sorted(std::move(over), {column}, side.name + " sorted", side.rows_guess, side.parts);
   });
 }
 
@@ -248,7 +238,7 @@ class RangeJoinStream : public PolledStream {
       const bool none = left_schema == nullptr || left_schema->num_fields() == 0;
       ARROW_ASSIGN_OR_RAISE(auto columns, PairColumns(spec_, none ? nullptr : left_schema, right_.stream().schema()));
       schema_ = columns.schema;
-      const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / kJoinedBatches, *schema_);
+      const int64_t batch_rows = RowsWithin(opening_.kept.part_bytes() / JoinParts::kJoinedBatches, *schema_);
       rows_ = std::make_shared<JoinRows>(spec_.type, std::move(columns), batch_rows);
     }
     const HashedBatch* next = left_->next();
@@ -433,11 +423,11 @@ class PairedRows {
 PolledStreamPtr RowsOfOneSide(const Opening& opening, PolledStreamPtr pairs, int column, int64_t rows_guess, std::shared_ptr<SpooledRows> rows) {
   auto in_order = OpenDeferredStream(*opening.engine, std::move(pairs), [opening, column, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(2);
-    return opening.Sorted(std::move(over), {column}, "Join", rows_guess, {});
+    return opening.Sorted(std::move(over), {column}, "Join, rows sorted", rows_guess, {});
   });
   const auto schema = [rows]() -> Result<std::shared_ptr<arrow::Schema>> { return rows->schema(); };
   const auto attach = [](const arrow::RecordBatch&, const std::shared_ptr<arrow::RecordBatch>& named) -> Result<std::shared_ptr<arrow::RecordBatch>> { return named; };
-  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / kFrameShare});
+  return OpenAttachStream(opening.engine, std::move(in_order), std::move(rows), opening.kept.pool(), schema, attach, {column, /*hands_over=*/true, opening.kept.part_bytes() / JoinParts::kFrames});
 }
 
 /// `sample`: of the pairs, once all have come.
@@ -446,10 +436,10 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, c
   const Engine& engine = *opening.engine;
   auto by_right = OpenDeferredStream(engine, std::move(pairs), [opening, rows_guess](PolledStreamPtr over) {
     opening.kept.Keep(2);
-    return opening.Sorted(std::move(over), {1}, "Join, pairs", rows_guess, {});
+    return opening.Sorted(std::move(over), {1}, "Join, pairs sorted", rows_guess, {});
   });
   const auto paired = std::make_shared<PairedRows>(spec, left, right);
-  const int64_t batch_bytes = opening.kept.part_bytes() / kFrameShare;
+  const int64_t batch_bytes = opening.kept.part_bytes() / JoinParts::kFrames;
   auto with_right = OpenAttachStream(
       opening.engine, std::move(by_right), right, opening.kept.pool(), [paired] { return paired->SchemaWithRight(); },
       [paired](const arrow::RecordBatch& numbers, const std::shared_ptr<arrow::RecordBatch>& rows) { return paired->WithRight(numbers, rows); }, {1, /*hands_over=*/false, batch_bytes});
@@ -457,7 +447,7 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, c
     opening.kept.Keep(1);
     // Where both sides are in the same order the first rows of the right have the first ones of the left: a sample of them would put all others into one partition.
     ARROW_ASSIGN_OR_RAISE(auto some, sample->Rows());
-    return opening.Sorted(std::move(over), {0, 1}, "Join", rows_guess, {kPartsWithRight}, std::move(some));
+    return opening.Sorted(std::move(over), {0, 1}, "Join, rows sorted", rows_guess, {JoinParts::kWithRight}, std::move(some));
   });
   return OpenAttachStream(
       opening.engine, std::move(in_order), left, opening.kept.pool(), [paired]() -> Result<std::shared_ptr<arrow::Schema>> { return paired->schema(); },
@@ -467,15 +457,15 @@ PolledStreamPtr RowsOfBothSides(const Opening& opening, PolledStreamPtr pairs, c
 }  // namespace
 
 std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name) {
-  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / kParts / kFrameShare, 1, kFrameBytesMax);
+  const int64_t frame_bytes = std::clamp<int64_t>(memory_bytes / JoinParts::kAll / JoinParts::kFrames, 1, kFrameBytesMax);
   return std::make_shared<SpooledRows>(std::move(engine), std::move(pool), frame_bytes, std::move(stage_name));
 }
 
 Result<PolledStreamPtr> OpenPartitionedJoin(std::shared_ptr<Engine> engine, std::function<Result<PolledStreamPtr>()> open_left, PolledStreamPtr right, JoinSpec spec, PartitionedJoinOptions options) {
-  const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / kParts)};
-  opening.kept.Keep(kParts - 1);
+  const Opening opening{engine, KeptMemory(options.pool, options.memory_bytes / JoinParts::kAll)};
+  opening.kept.Keep(JoinParts::kAll - 1);
   const auto left_rows = GivesRight(spec.type) ? nullptr : SpoolForJoin(engine, options.pool, options.memory_bytes, "Join, left rows");
-  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess, {1, 2}}));
+  ARROW_ASSIGN_OR_RAISE(auto right_keys, OpenSide(opening, std::move(right), {spec.right_keys, "Join, right keys", options.right_rows_guess, {1, JoinParts::kFirstPassOfRight}}));
   const Side left_side{spec.left_keys, "Join, left keys", options.left_rows_guess, {1, 1}};
   const auto lent = std::make_shared<std::shared_ptr<PolledStream>>();  // lives as long as the function
   const auto open_left_keys = [opening, left_side, left_rows, lent, open_left = std::move(open_left)]() -> Result<PolledStreamPtr> {

@@ -14,6 +14,23 @@
 
 namespace millstream {
 
+/// How a join divides its memory.
+struct JoinParts {
+  /// For the keys of both sides, the tables, the pairs that these find, and rows on their way to disk and back. When the keys and the tables have gone, the pairs with
+  /// the rows of the right take the place of two.
+  static constexpr int64_t kAll = 5;
+  static constexpr int64_t kWithRight = 2;
+  /// For the keys of the right until all have come.
+  static constexpr int64_t kFirstPassOfRight = 2;
+  /// Batches of a part, about, that a sort gives, and rows of one that it is given.
+  static constexpr int64_t kSortedBatches = 32;
+  /// That come of the tables: larger ones make larger pieces in the exchange.
+  static constexpr int64_t kJoinedBatches = 6;
+  /// Rows that are written to disk, or read back, at a time.
+  static constexpr int64_t kFrames = 8;
+  static constexpr int64_t kBatchRowsMin = 1024;
+};
+
 /// For the rows of one side of a join that has so much memory.
 std::shared_ptr<SpooledRows> SpoolForJoin(std::shared_ptr<Engine> engine, std::shared_ptr<BudgetPool> pool, int64_t memory_bytes, std::string stage_name);
 

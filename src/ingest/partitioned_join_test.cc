@@ -60,8 +60,8 @@ TEST(PartitionedJoin, SidesInTheSameOrderAreSpreadOverAllPartitions) {
     EXPECT_EQ(CountRows(**stream), kRows);
     int64_t first = -1, second = -1;  // what each pass over the result spilled
     for (const StageStatistics* stage : (*stream)->stages()) {
-      if (stage->name == "Join") first = stage->spilled_bytes;
-      if (stage->name == "SecondPass" && first >= 0 && second < 0) second = stage->spilled_bytes;
+      if (stage->name == "Join, rows sorted") first = stage->spilled_bytes;
+      if (stage->name == "Join, rows sorted, second pass") second = stage->spilled_bytes;
     }
     EXPECT_GT(first, kRows * kTextBytes);
     ASSERT_GE(second, 0) << "there was one pass";

@@ -17,13 +17,15 @@ class SecondPass : public std::enable_shared_from_this<SecondPass> {
   using Ready = std::function<void(std::shared_ptr<ShuffleStore>)>;
 
   /// `first` has finished, and has spilled all its rows. Its lanes' memory is used.
-  explicit SecondPass(std::shared_ptr<ScatterPhase> first) : first_(std::move(first)) {}
+  explicit SecondPass(std::shared_ptr<ScatterPhase> first) : first_(std::move(first)), statistics_(first_->inputs().stage_name + ", second pass") {}
 
   /// Moves the rows of one coarse partition; calls `ready` on a lane once they are all in the store. The rows of the one before must have been used
   /// up. Errors go to the stream.
   void Move(uint32_t coarse, Ready ready);
   /// Gives everything back; no task may be left.
   void Release();
+  /// Bytes of the stores that it gave, which were spilled once more.
+  void CountReadBack(int64_t bytes) { statistics_.read_back_bytes += bytes; }
   const StageStatistics& statistics() const { return statistics_; }
 
  private:
@@ -38,7 +40,7 @@ class SecondPass : public std::enable_shared_from_this<SecondPass> {
   std::unique_ptr<ChunkCursor> chunks_;
   Ready ready_;
   std::atomic<int> lanes_running_{0};
-  StageStatistics statistics_{"SecondPass"};
+  StageStatistics statistics_;
 };
 
 }  // namespace millstream

@@ -24,6 +24,7 @@ struct Wide {
 struct Spilled {
   int64_t first = 0;
   int64_t second = -1;  // negative: there was one pass
+  int64_t second_read_back = 0;
 };
 
 Spilled ExpectShuffled(const Wide& data, TestEngineOptions options, int64_t batch_rows) {
@@ -40,7 +41,9 @@ Spilled ExpectShuffled(const Wide& data, TestEngineOptions options, int64_t batc
     if (run.ok()) ExpectSameRows(run->rows, PlainShuffle(Identify(data.batches), 3, 0));
     for (const StageStatistics* stage : (*stream)->stages()) {
       if (stage->name == "RandomShuffle") spilled.first = stage->spilled_bytes;
-      if (stage->name == "SecondPass") spilled.second = stage->spilled_bytes;
+      if (stage->name != "RandomShuffle, second pass") continue;
+      spilled.second = stage->spilled_bytes;
+      spilled.second_read_back = stage->read_back_bytes;
     }
   }
   EXPECT_EQ(host.Leftovers(), "");
@@ -70,6 +73,7 @@ TEST(SecondPass, WhatDoesNotFitTheSecondTimeIsSpilledTwice) {
         data, {.lanes = 2, .memory_limit_bytes = 64 << 20, .always_spill = true, .always_two_passes = true, .random_block = random_block, .seed = TestSeed()}, 64);
     EXPECT_GT(spilled.first, 6 << 20);
     EXPECT_GT(spilled.second, 6 << 20);
+    EXPECT_EQ(spilled.second_read_back, spilled.second);
   }
 }
 

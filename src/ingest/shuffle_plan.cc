@@ -80,6 +80,8 @@ class Sizer {
     task_rows_ = std::max<int64_t>(stream.batch_rows, 1);
   }
 
+  const ShufflePlan& rows() const { return base_; }
+
   /// The plan that runs on most lanes and furthest ahead among those that fit.
   std::optional<ShufflePlan> Fit(int64_t limit) const {
     for (const bool side_by_side : {false, true}) {
@@ -270,6 +272,8 @@ Result<ShufflePlan> FitPlan(const Sizer& sizer, const ShuffleSizes& sizes) {
 }
 
 }  // namespace
+
+ShufflePlan PlanRows(const ScanSource& source, const RowProgram& program) { return Sizer(source, program, {}).rows(); }
 
 Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {
   ARROW_RETURN_NOT_OK(CheckIdentities(source));

@@ -65,6 +65,9 @@ struct StreamSizes {
   std::vector<int64_t> row_bytes;  // of the program's output columns, about; used where their width varies
 };
 
+/// How many rows there are and how wide: a plan that is not sized for any memory.
+ShufflePlan PlanRows(const ScanSource& source, const RowProgram& program);
+
 /// kBudget with the number that would do when the floors do not fit the limit.
 Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes);
 Result<ShufflePlan> PlanShuffle(const StreamSizes& stream, const RowProgram& program, const ShuffleSizes& sizes);

@@ -1,5 +1,8 @@
 #include "ingest/sort_stream.h"
 
+#include <arrow/array/builder_primitive.h>
+#include <arrow/array/util.h>
+
 #include <algorithm>
 #include <numeric>
 

@@ -108,6 +108,24 @@ Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& col
   return Evaluate(*column.expression, batch, pool);
 }
 
+Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row,
+                arrow::MemoryPool* pool) {
+  const ErrorKind kind = KindOf(problem);
+  if (kind != ErrorKind::kInvalidArgument && kind != ErrorKind::kType) return problem;
+  int64_t begin = 0;
+  for (int64_t rows = batch.num_rows(); rows > 1;) {
+    const int64_t half = rows / 2;
+    if (Evaluate(expression, *batch.Slice(begin, half), pool).ok()) {
+      begin += half;
+      rows -= half;
+    } else {
+      rows = half;
+    }
+  }
+  const std::string source = columns.SourceName();
+  return WithContext(problem, "row " + std::to_string(first_row + begin) + (source.empty() ? "" : " of " + source));
+}
+
 int64_t PackValidity(const uint8_t* valid, int64_t rows, uint8_t* bits) {
   std::memset(bits, 0, arrow::bit_util::BytesForBits(rows));
   int64_t nulls = 0;

@@ -32,6 +32,10 @@ Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t
 /// The column's values for every row of the batch, of the declared type.
 Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
 
+/// The error that evaluating the expression on the batch gave, with the first row that has it: the batch's first is row `first_row` of the columns' source.
+Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row,
+                arrow::MemoryPool* pool);
+
 /// Packs one byte a row into a validity bitmap; returns the number of nulls.
 int64_t PackValidity(const uint8_t* valid, int64_t rows, uint8_t* bits);
 

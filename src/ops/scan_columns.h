@@ -67,6 +67,8 @@ class ScanColumns {
   virtual bool MayHaveNulls(int field) const { return true; }
   /// The range of a flat integer field's values as the source's statistics claim it; they may be wrong.
   virtual std::optional<ValueRange> RangeOf(int field) const = 0;
+  /// The source, for messages; empty where it has no name.
+  virtual std::string SourceName() const { return ""; }
   /// Source, row group and column, for messages; empty where there is nothing to name.
   virtual std::string Where(int field) const { return ""; }
   virtual Result<std::unique_ptr<FlatColumnReader>> ReadFlat(int field) = 0;

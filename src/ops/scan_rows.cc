@@ -17,6 +17,7 @@ Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const
   rows->program_ = std::move(program);
   rows->pool_ = pool;
   rows->options_ = options;
+  rows->first_row_ = task.first_row;
   rows->row_ = options.skipped_rows;
   rows->rows_left_ = task.rows - options.skipped_rows;
   rows->open_.resize(rows->program_->columns.size());
@@ -58,7 +59,9 @@ Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
       ARROW_ASSIGN_OR_RAISE(filter_, OpenArrays(program_->filter_inputs));
     }
     ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
-    ARROW_ASSIGN_OR_RAISE(selected, EvaluateSelection(*program_->filter, *batch, pool_));
+    auto evaluated = EvaluateSelection(*program_->filter, *batch, pool_);
+    if (!evaluated.ok()) return AtItsRow(evaluated.status(), *program_->filter, *batch, *columns_, first_row_ + row_, pool_);
+    selected = std::move(*evaluated);
   }
   if (program_->selector == nullptr) return selected;
   if (selected == nullptr) {
@@ -120,7 +123,9 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const
   ARROW_RETURN_NOT_OK(OpenReader(column));
   if (open_[column].arrays == nullptr) return ReadFlat(column, window.input_rows, kept, pool);
   ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
-  ARROW_ASSIGN_OR_RAISE(const auto data, EvaluateColumn(program_->columns[column], *batch, pool_));
+  auto evaluated = EvaluateColumn(program_->columns[column], *batch, pool_);
+  if (!evaluated.ok()) return AtItsRow(evaluated.status(), *program_->columns[column].expression, *batch, *columns_, first_row_ + row_, pool_);
+  const auto data = std::move(*evaluated);
   // Arrays come from the reading pool, which ends with the stream: what leaves the engine is copied into the output's own memory.
   const auto& type = program_->columns[column].field->type();
   ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(data, pool_));

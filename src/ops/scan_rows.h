@@ -53,6 +53,7 @@ class TaskRows {
   Result<std::shared_ptr<arrow::Buffer>> Select(int64_t rows);
 
   std::unique_ptr<ScanColumns> columns_;
+  int64_t first_row_ = 0;  // of the task, in its source
   std::shared_ptr<const RowProgram> program_;
   arrow::MemoryPool* pool_ = nullptr;
   Options options_;

@@ -374,6 +374,12 @@ Result<PlanPtr> JoinPlan(PlanPtr left, PlanPtr right, JoinSpec spec) {
     return MakeError(ErrorKind::kInvalidArgument, "join needs as many keys on the right as on the left, and at least one; got " + std::to_string(spec.left_keys.size()) +
                                                       " and " + std::to_string(spec.right_keys.size()));
   }
+  for (const auto* keys : {&spec.left_keys, &spec.right_keys}) {
+    for (auto key = keys->begin(); key != keys->end(); ++key) {
+      if (std::find(keys->begin(), key, *key) == key) continue;
+      return MakeError(ErrorKind::kInvalidArgument, "join has the key '" + *key + "' twice on the " + (keys == &spec.left_keys ? "left" : "right") + "; name each key once");
+    }
+  }
   std::shared_ptr<arrow::Schema> schema;
   if (left->schema != nullptr && right->schema != nullptr) {
     ARROW_ASSIGN_OR_RAISE(auto columns, JoinColumnsOf(spec, *left->schema, *right->schema));

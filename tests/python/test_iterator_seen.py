@@ -53,6 +53,17 @@ def test_stats_can_be_asked_for_in_the_loop_and_after_a_break(files):
     assert "epoch 0, left before its end: 100 rows in 1 batches" in iterator.stats()
 
 
+def test_the_verdict_counts_what_all_stages_of_an_operation_spilled():
+    stages = [
+        stage("Sort", cpu_seconds=1.0, spilled_bytes=300),
+        stage("Join, left rows", spilled_bytes=200),
+        stage("Join, pairs sorted", spilled_bytes=200),
+    ]
+    said = verdict(PassTimes(wait=9.0, step=1.0), stages, None)
+    assert "for Join, which spilled 400 B to disk" in said
+    assert "fewer columns before Join, may help" in said
+
+
 def test_the_verdict_names_the_stage_the_gain_and_the_setting():
     stages = [stage("ReadParquet", cpu_seconds=9.0), stage("RandomShuffle", cpu_seconds=1.0), stage("Batches")]
     said = verdict(PassTimes(wait=1.2, step=8.8), stages, None)

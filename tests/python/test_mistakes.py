@@ -354,3 +354,21 @@ def test_options_of_the_writer_are_checked(rows, tmp_path):
     rows.write_parquet(tmp_path, compression=None)
     written = pq.ParquetFile(next(tmp_path.iterdir())).metadata
     assert written.row_group(0).column(0).compression == "UNCOMPRESSED"
+
+
+@pytest.mark.parametrize("take", ["rows", "sorted by it", "shuffled", "filtered", "grouped"])
+def test_an_expression_that_fails_names_file_and_row(tmp_path, take):
+    for part in range(2):
+        values = [1] * 500 if part == 0 else [*([1] * 321), 0, *([1] * 178)]
+        pq.write_table(pa.table({"x": values}), tmp_path / f"{part}.parquet", row_group_size=200)
+    rows = ms.read_parquet(tmp_path)
+    divided = rows.with_column("y", col("x") // col("x"))
+    plans = {
+        "rows": divided,
+        "sorted by it": divided.sort("y"),
+        "shuffled": divided.random_shuffle(seed=1),
+        "filtered": rows.filter(expr=col("x") // col("x") == 1),
+        "grouped": divided.groupby("y").count(),
+    }
+    with pytest.raises(ValueError, match=r"^row 321 of .*1\.parquet: evaluating .*divide by zero"):
+        plans[take].take_all()

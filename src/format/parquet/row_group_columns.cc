@@ -252,6 +252,7 @@ class RowGroupColumns : public ScanColumns {
     return std::make_unique<NamedReader>(std::move(*opened), std::move(where), std::move(find_fault));
   }
 
+  std::string SourceName() const override { return source_.path; }
   std::string Where(int field) const override { return Place() + ", column " + schema_->field(field)->name(); }
 
  private:
