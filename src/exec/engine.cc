@@ -27,7 +27,7 @@ Result<std::shared_ptr<Engine>> Engine::Make(EngineOptions options, std::shared_
   engine->options_ = std::move(options);
   engine->env_ = std::move(env);
   engine->budget_ = Budget::Make(engine->options_.memory_limit_bytes);
-  engine->arena_ = PageArena::Make(engine->options_.memory_limit_bytes);
+  engine->arena_ = PageArena::Make(engine->options_.memory_limit_bytes, PageArena::Backing::kCheapest);
   engine->process_id_ = getpid();
   if (scheduler == nullptr) {
     ARROW_ASSIGN_OR_RAISE(scheduler, MakeThreadScheduler(engine->options_.num_cpus, engine->env_, engine->options_.shuffle_lanes));

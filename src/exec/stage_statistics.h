@@ -1,13 +1,13 @@
 #pragma once
 /// What one stage of an execution did. Lanes add to it; anyone may read it at any time.
 
-#include <time.h>
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
 
+#include "base/cpu_clock.h"
 #include "exec/dead_letters.h"
 
 namespace millstream {
@@ -45,17 +45,12 @@ struct StageStatistics {
 /// Adds the CPU time of the calling thread between construction and destruction.
 class CpuTimer {
  public:
-  explicit CpuTimer(std::atomic<int64_t>* total) : total_(total), start_(Now()) {}
-  ~CpuTimer() { total_->fetch_add(Now() - start_, std::memory_order_relaxed); }
+  explicit CpuTimer(std::atomic<int64_t>* total) : total_(total), start_(ThreadCpuNanoseconds()) {}
+  ~CpuTimer() { total_->fetch_add(ThreadCpuNanoseconds() - start_, std::memory_order_relaxed); }
   CpuTimer(const CpuTimer&) = delete;
   CpuTimer& operator=(const CpuTimer&) = delete;
 
  private:
-  static int64_t Now() {
-    timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
-  }
   std::atomic<int64_t>* total_;
   int64_t start_;
 };

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/cpu_clock.h"
 #include "base/fork.h"
 #include "base/status.h"
+#include "memory/huge_page_choice.h"
 #include "memory/page_range.h"
 #include "memory/run_index.h"
 
@@ -75,12 +77,15 @@ struct PageArena::State {
     bool to_small = false;
   };
 
-  explicit State(int64_t kept_max) : kept_bytes_max(kept_max), range(AddressBytesWanted(), kChunkBytes) {}
+  State(int64_t kept_max, Backing backing) : kept_bytes_max(kept_max), chooses(backing == Backing::kCheapest), range(AddressBytesWanted(), kChunkBytes) {}
   ~State() { ASAN_UNPOISON_MEMORY_REGION(range.data(), static_cast<size_t>(chunks.size()) * kChunkBytes); }
 
   int64_t PageOf(const uint8_t* address) const { return (address - range.data()) / kPageBytes; }
   bool Grow(int64_t pages);
   void Take(int64_t page, int64_t pages);
+  /// Decides what backs a chunk of which nothing is resident. True where the first touch is to be timed.
+  bool OpenChunk(int64_t number);
+  void TimeTouch(uint8_t* page);
   void Return(int64_t page, int64_t pages);
   void Classify(int64_t chunk);
   Bite TakeBite(int64_t kept_pages_target);
@@ -92,10 +97,12 @@ struct PageArena::State {
 
   const int64_t kept_bytes_max;
   const bool huge_pages = HugePagesAvailable();
+  const bool chooses;
   ForkGuard fork;
   PageRange range;
   std::mutex mutex;
   RunIndex index;
+  HugePageChoice choice;
   std::vector<Chunk> chunks;
   ChunkSet whole_kept;   // nothing used, something resident
   ChunkSet partly_kept;  // something used, some free pages resident
@@ -137,12 +144,10 @@ void PageArena::State::Classify(int64_t chunk) {
 void PageArena::State::Take(int64_t page, int64_t pages) {
   index.MarkUsed(page, pages);
   int64_t became_resident = 0;
+  uint8_t* timed = nullptr;
   ForEachChunk(page, pages, [&](int64_t number, const ChunkBits& bits) {
     Chunk& chunk = chunks[static_cast<size_t>(number)];
-    if (chunk.resident.empty() && !chunk.huge && huge_pages) {
-      range.SetHuge(number * kChunkBytes, kChunkBytes, true);
-      chunk.huge = true;
-    }
+    if (chunk.resident.empty() && huge_pages && OpenChunk(number)) timed = range.data() + std::max(page, number * kChunkPages) * kPageBytes;
     const ChunkBits now = chunk.huge && huge_pages ? ChunkBits::All() : chunk.resident | bits;
     became_resident += now.count() - chunk.resident.count();
     chunk.resident = now;
@@ -151,6 +156,21 @@ void PageArena::State::Take(int64_t page, int64_t pages) {
   used_pages += pages;
   kept_pages += became_resident - pages;
   ASAN_UNPOISON_MEMORY_REGION(range.data() + page * kPageBytes, static_cast<size_t>(pages * kPageBytes));
+  if (timed != nullptr) TimeTouch(timed);
+}
+
+bool PageArena::State::OpenChunk(int64_t number) {
+  Chunk& chunk = chunks[static_cast<size_t>(number)];
+  const auto next = chooses ? choice.Choose() : HugePageChoice::Next{};
+  if (chunk.huge != next.huge) range.SetHuge(number * kChunkBytes, kChunkBytes, next.huge);
+  chunk.huge = next.huge;
+  return next.timed;
+}
+
+void PageArena::State::TimeTouch(uint8_t* page) {
+  const int64_t begun = ThreadCpuNanoseconds();
+  *page = 0;
+  choice.Touched(ThreadCpuNanoseconds() - begun);
 }
 
 void PageArena::State::Return(int64_t page, int64_t pages) {
@@ -213,9 +233,9 @@ void PageArena::State::TrimTo(int64_t kept_bytes) {
 PageArena::PageArena() = default;
 PageArena::~PageArena() = default;
 
-std::shared_ptr<PageArena> PageArena::Make(int64_t kept_bytes_max) {
+std::shared_ptr<PageArena> PageArena::Make(int64_t kept_bytes_max, Backing backing) {
   std::shared_ptr<PageArena> arena(new PageArena());
-  arena->state_ = std::make_unique<State>(kept_bytes_max);
+  arena->state_ = std::make_unique<State>(kept_bytes_max, backing);
   return arena;
 }
 

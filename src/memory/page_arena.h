@@ -5,8 +5,8 @@
 /// reserved once and made usable in slabs of 64 MiB; an allocation is a run of pages of kPageBytes, first fit by address, so that runs pack
 /// densely. A run can be shrunk in place from either end and grown at its tail.
 ///
-/// What is resident is counted in chunks of 2 MiB, because the system backs them by huge pages (4 times cheaper to touch here): a run
-/// that opens a chunk makes all of it count, the rest as kept. Kept pages count in RSS, so whoever owns the limit calls Trim when
+/// What is resident is counted in chunks of 2 MiB, because the system backs them by huge pages, unless these turn out to be dear (huge_page_choice.h): a run
+/// that opens such a chunk makes all of it count, the rest as kept. Kept pages count in RSS, so whoever owns the limit calls Trim when
 /// charged plus kept bytes would pass it. Trim gives back whole free chunks from the highest address; then free pages in chunks partly
 /// in use, which are backed by small pages from then on, so that used_bytes + kept_bytes never is less than what is resident.
 ///
@@ -27,8 +27,9 @@ class PageArena {
   static constexpr int64_t kChunkBytes = 2 << 20;
   static constexpr int64_t kSlabBytes = 64 << 20;
 
+  enum class Backing : uint8_t { kHuge, kCheapest };
   /// `kept_bytes_max`: free pages above it go back to the system at once.
-  static std::shared_ptr<PageArena> Make(int64_t kept_bytes_max);
+  static std::shared_ptr<PageArena> Make(int64_t kept_bytes_max, Backing backing = Backing::kHuge);
   ~PageArena();
 
   static constexpr int64_t RoundUp(int64_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
