@@ -20,6 +20,8 @@ constexpr int64_t kBatchRowsMax = 1 << 30;
 constexpr int64_t kVaryingWidthGuess = 32;
 /// Page rounding of what a step allocates.
 constexpr int64_t kRoundingBytes = 256 << 10;
+/// Of a value and its validity.
+constexpr int64_t kFlatBytes = 9;
 /// An array as the library builds it, in storage form, and with what its buffers grew beyond it.
 constexpr int64_t kArrayCopies = 3;
 
@@ -43,8 +45,8 @@ class Sizer {
     rows_ = std::max<int64_t>(rows, 1);
     batch_rows_ = std::min({sizes.batch_rows, rows_, kBatchRowsMax});
     for (size_t column = 0; column < flat_widths_.size(); ++column) AddColumn(program, column);
-    if (program.filter != nullptr) AddStep(program.filter_inputs, 1);
-    if (program.selector != nullptr) AddStep(program.selector_inputs, 1);
+    if (program.filter != nullptr) AddStep(program.filter_inputs, 1, program.filter->calls());
+    if (program.selector != nullptr) AddStep(program.selector_inputs, 1, 0);
     filtered_ = program.drops_rows();
   }
 
@@ -83,11 +85,14 @@ class Sizer {
     if (width == 0) width = known ? scan_.columns[output.passthrough].row_bytes * 5 / 4 : kVaryingWidthGuess;
     widths_.push_back(width);
     row_bytes_ += width;
-    AddStep(output.passthrough >= 0 ? std::vector<int>{output.passthrough} : output.inputs, width);
+    const bool computed = output.passthrough < 0;
+    AddStep(computed ? output.inputs : std::vector<int>{output.passthrough}, width, computed ? output.expression->calls() : 0);
   }
 
-  void AddStep(const std::vector<int>& inputs, int64_t result_bytes) {
+  /// `calls`: of functions, each of which makes an array.
+  void AddStep(const std::vector<int>& inputs, int64_t result_bytes, int64_t calls) {
     StepSizes step{0, 0, 0, result_bytes * kArrayCopies + 6};  // a byte of validity, one of selection, four of a row number
+    step.row_bytes += calls * std::max(result_bytes, kFlatBytes);
     for (const int input : inputs) {
       if (scan_.columns.empty()) continue;
       const ColumnSizes& column = scan_.columns[input];

@@ -119,11 +119,11 @@ class Sizer {
 
  private:
   /// What a lane reads at one time: the filter's columns; those that rows are sorted by, which are all kept until a piece is in order; those that one column of
-  /// the output is made of.
+  /// the output is made of, and what its functions give on the way.
   void AddSteps(const RowProgram& program) {
     decode_bytes_ = scan_.decode_bytes_max;
-    if (program.filter != nullptr) AddStep(program.filter_inputs, 0);
-    const auto computed = [](const OutputColumn& column) { return column.passthrough < 0 ? 1 : 0; };
+    if (program.filter != nullptr) AddStep(program.filter_inputs, program.filter->calls());
+    const auto computed = [](const OutputColumn& column) { return column.passthrough < 0 ? std::max<int64_t>(column.expression->calls(), 1) : 0; };
     std::vector<int> sorted;
     int64_t sorted_computed = 0;
     for (const int sort_column : sizes_.sort_columns) {

@@ -57,6 +57,20 @@ std::string FitRemedy(const std::string& message) {
 
 }  // namespace
 
+namespace {
+
+int64_t CallsIn(const arrow::compute::Expression& tree) {
+  const auto* call = tree.call();
+  if (call == nullptr) return 0;
+  int64_t calls = 1;
+  for (const auto& argument : call->arguments) calls += CallsIn(argument);
+  return calls;
+}
+
+}  // namespace
+
+int64_t Expression::calls() const { return CallsIn(tree_); }
+
 std::vector<std::string> Expression::columns() const {
   std::vector<std::string> names;
   for (const auto& reference : arrow::compute::FieldsInExpression(tree_)) {

@@ -22,6 +22,8 @@ class Expression {
   std::vector<std::string> columns() const;
   /// The column's name where the expression is just a column, else empty.
   std::string bare_column() const;
+  /// How many functions are called, each of which makes an array.
+  int64_t calls() const;
 
  private:
   arrow::compute::Expression tree_;
