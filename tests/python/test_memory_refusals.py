@@ -132,3 +132,16 @@ def test_a_sort_that_is_admitted_runs_to_its_end(deep, tmp_path, kind, num_cpus)
         assert sorted(np.concatenate(rows).tolist()) == list(range(600_000))
         return
     raise AssertionError("the numbers that refusals named were not enough")
+
+
+def sums(depth, at=3):
+    """A tree whose two halves must both be there before they are added."""
+    return sums(depth - 1, at) + sums(depth - 1, at + (1 << depth)) if depth else col("id") % at
+
+
+@pytest.mark.tame
+@pytest.mark.parametrize("limit", [10_000_000, 12_000_000, 15_000_000])
+def test_what_an_expression_gives_on_the_way_is_planned_for(tmp_path, limit):
+    ms.init(num_cpus=2, memory_limit=limit, spill_directory=tmp_path)
+    rows = ms.range(400_000).with_column("sum", sums(5)).sort("sum")
+    assert sum(len(batch["id"]) for batch in rows.iter_batches(batch_size=1_000)) == 400_000
