@@ -192,8 +192,8 @@ class Sizer {
     plan->partitions = static_cast<uint32_t>(std::min(partitions, most));
     plan->splitter_bytes = sizes_.sorts ? plan->partitions * plan->order_row_bytes : 0;
     const int64_t rows = DivideUp(plan->rows, plan->partitions);
-    // Where rows are sorted, partitions are as even as the sample was good.
-    const int64_t most_rows = sizes_.sorts ? rows * 5 / 4 : rows;
+    // Partitions of sorted rows are as even as the sample was good. Not for streams: each exchange of a join has a small part of the limit, and would need more of it.
+    const int64_t most_rows = sizes_.sorts && !rows_guessed_ ? rows * 5 / 4 : rows;
     plan->gather_floor = GatherBytes(*plan, most_rows) + most_rows * plan->row_bytes * 5 / 4;
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
     const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));
