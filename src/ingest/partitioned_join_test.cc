@@ -48,7 +48,7 @@ int64_t CountRows(BatchStream& stream) {
 
 TEST(PartitionedJoin, SidesInTheSameOrderAreSpreadOverAllPartitions) {
   const auto hostile = HostileSwitches::FromEnvironment();
-  if (hostile.always_spill || hostile.always_two_passes || hostile.minimum_budget) GTEST_SKIP() << "of what is spilled without hostile switches";
+  if (hostile.always_spill || hostile.always_two_passes || hostile.always_keep_on_disk || hostile.minimum_budget) GTEST_SKIP() << "of what is spilled without hostile switches";
   TestEngine host({.lanes = 2, .memory_limit_bytes = 48 << 20});
   const auto plan = JoinPlan(Side("left"), Side("right"), {JoinType::kInner, {"key"}, {"key"}, "", ""});
   ASSERT_TRUE(plan.ok()) << plan.status();

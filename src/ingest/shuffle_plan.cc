@@ -84,11 +84,18 @@ class Sizer {
 
   /// The plan that runs on most lanes and furthest ahead among those that fit.
   std::optional<ShufflePlan> Fit(int64_t limit) const {
+    if (const auto plan = FitPieces(limit, rows_guessed_ ? kStreamPieces : kPieces)) return plan;
+    // Exchanges that have a small part of the limit would rather move fewer rows at a time than not run.
+    return rows_guessed_ ? FitPieces(limit, 4 * kStreamPieces) : std::nullopt;
+  }
+
+ private:
+  std::optional<ShufflePlan> FitPieces(int64_t limit, int64_t pieces) const {
     for (const bool side_by_side : {false, true}) {
       if (side_by_side && columns_at_once_ == 1) break;
       for (int lanes = sizes_.lanes; lanes > 0; --lanes) {
         for (const bool ahead : {true, false}) {
-          const ShufflePlan plan = Make(limit, lanes, ahead, side_by_side);
+          const ShufflePlan plan = Make(limit, lanes, pieces, ahead, side_by_side);
           if (plan.floor_bytes() <= limit) return plan;
         }
       }
@@ -96,7 +103,7 @@ class Sizer {
     return std::nullopt;
   }
 
-  ShufflePlan Make(int64_t limit, int lanes, bool ahead, bool side_by_side) const {
+  ShufflePlan Make(int64_t limit, int lanes, int64_t pieces, bool ahead, bool side_by_side) const {
     ShufflePlan plan = base_;
     plan.lanes = lanes;
     plan.side_by_side = side_by_side;
@@ -104,7 +111,7 @@ class Sizer {
     const int64_t sort_row_bytes = sizes_.sorts ? base_.order_row_bytes : 0;
     const int64_t step_row_bytes = std::max(column_row_bytes * columns_at_once_, sort_row_bytes / 4);
     const int64_t piece_rows_min = RowsMin(kPieceRowsMin, step_row_bytes);
-    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * (rows_guessed_ ? kStreamPieces : kPieces) * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
+    plan.piece_rows = std::clamp<int64_t>(limit / (lanes * pieces * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
     plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
     plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;
@@ -117,7 +124,6 @@ class Sizer {
     return plan;
   }
 
- private:
   /// What a lane reads at one time: the filter's columns; those that rows are sorted by, which are all kept until a piece is in order; those that one column of
   /// the output is made of, and what its functions give on the way.
   void AddSteps(const RowProgram& program) {

@@ -124,6 +124,12 @@ void ShuffleStream::Close() {
   scatter_->EndStream(at_end_);
 }
 
+int64_t LargestBatch(const HeldStream& held) {
+  int64_t rows = 0;
+  for (const StreamBatch& batch : held.held()) rows = std::max(rows, batch.data->num_rows());
+  return rows;
+}
+
 }  // namespace
 
 Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter, const ShuffleStreamOptions& options) {
@@ -180,7 +186,7 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
-  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), kStreamBatchRowsGuess,
+  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), held.at_end() ? LargestBatch(held) : kStreamBatchRowsGuess,
                            options.row_bytes.empty() ? held.RowBytesOf(*inputs.program) : options.row_bytes};
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(stream, *inputs.program, sizes));
   inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);
