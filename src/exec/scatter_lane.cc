@@ -93,10 +93,8 @@ Status ScatterLane::SelectRows(std::vector<PieceRows>* pieces) {
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenInputs(*columns_, *shared_.program->input, shared_.program->filter_inputs, shared_.piece_rows, pool_->for_libraries()));
   for (PieceRows& piece : *pieces) {
     ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next(piece.count));
-    const Expression& filter = *shared_.program->filter;
-    auto selected = EvaluateSelection(filter, *batch, pool_->for_libraries());
-    if (!selected.ok()) return AtItsRow(selected.status(), filter, *batch, *columns_, piece.first_row, pool_->for_libraries());
-    piece.selected = std::move(*selected);
+    const RowOrigin origin{*columns_, piece.first_row};
+    ARROW_ASSIGN_OR_RAISE(piece.selected, EvaluateSelection(*shared_.program->filter, *batch, pool_->for_libraries(), &origin));
   }
   return Status::OK();
 }
@@ -179,10 +177,8 @@ Status ScatterLane::MoveArrays(int column) {
 }
 
 Result<std::shared_ptr<arrow::ArrayData>> ScatterLane::Evaluated(int column, const arrow::RecordBatch& batch, int64_t first_row) {
-  const OutputColumn& output = shared_.program->columns[column];
-  auto values = EvaluateColumn(output, batch, pool_->for_libraries());
-  if (values.ok()) return values;
-  return AtItsRow(values.status(), *output.expression, batch, *columns_, first_row, pool_->for_libraries());
+  const RowOrigin origin{*columns_, first_row};
+  return EvaluateColumn(shared_.program->columns[column], batch, pool_->for_libraries(), &origin);
 }
 
 Status ScatterLane::AddBatch(size_t piece, int column, const arrow::RecordBatch& batch) {

@@ -1,7 +1,6 @@
 #pragma once
 /// What one stage of an execution did. Lanes add to it; anyone may read it at any time.
 
-
 #include <atomic>
 #include <cstdint>
 #include <mutex>

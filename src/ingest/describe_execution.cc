@@ -79,14 +79,9 @@ std::string DescribeExchange(const char* stage, const ShufflePlan& plan, const S
 }
 
 ShuffleSizes SizesOf(const Engine& engine, const ExecuteOptions& options, const DescribedExchange& exchange) {
-  ShuffleSizes sizes;
+  ShuffleSizes sizes = SizesWithin(engine, exchange.memory_bytes);
   sizes.batch_rows = options.batch_rows;
   sizes.prefetch_batches = options.prefetch_batches;
-  sizes.lanes = engine.scheduler()->lanes();
-  sizes.memory_limit_bytes = exchange.memory_bytes;
-  sizes.always_two_passes = engine.options().always_two_passes;
-  sizes.always_spill = engine.options().always_spill;
-  sizes.memory_kept_bytes = engine.options().memory_limit_bytes - exchange.memory_bytes;
   sizes.sorts = exchange.sort_columns.has_value();
   if (sizes.sorts) sizes.sort_columns = *exchange.sort_columns;
   return sizes;

@@ -281,6 +281,16 @@ Result<ShufflePlan> FitPlan(const Sizer& sizer, const ShuffleSizes& sizes) {
 
 }  // namespace
 
+ShuffleSizes SizesWithin(const Engine& engine, int64_t memory_bytes) {
+  ShuffleSizes sizes;
+  sizes.lanes = engine.scheduler()->lanes();
+  sizes.memory_limit_bytes = memory_bytes;
+  sizes.always_two_passes = engine.options().always_two_passes;
+  sizes.always_spill = engine.options().always_spill;
+  sizes.memory_kept_bytes = engine.options().memory_limit_bytes - memory_bytes;
+  return sizes;
+}
+
 ShufflePlan PlanRows(const ScanSource& source, const RowProgram& program) { return Sizer(source, program, {}).rows(); }
 
 Result<ShufflePlan> PlanShuffle(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) {

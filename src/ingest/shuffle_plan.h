@@ -58,8 +58,12 @@ struct ShuffleSizes {
   bool sorts = false;              // by these columns and then by who rows are; else they are shuffled
 };
 
+/// Of an exchange that may take so much of the engine's memory.
+ShuffleSizes SizesWithin(const Engine& engine, int64_t memory_bytes);
+
 /// What is known of rows that a stream brings.
 struct StreamSizes {
+  static constexpr int64_t kBatchRowsGuess = 64 << 10;
   int64_t rows = 0;        // about
   int64_t batch_rows = 0;  // at most, about
   std::vector<int64_t> row_bytes;  // of the program's output columns, about; used where their width varies

@@ -11,7 +11,6 @@ namespace {
 
 /// So much of the consumer's own time tells whether it is slower than the lanes.
 constexpr std::chrono::milliseconds kConsumerTimeToTell(5);
-constexpr int64_t kStreamBatchRowsGuess = 64 << 10;
 /// Of a stream's rows, held to be measured: bytes as a share of the limit.
 constexpr int64_t kHeldRowsMax = 16 << 10;
 constexpr int64_t kHeldShare = 32;
@@ -147,9 +146,14 @@ Result<PolledStreamPtr> OpenShuffleStream(std::shared_ptr<ScatterPhase> scatter,
 namespace {
 
 ShuffleSizes SizesOf(const Engine& engine, const ShuffleStreamOptions& options) {
-  const int64_t memory_bytes = engine.options().memory_limit_bytes - options.memory_kept_bytes;
-  return {options.batch_rows, options.prefetch_batches, engine.scheduler()->lanes(), memory_bytes, engine.options().always_two_passes,
-          engine.options().always_spill, options.memory_kept_bytes, options.sort_columns, options.first_pass_bytes, options.splitters_guessed, options.sorts};
+  ShuffleSizes sizes = SizesWithin(engine, engine.options().memory_limit_bytes - options.memory_kept_bytes);
+  sizes.batch_rows = options.batch_rows;
+  sizes.prefetch_batches = options.prefetch_batches;
+  sizes.sort_columns = options.sort_columns;
+  sizes.first_pass_bytes = options.first_pass_bytes;
+  sizes.splitters_guessed = options.splitters_guessed;
+  sizes.sorts = options.sorts;
+  return sizes;
 }
 
 /// Where others have a part of the limit, the rows must leave it to them.
@@ -186,7 +190,7 @@ Result<ScatterPhase::Inputs> ShuffleInputs(std::shared_ptr<Engine> engine, std::
   ARROW_RETURN_NOT_OK(engine->CheckAlive());
   const ShuffleSizes sizes = SizesOf(*engine, options);
   auto inputs = InputsOf(std::move(engine), std::move(program), options);
-  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), held.at_end() ? LargestBatch(held) : kStreamBatchRowsGuess,
+  const StreamSizes stream{held.at_end() ? held.rows() : std::max(rows_guess, held.rows()), held.at_end() ? LargestBatch(held) : StreamSizes::kBatchRowsGuess,
                            options.row_bytes.empty() ? held.RowBytesOf(*inputs.program) : options.row_bytes};
   ARROW_ASSIGN_OR_RAISE(inputs.plan, PlanShuffle(stream, *inputs.program, sizes));
   inputs.resident_bytes_max = ResidentBytesMax(inputs.plan, sizes);

@@ -14,8 +14,6 @@
 namespace millstream {
 namespace {
 
-constexpr int64_t kStreamBatchRowsGuess = 64 << 10;
-
 int64_t StoredRowBytes(const arrow::Schema& schema) { return RowBytesGuess(schema) - 1; }
 
 ExchangeRows RowsOf(const StreamRows& rows) { return {rows.count, rows.count * StoredRowBytes(*rows.schema), rows.schema->num_fields(), rows.batch_rows}; }
@@ -97,20 +95,14 @@ DiskTraffic PartedAgain(const ExchangeRows& rows, int64_t table_bytes) {
 }  // namespace
 
 Result<DiskTraffic> SortTraffic(const Engine& engine, const StreamRows& rows, const StreamSort& sort) {
-  const int64_t limit = engine.options().memory_limit_bytes;
-  ShuffleSizes sizes;
+  ShuffleSizes sizes = SizesWithin(engine, sort.memory_bytes);
   sizes.batch_rows = sort.batch_rows;
-  sizes.lanes = engine.scheduler()->lanes();
-  sizes.memory_limit_bytes = sort.memory_bytes;
-  sizes.always_two_passes = engine.options().always_two_passes;
-  sizes.always_spill = engine.options().always_spill;
-  sizes.memory_kept_bytes = limit - sort.memory_bytes;
   sizes.sort_columns = sort.columns;
   sizes.first_pass_bytes = sort.first_pass_bytes;
   sizes.splitters_guessed = sort.splitters_guessed;
   sizes.sorts = true;
   ARROW_ASSIGN_OR_RAISE(const auto program, RowProgram::PassThrough(rows.schema));
-  const StreamSizes stream{rows.count, kStreamBatchRowsGuess, ColumnBytes(*rows.schema)};
+  const StreamSizes stream{rows.count, StreamSizes::kBatchRowsGuess, ColumnBytes(*rows.schema)};
   ARROW_ASSIGN_OR_RAISE(const auto plan, PlanShuffle(stream, *program, sizes));
   return TrafficOf(plan, sort.memory_bytes, RowsOf(rows), sizes);
 }

@@ -63,6 +63,30 @@ class SchemaReader : public InputReader {
   arrow::MemoryPool* pool_;
 };
 
+/// The error that evaluating the expression gave, with the first row that has it.
+Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const RowOrigin& origin, arrow::MemoryPool* pool) {
+  const ErrorKind kind = KindOf(problem);
+  if (kind != ErrorKind::kInvalidArgument && kind != ErrorKind::kType) return problem;
+  int64_t begin = 0;
+  for (int64_t rows = batch.num_rows(); rows > 1;) {
+    const int64_t half = rows / 2;
+    if (Evaluate(expression, *batch.Slice(begin, half), pool).ok()) {
+      begin += half;
+      rows -= half;
+    } else {
+      rows = half;
+    }
+  }
+  const std::string source = origin.columns.SourceName();
+  return WithContext(problem, "row " + std::to_string(origin.first_row + begin) + (source.empty() ? "" : " of " + source));
+}
+
+Result<std::shared_ptr<arrow::ArrayData>> EvaluateAt(const Expression& expression, const arrow::RecordBatch& batch, arrow::MemoryPool* pool, const RowOrigin* origin) {
+  auto values = Evaluate(expression, batch, pool);
+  if (values.ok() || origin == nullptr) return values;
+  return AtItsRow(values.status(), expression, batch, *origin, pool);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
@@ -80,8 +104,8 @@ Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arro
   return std::make_unique<SchemaReader>(std::move(reader), std::move(wanted), std::move(origins), pool);
 }
 
-Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(const auto result, Evaluate(filter, batch, pool));
+Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool, const RowOrigin* origin) {
+  ARROW_ASSIGN_OR_RAISE(const auto result, EvaluateAt(filter, batch, pool, origin));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> selected, arrow::AllocateBuffer(batch.num_rows(), pool));
   const uint8_t* bits = result->buffers[1]->data();
   const uint8_t* valid = result->MayHaveNulls() ? result->buffers[0]->data() : nullptr;
@@ -103,27 +127,9 @@ Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t
   return kept;
 }
 
-Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
+Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool, const RowOrigin* origin) {
   if (column.passthrough >= 0) return batch.column_data(0);
-  return Evaluate(*column.expression, batch, pool);
-}
-
-Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row,
-                arrow::MemoryPool* pool) {
-  const ErrorKind kind = KindOf(problem);
-  if (kind != ErrorKind::kInvalidArgument && kind != ErrorKind::kType) return problem;
-  int64_t begin = 0;
-  for (int64_t rows = batch.num_rows(); rows > 1;) {
-    const int64_t half = rows / 2;
-    if (Evaluate(expression, *batch.Slice(begin, half), pool).ok()) {
-      begin += half;
-      rows -= half;
-    } else {
-      rows = half;
-    }
-  }
-  const std::string source = columns.SourceName();
-  return WithContext(problem, "row " + std::to_string(first_row + begin) + (source.empty() ? "" : " of " + source));
+  return EvaluateAt(*column.expression, batch, pool, origin);
 }
 
 int64_t PackValidity(const uint8_t* valid, int64_t rows, uint8_t* bits) {

@@ -23,18 +23,22 @@ class InputReader {
 Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
                                                 int64_t batch_rows, arrow::MemoryPool* pool);
 
+/// Where a batch comes from: its first row is row `first_row` of the columns' source. Errors of evaluating it name the first row that has them.
+struct RowOrigin {
+  const ScanColumns& columns;
+  int64_t first_row;
+};
+
 /// One byte a row, 1 where the filter is true (null counts as false).
-Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
+Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool,
+                                                         const RowOrigin* origin = nullptr);
 
 /// The numbers of the rows that are selected, 32 bits each.
 Result<std::shared_ptr<arrow::Buffer>> KeptRows(const uint8_t* selected, int64_t rows, arrow::MemoryPool* pool);
 
 /// The column's values for every row of the batch, of the declared type.
-Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool);
-
-/// The error that evaluating the expression on the batch gave, with the first row that has it: the batch's first is row `first_row` of the columns' source.
-Status AtItsRow(const Status& problem, const Expression& expression, const arrow::RecordBatch& batch, const ScanColumns& columns, int64_t first_row,
-                arrow::MemoryPool* pool);
+Result<std::shared_ptr<arrow::ArrayData>> EvaluateColumn(const OutputColumn& column, const arrow::RecordBatch& batch, arrow::MemoryPool* pool,
+                                                         const RowOrigin* origin = nullptr);
 
 /// Packs one byte a row into a validity bitmap; returns the number of nulls.
 int64_t PackValidity(const uint8_t* valid, int64_t rows, uint8_t* bits);

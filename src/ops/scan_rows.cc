@@ -59,9 +59,8 @@ Result<std::shared_ptr<arrow::Buffer>> TaskRows::Select(int64_t rows) {
       ARROW_ASSIGN_OR_RAISE(filter_, OpenArrays(program_->filter_inputs));
     }
     ARROW_ASSIGN_OR_RAISE(auto batch, filter_->Next(rows));
-    auto evaluated = EvaluateSelection(*program_->filter, *batch, pool_);
-    if (!evaluated.ok()) return AtItsRow(evaluated.status(), *program_->filter, *batch, *columns_, first_row_ + row_, pool_);
-    selected = std::move(*evaluated);
+    const RowOrigin origin{*columns_, first_row_ + row_};
+    ARROW_ASSIGN_OR_RAISE(selected, EvaluateSelection(*program_->filter, *batch, pool_, &origin));
   }
   if (program_->selector == nullptr) return selected;
   if (selected == nullptr) {
@@ -123,9 +122,8 @@ Result<std::shared_ptr<arrow::ArrayData>> TaskRows::ReadColumn(int column, const
   ARROW_RETURN_NOT_OK(OpenReader(column));
   if (open_[column].arrays == nullptr) return ReadFlat(column, window.input_rows, kept, pool);
   ARROW_ASSIGN_OR_RAISE(auto batch, open_[column].arrays->Next(window.input_rows));
-  auto evaluated = EvaluateColumn(program_->columns[column], *batch, pool_);
-  if (!evaluated.ok()) return AtItsRow(evaluated.status(), *program_->columns[column].expression, *batch, *columns_, first_row_ + row_, pool_);
-  const auto data = std::move(*evaluated);
+  const RowOrigin origin{*columns_, first_row_ + row_};
+  ARROW_ASSIGN_OR_RAISE(const auto data, EvaluateColumn(program_->columns[column], *batch, pool_, &origin));
   // Arrays come from the reading pool, which ends with the stream: what leaves the engine is copied into the output's own memory.
   const auto& type = program_->columns[column].field->type();
   ARROW_ASSIGN_OR_RAISE(auto stored, ToStorage(data, pool_));

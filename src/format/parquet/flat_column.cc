@@ -1,12 +1,11 @@
 #include "format/parquet/flat_column.h"
 
-#include <parquet/column_reader.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "format/parquet/column_pages.h"
 #include "format/parquet/parquet_guard.h"
 
 namespace millstream {
@@ -22,12 +21,7 @@ class TypedFlatReader : public FlatColumnReader {
 
   TypedFlatReader(const parquet::ColumnDescriptor* column, std::unique_ptr<parquet::PageReader> pages, arrow::MemoryPool* pool, std::string where)
       : where_(std::move(where)), optional_(column->max_definition_level() == 1) {
-    // Pages that are left out as a whole need not be decompressed.
-    pages->set_data_page_filter([this](const parquet::DataPageStats& page) {
-      if (page.num_values > skip_) return false;
-      skip_ -= page.num_values;
-      return true;
-    });
+    LeaveOutPages(pages.get(), &skip_);
     reader_ = parquet::ColumnReader::Make(column, std::move(pages), pool);
   }
 
@@ -91,18 +85,7 @@ class TypedFlatReader : public FlatColumnReader {
 }  // namespace
 
 std::unique_ptr<FlatColumnReader> OpenFlatColumn(parquet::RowGroupReader* group, int leaf, arrow::MemoryPool* pool, std::string where) {
-  const parquet::ColumnDescriptor* column = group->metadata()->schema()->Column(leaf);
-  auto pages = group->GetColumnPageReader(leaf);
-  switch (column->physical_type()) {
-    case parquet::Type::INT32:
-      return std::make_unique<TypedFlatReader<parquet::Int32Type>>(column, std::move(pages), pool, std::move(where));
-    case parquet::Type::INT64:
-      return std::make_unique<TypedFlatReader<parquet::Int64Type>>(column, std::move(pages), pool, std::move(where));
-    case parquet::Type::FLOAT:
-      return std::make_unique<TypedFlatReader<parquet::FloatType>>(column, std::move(pages), pool, std::move(where));
-    default:
-      return std::make_unique<TypedFlatReader<parquet::DoubleType>>(column, std::move(pages), pool, std::move(where));
-  }
+  return OpenPages<TypedFlatReader, FlatColumnReader>(group, leaf, pool, std::move(where));
 }
 
 }  // namespace millstream

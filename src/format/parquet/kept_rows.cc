@@ -1,6 +1,5 @@
 #include <arrow/buffer.h>
 #include <parquet/column_page.h>
-#include <parquet/column_reader.h>
 #include <parquet/encoding.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "format/parquet/column_pages.h"
 #include "format/parquet/flat_column.h"
 #include "format/parquet/parquet_guard.h"
 
@@ -37,11 +37,7 @@ class PagedReader : public KeptRowsReader {
 
   PagedReader(const parquet::ColumnDescriptor* column, std::unique_ptr<parquet::PageReader> pages, arrow::MemoryPool* pool, std::string where)
       : column_(column), pages_(std::move(pages)), pool_(pool), where_(std::move(where)), optional_(column->max_definition_level() == 1) {
-    pages_->set_data_page_filter([this](const parquet::DataPageStats& page) {
-      if (page.num_values < 0 || page.num_values > unwanted_) return false;
-      unwanted_ -= page.num_values;
-      return true;
-    });
+    LeaveOutPages(pages_.get(), &unwanted_);
   }
 
   Result<int64_t> Read(int64_t count, std::span<const uint32_t> kept, uint8_t* values, uint8_t* valid) override {
@@ -256,18 +252,7 @@ class PagedReader : public KeptRowsReader {
 }  // namespace
 
 std::unique_ptr<KeptRowsReader> OpenKeptRows(parquet::RowGroupReader* group, int leaf, arrow::MemoryPool* pool, std::string where) {
-  const parquet::ColumnDescriptor* column = group->metadata()->schema()->Column(leaf);
-  auto pages = group->GetColumnPageReader(leaf);
-  switch (column->physical_type()) {
-    case parquet::Type::INT32:
-      return std::make_unique<PagedReader<parquet::Int32Type>>(column, std::move(pages), pool, std::move(where));
-    case parquet::Type::INT64:
-      return std::make_unique<PagedReader<parquet::Int64Type>>(column, std::move(pages), pool, std::move(where));
-    case parquet::Type::FLOAT:
-      return std::make_unique<PagedReader<parquet::FloatType>>(column, std::move(pages), pool, std::move(where));
-    default:
-      return std::make_unique<PagedReader<parquet::DoubleType>>(column, std::move(pages), pool, std::move(where));
-  }
+  return OpenPages<PagedReader, KeptRowsReader>(group, leaf, pool, std::move(where));
 }
 
 }  // namespace millstream
