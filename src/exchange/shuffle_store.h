@@ -102,8 +102,8 @@ class ShuffleWriter {
   /// Hands the pieces over to the store.
   Status Finish();
 
-  /// What a writer needs to spill: its staging buffer, and room to compact slices of arrays.
-  static int64_t FixedBytes(int64_t staging_bytes);
+  /// What a writer needs to spill: its staging buffer, and where some columns are no flat ones room to compact slices of arrays.
+  static int64_t FixedBytes(int64_t staging_bytes, bool has_arrays);
 
   /// Allocates from the exchange's ledger, evicting when refused.
   Result<std::shared_ptr<OwnedBuffer>> Allocate(int64_t bytes);

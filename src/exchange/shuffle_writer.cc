@@ -15,7 +15,7 @@ namespace {
 /// A frame below this size wastes the disk: evict more partitions' worth at once instead.
 constexpr int64_t kFrameBytesWanted = 64 << 10;
 /// For compacting the array slices of one partition.
-constexpr int64_t kCompactionBytes = 512 << 10;
+int64_t CompactionBytes(int64_t staging_bytes) { return std::min<int64_t>(4 * staging_bytes, 512 << 10); }
 
 template <typename T>
 bool Scatter(const FlatRun& run, const uint8_t* values, const uint32_t* places, int64_t count) {
@@ -54,7 +54,7 @@ ShuffleWriter::ShuffleWriter(ShuffleStore* store, uint32_t task, std::shared_ptr
 
 bool ShuffleWriter::MayEvict() const { return store_->options_.spill != nullptr && store_->eviction_allowed_ && BytesFrom(0) > 0; }
 
-int64_t ShuffleWriter::FixedBytes(int64_t staging_bytes) { return staging_bytes + kCompactionBytes + (64 << 10); }
+int64_t ShuffleWriter::FixedBytes(int64_t staging_bytes, bool has_arrays) { return staging_bytes + (has_arrays ? CompactionBytes(staging_bytes) : 0) + (64 << 10); }
 
 template <typename Step>
 auto ShuffleWriter::WithRoom(int64_t bytes, Step&& step) -> decltype(step()) {
@@ -363,7 +363,7 @@ Status ShuffleWriter::WriteFrames(uint32_t partition) {
     for (int column = 0; column < static_cast<int>(piece.columns.size()); ++column) {
       if (piece.columns[column].resident <= partition) continue;
       ARROW_RETURN_NOT_OK(AddColumn(piece, partition, column, &frame));
-      if (frame.compacted_bytes() < kCompactionBytes / 2) continue;
+      if (frame.compacted_bytes() < CompactionBytes(store_->options_.staging_bytes) / 2) continue;
       written_bytes += frame.bytes();
       ARROW_RETURN_NOT_OK(WriteFrame(partition, &frame, /*complete=*/false));
     }

@@ -105,7 +105,7 @@ Status AggregatePhase::OpenLane(int lane) {
   ARROW_ASSIGN_OR_RAISE(opened.scan, engine.OpenPool("scan lane " + number, std::min(kScanFloorMax, share / GroupShares::kScan)));
   ARROW_ASSIGN_OR_RAISE(opened.groups, engine.OpenPool("group lane " + number, groups_floor_max_ / kGroupsFloorShare));
   ARROW_ASSIGN_OR_RAISE(opened.exchange, engine.OpenPool("exchange lane " + number, share / GroupShares::kExchange));
-  ARROW_ASSIGN_OR_RAISE(opened.spill, engine.OpenPool("spill lane " + number, ShuffleWriter::FixedBytes(StagingBytes(engine.options().memory_limit_bytes))));
+  ARROW_ASSIGN_OR_RAISE(opened.spill, engine.OpenPool("spill lane " + number, ShuffleWriter::FixedBytes(StagingBytes(engine.options().memory_limit_bytes), /*has_arrays=*/true)));
   for (const auto& pool : {opened.groups, opened.exchange, opened.spill}) pool->ledger()->JoinGroup(memory_);
   return MakeTable(opened.groups).Value(&opened.table);
 }

@@ -95,7 +95,7 @@ class LaneOfGroups {
   Status OpenPools() {
     ARROW_RETURN_NOT_OK(engine_.OpenPool("groups", groups_bytes_).Value(&pools_.groups));
     ARROW_RETURN_NOT_OK(engine_.OpenPool("exchange", 512 * kKiB).Value(&pools_.exchange));
-    ARROW_RETURN_NOT_OK(engine_.OpenPool("spill", ShuffleWriter::FixedBytes(StagingBytes(engine_.options().memory_limit_bytes))).Value(&pools_.spill));
+    ARROW_RETURN_NOT_OK(engine_.OpenPool("spill", ShuffleWriter::FixedBytes(StagingBytes(engine_.options().memory_limit_bytes), /*has_arrays=*/true)).Value(&pools_.spill));
     for (const auto& pool : {pools_.groups, pools_.exchange, pools_.spill}) pool->ledger()->JoinGroup(memory_);
     return Status::OK();
   }

@@ -35,8 +35,14 @@ constexpr int64_t kOrderRowBytes = 12 + 8 + 8 + 9;
 /// Where rows are sorted: prefixes with positions, positions, identities of equal rows, one flat column; and of each sort column its values, words and validity.
 constexpr int64_t kSortedRowBytes = 16 + 4 + 8 + 9;
 constexpr int64_t kSortWordBytes = 8 + 8 + 2;
-/// Page rounding of the dozen allocations of a step.
+/// Page rounding of the dozen allocations of a step; smaller ones are rounded by little.
 constexpr int64_t kRoundingBytes = 256 << 10;
+constexpr int64_t kRoundingBytesMin = 64 << 10;
+constexpr int64_t kSlabRoundingBytes = 64 << 10;
+constexpr int64_t kSlabRoundingBytesMin = 16 << 10;
+
+int64_t WithRounding(int64_t bytes) { return bytes + std::min(bytes + kRoundingBytesMin, kRoundingBytes); }
+
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
 /// Two passes are taken where the frames of a lane would be smaller in one: many small reads cost more than writing all rows once more.
 constexpr int64_t kFrameBytesMin = 48 << 10;
@@ -113,12 +119,12 @@ class Sizer {
     const int64_t piece_rows_min = RowsMin(kPieceRowsMin, step_row_bytes);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * pieces * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    plan.scan_floor = (side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes + kRoundingBytes;
-    plan.scatter_floor = task_rows_ * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes) + kRoundingBytes;
+    plan.scan_floor = WithRounding((side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes);
+    plan.scatter_floor = WithRounding(StepRows(plan) * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes));
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
     plan.may_spill = MaySpill(plan, limit);
-    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit)) : 0;
+    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit), compacts_) : 0;
     ChoosePasses(limit, column_bytes, &plan);
     if (plan.may_spill && compacts_) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
     return plan;
@@ -187,6 +193,9 @@ class Sizer {
     plan->slabs_ahead = ahead ? std::max({int64_t{1}, affordable, DivideUp(sizes_.prefetch_batches, batches)}) : 0;
   }
 
+  /// What a lane puts into order before it looks whether there is memory: a whole task, whose columns come one at a time, or a piece of a stream's batch.
+  int64_t StepRows(const ShufflePlan& plan) const { return rows_guessed_ ? plan.piece_rows : task_rows_; }
+
   int64_t RowsMin(int64_t rows, int64_t row_bytes) const { return rows_guessed_ ? std::clamp<int64_t>(kStreamLeastBytes / row_bytes, 1, rows) : rows; }
 
   void SizePartitions(int64_t limit, ShufflePlan* plan) const {
@@ -204,7 +213,8 @@ class Sizer {
     // Being filled: those that a partition reaches into; waiting; the one that is being delivered.
     const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));
     const int64_t slabs = DivideUp(rows, slab_rows) + 1 + plan->slabs_ahead + 1;
-    plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_rows * plan->row_bytes * (plan->exact ? 9 : 16) / 8 + 64 * 1024);
+    const int64_t slab_bytes = slab_rows * plan->row_bytes * (compacts_ ? 16 : 9) / 8;
+    plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_bytes + std::min(slab_bytes + kSlabRoundingBytesMin, kSlabRoundingBytes));
   }
 
   /// Frames of a lane are what it holds at most, cut into partitions. The coarse ones of two passes are as few as fit the memory of the second.
@@ -221,7 +231,7 @@ class Sizer {
     plan->coarse_partitions = static_cast<uint32_t>(coarse);
     plan->partitions = static_cast<uint32_t>(coarse * inner);
     // What a lane reads back at a time: its rows of one task and of one eviction.
-    int64_t chunk_bytes = (task_rows_ * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
+    int64_t chunk_bytes = (StepRows(*plan) * plan->row_bytes + lane_bytes) / coarse * 3 / 2;
     if (sizes_.sorts) chunk_bytes = std::min(chunk_bytes, BoundRuns(std::max<int64_t>(plan->resident_bytes(limit), 1) / plan->lanes, plan));
     plan->scan_floor = std::max(plan->scan_floor, chunk_bytes + kRoundingBytes);
     plan->spill_floor += 2 * column_bytes / coarse;
@@ -247,7 +257,7 @@ class Sizer {
   ShuffleSizes sizes_;
   int64_t task_rows_ = 1;
   bool rows_guessed_ = false;  // there may be any number
-  bool compacts_ = false;      // columns of varying width, which are joined for a frame
+  bool compacts_ = false;      // columns that are no flat ones, which are joined for a frame
 };
 
 Status CheckIdentities(const ScanSource& source) {
@@ -266,7 +276,7 @@ int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
 
 }  // namespace
 
-int64_t GatherBytes(const ShufflePlan& plan, int64_t rows) { return rows * plan.order_row_bytes + kRoundingBytes; }
+int64_t GatherBytes(const ShufflePlan& plan, int64_t rows) { return WithRounding(rows * plan.order_row_bytes); }
 
 namespace {
 

@@ -533,6 +533,14 @@ def test_what_is_above_a_join_sees_its_rows(each_engine, rows):
     assert twice.take_all() == []
 
 
+def test_joins_above_joins_go_to_disk_in_32_mb(use_engine, rows):
+    use_engine(num_cpus=2, memory_limit=32 << 20, always_spill=True)
+    keys = ms.range(600).rename_columns({"id": "key"})
+    made = rows.join(keys, "inner", on="key")
+    made = made.join(made.select_columns("key"), "left_outer", on="key").join(keys, "left_semi", on="key")
+    assert [row["key"] for row in made.take_all()] == list(range(600))
+
+
 def test_a_shuffle_on_the_left_is_the_order_of_the_join(each_engine, rows):
     order = [row["key"] for row in rows.random_shuffle(seed=6).take_all()]
     keys = rows.filter(expr=col("key") % 2 == 0).select_columns("key")
