@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         read_datasource,
         read_parquet,
     )
+    from millstream.read_files import read_csv
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
@@ -73,6 +74,7 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "read_csv",
     "read_datasource",
     "read_parquet",
     "shutdown",
@@ -108,6 +110,7 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "read_csv": "read_files",
     "read_datasource": "read_api",
     "read_parquet": "read_api",
     "shutdown": "initialize",

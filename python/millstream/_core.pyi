@@ -52,6 +52,14 @@ def arrow_function(op: str) -> str:
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
 
+def read_csv(
+    engine: Engine,
+    paths: Sequence[str],
+    extensions: Sequence[str],  # of a directory's files: ".csv"; none: all
+    options: dict[str, Any],  # as pyarrow.csv's attributes are called
+    blocks: int = 0,
+) -> Plan: ...
+
 class Plan:
     @staticmethod
     def read_parquet(

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
-from millstream.arguments import check_count, check_local_path, refuse, refuse_placement
+from millstream.arguments import check_count, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.expressions import Expr
+from millstream.file_arguments import block_count, path_list, path_remedy
 from millstream.materialized_dataset import MaterializedDataset
 from millstream.process_engine import PROCESS_ENGINE
 
@@ -93,14 +94,14 @@ def read_parquet(
     )
     if file_extensions is not None and list(file_extensions) != ["parquet"]:
         raise NotImplementedError("read_parquet(file_extensions=...) is not supported by this version; use a glob")
-    blocks = _blocks(parallelism, override_num_blocks)
+    blocks = block_count(parallelism, override_num_blocks)
     names = None if columns is None else _column_names(columns)
-    files = _path_list(paths)
+    files = path_list(paths)
     engine = PROCESS_ENGINE.get()
     try:
         plan = _core.Plan.read_parquet(engine, files, columns=None if filter is not None else names, blocks=blocks)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; {_path_remedy(files)}") from None
+        raise FileNotFoundError(f"{error}; {path_remedy(files)}") from None
     dataset = Dataset(plan)
     if filter is None:
         return dataset
@@ -139,7 +140,7 @@ def read_datasource(
     refuse_placement("read_datasource", read_args)
     if not isinstance(datasource, Datasource):
         raise TypeError(f"read_datasource takes a Datasource, not {type(datasource).__name__}")
-    return Dataset(datasource_plan(datasource, _blocks(parallelism, override_num_blocks), compute, concurrency))
+    return Dataset(datasource_plan(datasource, block_count(parallelism, override_num_blocks), compute, concurrency))
 
 
 def range(
@@ -150,7 +151,7 @@ def range(
     rows = check_count(n, "n")
     if rows >= 1 << 48:
         raise ValueError(f"n must be below 2**48, got {rows}")
-    blocks = _blocks(parallelism, override_num_blocks) or max(1, -(-rows // _RANGE_BLOCK_ROWS))
+    blocks = block_count(parallelism, override_num_blocks) or max(1, -(-rows // _RANGE_BLOCK_ROWS))
     return Dataset(_core.Plan.range(rows, blocks))
 
 
@@ -163,7 +164,7 @@ def from_arrow(tables: Any, *, override_num_blocks: int | None = None) -> Materi
     if isinstance(tables, list | tuple):
         tables = _joined([_checked_table(table) for table in tables])
     _checked_table(tables)
-    return MaterializedDataset(_core.Plan.from_arrow(tables, blocks=_blocks(-1, override_num_blocks)))
+    return MaterializedDataset(_core.Plan.from_arrow(tables, blocks=block_count(-1, override_num_blocks)))
 
 
 def from_pandas(
@@ -201,7 +202,7 @@ def from_items(
     rows = [item if isinstance(item, dict) else {"item": item} for item in items]
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = pyarrow.table({name: _column_of_items(name, [row.get(name) for row in rows]) for name in names})
-    return MaterializedDataset(_core.Plan.from_arrow(table, blocks=_blocks(parallelism, override_num_blocks)))
+    return MaterializedDataset(_core.Plan.from_arrow(table, blocks=block_count(parallelism, override_num_blocks)))
 
 
 def from_numpy(ndarrays: numpy.ndarray[Any, Any] | list[numpy.ndarray[Any, Any]]) -> MaterializedDataset:
@@ -265,34 +266,8 @@ def _joined(tables: Sequence[Any]) -> Any:
     return pyarrow.concat_tables([pyarrow.table(table) for table in tables])
 
 
-def _path_list(paths: Any) -> list[str]:
-    given = [paths] if isinstance(paths, str | os.PathLike) else paths
-    if isinstance(given, bytes) or not isinstance(given, Sequence):
-        raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
-    if not given:
-        raise ValueError("paths is empty: name at least one file, directory or glob")
-    return [check_local_path(path, "a path") for path in given]
-
-
-def _path_remedy(paths: Sequence[str]) -> str:
-    if any(path.startswith("~") for path in paths):
-        return "~ is not expanded in paths: use os.path.expanduser()"
-    if not all(os.path.isabs(path) for path in paths):
-        return f"check the path; relative paths begin at {os.getcwd()}"
-    return "check the path"
-
-
 def _column_names(columns: Any) -> list[str]:
     names = [columns] if isinstance(columns, str) else columns
     if not isinstance(names, Sequence) or any(not isinstance(name, str) for name in names):
         raise TypeError(f"columns must be a list of names, not {columns!r}")
     return list(names)
-
-
-def _blocks(parallelism: int, override_num_blocks: int | None) -> int:
-    """What the engine takes: 0 lets the source decide."""
-    if override_num_blocks is not None:
-        return check_count(override_num_blocks, "override_num_blocks", least=1)
-    if parallelism == -1:
-        return 0
-    return check_count(parallelism, "parallelism", least=1)

@@ -134,8 +134,8 @@ int64_t Dataset::NumBlocks() const { return millstream::NumBlocks(*plan_); }
 std::vector<std::string> Dataset::InputFiles() const {
   std::vector<std::string> paths;
   for (const PlanNode* source : SourcesOf(*plan_)) {
-    if (source->parquet == nullptr) continue;
-    for (const ListedFile& file : source->parquet->files()) paths.push_back(file.path);
+    if (source->files == nullptr) continue;
+    for (const ListedFile& file : *source->files) paths.push_back(file.path);
   }
   return paths;
 }

@@ -16,6 +16,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterFunction(module);
   millstream::RegisterPlainColumns(module);
   millstream::RegisterPlan(module);
+  millstream::RegisterReadFiles(module);
   millstream::RegisterS3(module);
   millstream::RegisterStream(module);
   millstream::RegisterWorker(module);

@@ -86,8 +86,8 @@ Plan FromBatches(const PySchema& schema, const nb::sequence& batches) {
 std::vector<std::string> InputFiles(const Plan& plan) {
   std::vector<std::string> paths;
   for (const PlanNode* source : SourcesOf(*plan)) {
-    if (source->parquet == nullptr) continue;
-    for (const auto& file : source->parquet->files()) paths.push_back(file.path);
+    if (source->files == nullptr) continue;
+    for (const auto& file : *source->files) paths.push_back(file.path);
   }
   return paths;
 }

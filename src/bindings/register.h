@@ -12,6 +12,7 @@ void RegisterFunction(nanobind::module_& module);
 void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlainColumns(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
+void RegisterReadFiles(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
 void RegisterWorker(nanobind::module_& module);

@@ -227,6 +227,7 @@ class StageWriter {
 int64_t GuessRows(const PlanNode& node) {
   const auto known = KnownRowCount(node);
   if (known.has_value()) return *known;
+  if (node.kind == Kind::kReadFiles) return node.format->rows_guess();
   if (node.kind == Kind::kMap && node.function->rows_expected() >= 0) return node.function->rows_expected();
   int64_t rows = 0;
   for (const PlanPtr& input : InputsOf(node)) rows += GuessRows(*input);

@@ -8,7 +8,7 @@ namespace {
 
 using Kind = PlanNode::Kind;
 
-bool Fuses(const PlanNode& node) { return node.kind != Kind::kMap || node.function->fuses(); }
+bool Fuses(const PlanNode& node) { return node.kind != Kind::kReadFiles && (node.kind != Kind::kMap || node.function->fuses()); }
 
 /// Whether the function is called with what the node below gives, as it comes.
 bool TakesBatchesOf(const PlanNode& upper, const PlanNode& lower) {
@@ -28,7 +28,7 @@ std::vector<PlanPtr> NodesOfFunction(const PlanPtr& top) {
 }  // namespace
 
 bool IsFunctionNode(const PlanNode& node) {
-  return node.kind == Kind::kMap || node.kind == Kind::kSample || node.kind == Kind::kRowValues || RowChanges::Takes(node);
+  return node.kind == Kind::kMap || node.kind == Kind::kReadFiles || node.kind == Kind::kSample || node.kind == Kind::kRowValues || RowChanges::Takes(node);
 }
 
 FusedNodes FuseNodes(const PlanPtr& top) {

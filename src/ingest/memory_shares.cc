@@ -86,7 +86,7 @@ int64_t BytesOfBatches(const PlanNode& plan, int64_t batch_rows, int64_t limit) 
 }
 
 bool OpensOnLane(const PlanNode& node) {
-  if (!IsFoldable(node)) return IsFunctionNode(node) && node.kind != Kind::kMap && OpensOnLane(*node.input);
+  if (!IsFoldable(node)) return IsFunctionNode(node) && node.kind != Kind::kMap && node.kind != Kind::kReadFiles && OpensOnLane(*node.input);
   // Where a limit ends may have to be found out by reading.
   for (const PlanNode* below = &node; below != nullptr; below = below->input.get()) {
     if (below->kind == Kind::kLimit) return false;

@@ -11,6 +11,7 @@
 #include "column/gather.h"
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
+#include "format/file_ranges.h"
 #include "ingest/block_cut_stream.h"
 #include "ingest/block_rows.h"
 #include "ingest/describe_stages.h"
@@ -134,12 +135,21 @@ std::shared_ptr<const BatchFunction> RowValuesFunction(const RowValues& values, 
   });
 }
 
+/// A call is one range of a file.
+std::shared_ptr<const BatchFunction> FileReader(const std::shared_ptr<const FileFormat>& format) {
+  return MakeNativeBatchesFunction(format->reader(), [format](const FunctionCall& call) -> Result<NextBatch> {
+    ARROW_ASSIGN_OR_RAISE(auto opened, format->Read(RangeOfRow(*call.batch, 0, call.source), arrow::default_memory_pool()));
+    return [reader = std::shared_ptr<arrow::RecordBatchReader>(std::move(opened))] { return reader->Next(); };
+  }, [schema = format->schema()](const std::shared_ptr<arrow::Schema>&) -> Result<std::shared_ptr<arrow::Schema>> { return schema; });
+}
+
 /// What the sources of a node's rows are called.
 NameSource NamesOf(const PlanNode& node) {
   const PlanNode* below = &node;
   while (RowChanges::Takes(*below) || below->kind == Kind::kLimit) below = below->input.get();
-  if (below->kind == Kind::kSource && below->parquet != nullptr) {
-    return [parquet = below->parquet](uint32_t source) { return parquet->files()[source].path; };
+  const PlanNode& source = below->kind == Kind::kReadFiles ? *below->input : *below;
+  if (source.kind == Kind::kSource && source.files != nullptr) {
+    return [files = source.files](uint32_t file) { return (*files)[file].path; };
   }
   std::string name = below->Describe();
   name = (below->kind == Kind::kSource ? "" : "the output of ") + name.substr(0, name.find('['));
@@ -281,6 +291,8 @@ std::shared_ptr<const BatchFunction> Opener::FunctionOf(const std::vector<PlanPt
   switch (node.kind) {
     case Kind::kMap:
       return node.function;
+    case Kind::kReadFiles:
+      return FileReader(node.format);
     case Kind::kSample:
       return MakeNativeFunction("RandomSample", Sampler(node), BatchFunction::SameColumns, /*finds_place=*/node.sample_column.empty());
     case Kind::kRowValues:
@@ -303,6 +315,7 @@ Result<PolledStreamPtr> Opener::OpenBatches(const FusedNodes& fused, const Cut& 
   const PlanNode& lowest = *fused.functions.front().front();
   if (lowest.kind == Kind::kMap && lowest.batch_rows == PlanNode::kWholeGroups) return OpenGroups(lowest);
   if (lowest.kind == Kind::kMap) return Open(fused.input, {lowest.batch_rows, true});
+  if (lowest.kind == Kind::kReadFiles) return Open(fused.input, {1, true});
   // A function sees how its batches are cut.
   const bool any_map = std::any_of(fused.functions.begin(), fused.functions.end(), [](const auto& nodes) { return nodes.front()->kind == Kind::kMap; });
   return Open(fused.input, {.any_size = cut.any_size && !any_map});

@@ -51,7 +51,7 @@ std::shared_ptr<arrow::Table> Rows(const std::shared_ptr<Engine>& engine, const 
 
 std::shared_ptr<arrow::Table> ReadBack(const std::string& directory) {
   const auto env = RealEnv();
-  auto files = ListFiles(*env, {directory}, ".parquet");
+  auto files = ListFiles(*env, {directory}, {".parquet"});
   auto dataset = *ParquetDataset::Make(env, *files);
   return Rows(MakeEngine(), SourcePlan("ReadParquet", dataset, dataset));
 }
@@ -127,7 +127,7 @@ TEST(WriteParquet, NoRowsAreOneFileWithTheSchema) {
   const auto files = *WriteParquet(MakeEngine(), *LimitPlan(TablePlan(), 0), root.path());
   ASSERT_EQ(files.size(), 1u);
   EXPECT_EQ(files[0].rows, 0);
-  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, ".parquet"));
+  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, {".parquet"}));
   EXPECT_TRUE(dataset->schema()->Equals(*SmallSchema(), false));
 }
 
@@ -136,7 +136,7 @@ TEST(WriteParquet, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
   const auto engine = MakeEngine();
   const auto expected = Rows(engine, TablePlan());
   ASSERT_TRUE(WriteParquet(engine, TablePlan(), root.path()).ok());
-  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, ".parquet"));
+  const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, {".parquet"}));
   ASSERT_TRUE(WriteParquet(engine, SourcePlan("ReadParquet", dataset, dataset), root.path(), {.file_rows_min = 2500, .mode = SaveMode::kOverwrite}).ok());
   EXPECT_EQ(RealEnv()->List(root.path())->size(), 2u);
   EXPECT_TRUE(ReadBack(root.path())->Equals(*expected, arrow::EqualOptions().nans_equal(true)));

@@ -41,12 +41,12 @@ std::string HashFiles(const std::vector<const PlanNode*>& sources, int64_t* coun
   Hasher hasher;
   for (const PlanNode* source : sources) {
     hasher.Add(source->source_name);
-    if (source->parquet == nullptr) continue;
-    for (const ListedFile& file : source->parquet->files()) {
+    if (source->files == nullptr) continue;
+    for (const ListedFile& file : *source->files) {
       hasher.Add(file.relative);
       hasher.Add(std::to_string(file.size_bytes));
     }
-    *count += static_cast<int64_t>(source->parquet->files().size());
+    *count += static_cast<int64_t>(source->files->size());
   }
   return hasher.Hex();
 }
@@ -73,7 +73,8 @@ Result<Fingerprint> FingerprintOf(const PlanNode& plan) {
   out.files = HashFiles(sources, &out.file_count);
   Hasher schema;
   for (const PlanNode* source : sources) {
-    out.rows += KnownRowCount(*source).value_or(0);
+    const bool has_ranges = source->files != nullptr && source->parquet == nullptr;  // whose rows nobody knows
+    if (!has_ranges) out.rows += KnownRowCount(*source).value_or(0);
     schema.Add(source->schema->ToString(/*show_metadata=*/true));
   }
   out.schema = schema.Hex();

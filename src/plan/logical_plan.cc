@@ -6,6 +6,7 @@
 #include "ops/row_program.h"
 #include "aggregate/ordered_bytes.h"
 #include "column/gather.h"
+#include "format/file_ranges.h"
 #include "ops/conform_batch.h"
 #include "ops/row_values.h"
 #include "plan/near_names.h"
@@ -63,6 +64,7 @@ std::string DescribeRowValue(const RowValue& value) {
 std::string PlanNode::Describe() const {
   switch (kind) {
     case Kind::kSource:
+      if (parquet == nullptr && files != nullptr) return source_name + "[" + std::to_string(files->size()) + " files, " + std::to_string(source->tasks().size()) + " ranges]";
       if (parquet == nullptr) return source_name + "[" + std::to_string(schema->num_fields()) + " columns]";
       return source_name + "[" + std::to_string(parquet->files().size()) + " files, " + std::to_string(parquet->tasks().size()) + " row groups, " +
              std::to_string(parquet->num_rows()) + " rows]";
@@ -79,6 +81,8 @@ std::string PlanNode::Describe() const {
       return change->Describe();
     case Kind::kUnion:
       return "Union[" + std::to_string(others.size() + 1) + " inputs]";
+    case Kind::kReadFiles:
+      return std::string(format->reader()) + "[" + std::to_string(schema->num_fields()) + " columns]";
     case Kind::kSample:
       return "RandomSample[" + std::string(sample_rest ? "all but " : "") + std::to_string(fraction) +
              (sample_column.empty() ? ", seed=" + std::to_string(seed) : " by " + sample_column) + "]";
@@ -130,8 +134,23 @@ PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, s
   node->schema = source->schema();
   node->source = std::move(source);
   node->source_name = std::move(name);
+  if (parquet != nullptr) node->files = {parquet, &parquet->files()};
   node->parquet = std::move(parquet);
   node->blocks = blocks;
+  return node;
+}
+
+Result<PlanPtr> ReadFilesPlan(std::shared_ptr<const FileFormat> format, std::shared_ptr<const std::vector<ListedFile>> files, int64_t blocks) {
+  ARROW_ASSIGN_OR_RAISE(auto ranges, MakeFileRanges(*files, *format));
+  auto source = std::make_shared<PlanNode>(*SourcePlan("Files", std::move(ranges), nullptr, blocks));
+  source->files = std::move(files);
+  return ReadRangesPlan(std::move(source), std::move(format));
+}
+
+PlanPtr ReadRangesPlan(PlanPtr ranges, std::shared_ptr<const FileFormat> format) {
+  auto node = NodeOn(PlanNode::Kind::kReadFiles, std::move(ranges));
+  node->schema = format->schema();
+  node->format = std::move(format);
   return node;
 }
 
@@ -261,6 +280,7 @@ Result<PlanPtr> BlockOrderPlan(const PlanPtr& input, uint64_t seed) {
     case PlanNode::Kind::kProject:
     case PlanNode::Kind::kColumns:
     case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kReadFiles:
     case PlanNode::Kind::kSample:
     case PlanNode::Kind::kRowValues:
     case PlanNode::Kind::kBlockOrder: {
@@ -527,6 +547,7 @@ std::optional<int64_t> KnownRowCount(const PlanNode& plan) {
     }
     case PlanNode::Kind::kFilter:
     case PlanNode::Kind::kMap:
+    case PlanNode::Kind::kReadFiles:
     case PlanNode::Kind::kSample:
     case PlanNode::Kind::kJoin:
       return std::nullopt;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "aggregate/aggregate_spec.h"
+#include "format/file_format.h"
 #include "format/parquet/parquet_dataset.h"
 #include "ops/scan_columns.h"
 #include "plan/batch_function.h"
@@ -49,7 +50,7 @@ struct RepartitionSpec {
 struct PlanNode {
   static constexpr int64_t kWholeGroups = -1;
 
-  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13, kMix = 14, kRepartition = 15, kRowValues = 16 };
+  enum class Kind : uint8_t { kSource = 0, kFilter = 1, kProject = 2, kLimit = 3, kShuffle = 4, kMap = 5, kColumns = 6, kUnion = 7, kZip = 8, kSample = 9, kBlockOrder = 10, kSort = 11, kAggregate = 12, kJoin = 13, kMix = 14, kRepartition = 15, kRowValues = 16, kReadFiles = 17 };
 
   Kind kind = Kind::kSource;
   std::shared_ptr<const PlanNode> input;
@@ -57,7 +58,8 @@ struct PlanNode {
   std::shared_ptr<arrow::Schema> schema;                   // null above a function, whose results tell it
   std::shared_ptr<const ScanSource> source;                // kSource
   std::string source_name;                                 // kSource: "ReadParquet", "FromArrow", "Range"
-  std::shared_ptr<const ParquetDataset> parquet;           // kSource from files
+  std::shared_ptr<const std::vector<ListedFile>> files;    // kSource from files
+  std::shared_ptr<const ParquetDataset> parquet;           // kSource from Parquet files
   int64_t blocks = 0;                                      // kSource: as asked for, see plan/blocks.h; 0: as the source falls
   ExpressionPtr filter;                                    // kFilter
   NamedExpressions columns;                                // kProject
@@ -68,6 +70,7 @@ struct PlanNode {
   double fraction = 1;                                     // kSample
   std::string sample_column;                               // kSample: by its hash, not by the row's place; empty: none
   bool sample_rest = false;                                // kSample: the other rows instead
+  std::shared_ptr<const FileFormat> format;                // kReadFiles: of the ranges that the source below gives
   std::shared_ptr<const BatchFunction> function;           // kMap
   int64_t batch_rows = 0;                                  // kMap: rows a call; 0: whole blocks; kWholeGroups
   std::shared_ptr<const ColumnChange> change;              // kColumns
@@ -87,6 +90,10 @@ struct PlanNode {
 using PlanPtr = std::shared_ptr<const PlanNode>;
 
 PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet = nullptr, int64_t blocks = 0);
+/// The rows of files that are read in ranges of bytes: a source of ranges, and what reads them.
+Result<PlanPtr> ReadFilesPlan(std::shared_ptr<const FileFormat> format, std::shared_ptr<const std::vector<ListedFile>> files, int64_t blocks = 0);
+/// The same over a source that is there.
+PlanPtr ReadRangesPlan(PlanPtr ranges, std::shared_ptr<const FileFormat> format);
 /// Types and names are checked here, so that a wrong column is reported where it is written.
 Result<PlanPtr> FilterPlan(PlanPtr input, ExpressionPtr filter);
 Result<PlanPtr> ProjectPlan(PlanPtr input, NamedExpressions columns);

@@ -3,7 +3,10 @@
 #include <arrow/io/memory.h>
 #include <arrow/ipc/api.h>
 
+#include <algorithm>
+
 #include "base/byte_codec.h"
+#include "format/read_format.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
 #include "plan/expression_serial.h"
@@ -14,12 +17,11 @@ namespace {
 
 constexpr std::string_view kMagic = "MSPL";
 constexpr uint32_t kNodesMax = 100000;
-enum SourceForm : uint8_t { kParquetForm = 0, kTableForm = 1, kRangeForm = 2 };
+enum SourceForm : uint8_t { kParquetForm = 0, kTableForm = 1, kRangeForm = 2, kFilesForm = 3 };
 
-void WriteParquet(const ParquetDataset& parquet, ByteWriter* out) {
-  out->Number<uint8_t>(kParquetForm);
-  out->Number<uint64_t>(parquet.files().size());
-  for (const ListedFile& file : parquet.files()) {
+void WriteFiles(const std::vector<ListedFile>& files, ByteWriter* out) {
+  out->Number<uint64_t>(files.size());
+  for (const ListedFile& file : files) {
     out->String(file.path);
     out->String(file.relative);
     out->Number<int64_t>(file.size_bytes);
@@ -47,8 +49,9 @@ Status WriteTable(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* ou
 Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* out) {
   out->String(node.source_name);
   out->Number<int64_t>(node.blocks);
-  if (node.parquet != nullptr) {
-    WriteParquet(*node.parquet, out);
+  if (node.files != nullptr) {
+    out->Number<uint8_t>(node.parquet != nullptr ? kParquetForm : kFilesForm);
+    WriteFiles(*node.files, out);
     return Status::OK();
   }
   if (node.source->batches() != nullptr) return WriteTable(node, inline_bytes_max, out);
@@ -57,15 +60,21 @@ Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* o
   return Status::OK();
 }
 
-Result<PlanPtr> ReadParquetSource(std::string name, int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
+Result<std::vector<ListedFile>> ReadListing(ByteReader* in) {
   ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(24));
   std::vector<ListedFile> files;
   for (uint64_t i = 0; i < count; ++i) {
     ARROW_ASSIGN_OR_RAISE(const auto path, in->String());
     ARROW_ASSIGN_OR_RAISE(const auto relative, in->String());
     ARROW_ASSIGN_OR_RAISE(const auto size, in->Number<int64_t>());
+    if (size < 0) return in->Damaged();
     files.push_back({std::string(path), std::string(relative), size});
   }
+  return files;
+}
+
+Result<PlanPtr> ReadParquetSource(std::string name, int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
+  ARROW_ASSIGN_OR_RAISE(auto files, ReadListing(in));
   ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files)));
   return SourcePlan(std::move(name), dataset, dataset, blocks);
 }
@@ -77,6 +86,28 @@ Result<PlanPtr> ReadTableSource(std::string name, int64_t blocks, ByteReader* in
   return SourcePlan(std::move(name), std::move(source), nullptr, blocks);
 }
 
+/// The ranges of these files are known once their format is: until then there is no source, and only what reads them may be above.
+bool IsUnread(const PlanNode& node) { return SourceOf(node).source == nullptr; }
+
+Result<PlanPtr> ReadFilesSource(std::string name, int64_t blocks, ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(auto files, ReadListing(in));
+  auto node = std::make_shared<PlanNode>();
+  node->source_name = std::move(name);
+  node->files = std::make_shared<const std::vector<ListedFile>>(std::move(files));
+  node->blocks = blocks;
+  return node;
+}
+
+Result<PlanPtr> ReadFormatNode(const PlanNode& input, ByteReader* in, const std::shared_ptr<Env>& env) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader, in->String());
+  if (!IsUnread(input)) return in->Damaged();
+  const PlanNode& source = SourceOf(input);
+  ARROW_ASSIGN_OR_RAISE(auto format, ReadFormat(reader, env, source.files, in));
+  ARROW_ASSIGN_OR_RAISE(auto plan, ReadFilesPlan(std::move(format), source.files, source.blocks));
+  for (const PlanNode* order = &input; order != &source; order = order->input.get()) ARROW_RETURN_NOT_OK(BlockOrderPlan(plan, order->seed).Value(&plan));
+  return plan;
+}
+
 Result<PlanPtr> ReadSource(ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
   ARROW_ASSIGN_OR_RAISE(const auto blocks, in->Number<int64_t>());
@@ -84,6 +115,7 @@ Result<PlanPtr> ReadSource(ByteReader* in, const std::shared_ptr<Env>& env) {
   if (blocks < 0 || blocks > kBlocksMax) return in->Damaged();
   if (form == kParquetForm) return ReadParquetSource(std::string(name), blocks, in, env);
   if (form == kTableForm) return ReadTableSource(std::string(name), blocks, in);
+  if (form == kFilesForm) return ReadFilesSource(std::string(name), blocks, in);
   if (form != kRangeForm) return in->Damaged();
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
   if (rows < 0) return in->Damaged();
@@ -276,6 +308,8 @@ class NodeReader {
     const auto node_kind = static_cast<Kind>(kind);
     const bool many = node_kind == Kind::kUnion || node_kind == Kind::kZip || node_kind == Kind::kMix || (node_kind == Kind::kJoin && inputs.size() == 2);
     if (inputs.size() != (node_kind == Kind::kSource ? 0 : 1) && !(many && !inputs.empty())) return in->Damaged();
+    const bool takes_unread = node_kind == Kind::kReadFiles || node_kind == Kind::kBlockOrder;
+    if (!takes_unread && std::any_of(inputs.begin(), inputs.end(), [](const PlanPtr& input) { return IsUnread(*input); })) return in->Damaged();
     switch (node_kind) {
       case Kind::kSource:
         return ReadSource(in, env_);
@@ -294,6 +328,8 @@ class NodeReader {
       }
       case Kind::kShuffle:
         return ReadShuffle(std::move(inputs[0]), in);
+      case Kind::kReadFiles:
+        return ReadFormatNode(*inputs[0], in, env_);
       case Kind::kMap:
         return ReadMap(std::move(inputs[0]), in);
       case Kind::kColumns:
@@ -389,6 +425,10 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
     case PlanNode::Kind::kShuffle:
       out.Number<uint8_t>(static_cast<uint8_t>(node.seed_kind));
       out.Number<uint64_t>(node.seed);
+      break;
+    case PlanNode::Kind::kReadFiles:
+      out.String(node.format->reader());
+      ARROW_RETURN_NOT_OK(node.format->Write(&out));
       break;
     case PlanNode::Kind::kMap:
       out.String(node.function->name());
@@ -490,7 +530,7 @@ Result<PlanPtr> DeserializePlan(std::string_view bytes, const std::shared_ptr<En
     if (!node.empty()) return in.Damaged();
     open.push_back(std::move(plan));
   }
-  if (!in.empty() || open.size() != 1) return in.Damaged();
+  if (!in.empty() || open.size() != 1 || IsUnread(*open.front())) return in.Damaged();
   if (!reader.used_all_functions()) return MakeError(ErrorKind::kInvalidArgument, "the serialised plan has fewer functions than were given with it");
   return open.front();
 }

@@ -133,12 +133,12 @@ std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, Native
   return std::make_shared<LaneFunction>(std::move(name), std::move(all_at_once), 0, traits, std::move(columns));
 }
 
-std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function) {
+std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function, BatchFunction::Columns columns) {
   auto first = [function = std::move(function)](const FunctionCall& call, const FunctionCalls&) -> Result<LaneResult> {
     ARROW_ASSIGN_OR_RAISE(auto next, function(call));
     return FirstBatches(std::move(next));
   };
-  return std::make_shared<LaneFunction>(std::move(name), std::move(first), 0, std::nullopt);
+  return std::make_shared<LaneFunction>(std::move(name), std::move(first), 0, std::nullopt, std::move(columns));
 }
 
 std::shared_ptr<const BatchFunction> MakeUserFunction(std::string name, UserBatchFunction function, int calls_at_once) {

@@ -17,9 +17,9 @@ using NativeBatchFunction = std::function<Result<RecordBatches>(const FunctionCa
 std::shared_ptr<const BatchFunction> MakeNativeFunction(std::string name, NativeBatchFunction function, BatchFunction::Columns columns = nullptr,
                                                         bool finds_place = true);
 
-/// One whose result may be far larger than what it is given: the first few batches are made on the lanes, the others when they are wanted.
+/// One whose result may be far larger than what it is given: the first few batches are made on the lanes, the others when they are wanted. `columns`: as above.
 using NativeBatchesFunction = std::function<Result<NextBatch>(const FunctionCall& call)>;
-std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function);
+std::shared_ptr<const BatchFunction> MakeNativeBatchesFunction(std::string name, NativeBatchesFunction function, BatchFunction::Columns columns = nullptr);
 
 /// One that a user wrote: `calls` tells what the call is about. It may fail in any way, and throw.
 using UserBatchFunction = std::function<Result<RecordBatches>(const FunctionCall& call, const FunctionCalls& calls)>;

@@ -19,15 +19,6 @@ namespace {
 /// Row numbers of a file stay far from the limits of int64, whatever a footer claims.
 constexpr int64_t kFileRowsMax = int64_t{1} << 48;
 
-/// The file, still of the size that was listed.
-Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenListed(Env& env, const ListedFile& file, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(auto opened, env.OpenForRead(file.path, pool));
-  ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
-  if (size == file.size_bytes) return opened;
-  return MakeError(ErrorKind::kInvalidArgument, "file " + file.path + " changed after it was listed: it had " + std::to_string(file.size_bytes) + " bytes, now it has " +
-                                                    std::to_string(size) + "; call read_parquet() again");
-}
-
 Result<std::shared_ptr<parquet::FileMetaData>> ReadFooter(const std::string& path, const std::shared_ptr<arrow::io::RandomAccessFile>& file) {
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(file); });
   if (read.ok()) return read;
@@ -99,7 +90,7 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
 
 Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
   const ListedFile& file = files_[ordinal];
-  ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool(), "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(const auto metadata, Footer(ordinal, opened));
   ARROW_ASSIGN_OR_RAISE(out->schema, ArrowSchema(file.path, *metadata));
   const Status added = GuardParquet([&] { return out->Add(*metadata); });
@@ -148,7 +139,7 @@ Result<std::shared_ptr<parquet::FileMetaData>> ParquetDataset::Footer(uint32_t o
 Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, arrow::MemoryPool* pool) const {
   const ListedFile& listed = files_[task.source];
   ParquetSource source{listed.path, nullptr, nullptr};
-  ARROW_ASSIGN_OR_RAISE(source.file, OpenListed(*env_, listed, pool));
+  ARROW_ASSIGN_OR_RAISE(source.file, OpenListed(*env_, listed, pool, "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(source.metadata, Footer(task.source, source.file));
   const auto& expected = row_groups_[task.source];
   if (task.unit >= source.metadata->num_row_groups() || source.metadata->RowGroup(task.unit)->num_rows() != expected[task.unit].rows) {
@@ -161,7 +152,7 @@ bool ParquetDataset::MayPass(const ScanTask& task, const arrow::compute::Express
   auto metadata = footers_.Get(task.source);
   if (metadata == nullptr) {
     // What goes wrong here goes wrong again when the task is read, and is reported then.
-    auto file = OpenListed(*env_, files_[task.source], arrow::default_memory_pool());
+    auto file = OpenListed(*env_, files_[task.source], arrow::default_memory_pool(), "read_parquet");
     if (!file.ok()) return true;
     auto read = Footer(task.source, *file);
     if (!read.ok()) return true;

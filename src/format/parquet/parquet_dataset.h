@@ -1,28 +1,17 @@
 #pragma once
-/// A set of Parquet files as one scan source: their listing, footers, unified schema and row groups.
+/// A set of Parquet files as one scan source: their footers, unified schema and row groups.
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "env/env.h"
+#include "format/list_files.h"
 #include "format/parquet/footer_cache.h"
 #include "ops/scan_columns.h"
 #include "task/scheduler.h"
 
 namespace millstream {
-
-/// A file of the listing; `relative` is its path below the root it was found under, which is what a moved data set keeps.
-struct ListedFile {
-  std::string path;
-  std::string relative;
-  int64_t size_bytes = 0;
-};
-
-/// Expands files, directories (recursively; names starting with '.' or '_' are skipped) and globs (* ? [..] in any component, ** for any number of directories;
-/// they too skip such names unless the pattern spells the first character), sorted by path within each. A file that is named twice is listed twice.
-/// kFileNotFound for a path that matches nothing, kInvalidArgument for a directory with no file ending in `extension`.
-Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::string& extension);
 
 struct RowGroupSummary {
   int64_t rows;

@@ -1,8 +1,9 @@
+#include "format/list_files.h"
+
 #include <fnmatch.h>
 
 #include <algorithm>
-
-#include "format/parquet/parquet_dataset.h"
+#include <cctype>
 
 namespace millstream {
 namespace {
@@ -16,7 +17,21 @@ bool IsHidden(const std::string& path) {
 }
 
 bool EndsWith(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+  const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+  return text.size() >= end.size() && std::equal(end.begin(), end.end(), text.end() - static_cast<std::ptrdiff_t>(end.size()), same);
+}
+
+using Extensions = std::vector<std::string>;
+
+bool HasOneOf(const Extensions& extensions, const std::string& path) {
+  return extensions.empty() || std::any_of(extensions.begin(), extensions.end(), [&](const std::string& extension) { return EndsWith(path, extension); });
+}
+
+Status NoFile(const std::string& directory, const Extensions& extensions) {
+  if (extensions.empty()) return MakeError(ErrorKind::kInvalidArgument, "directory " + directory + " has no file");
+  std::string ends;
+  for (const std::string& extension : extensions) ends += (ends.empty() ? "" : " or ") + extension;
+  return MakeError(ErrorKind::kInvalidArgument, "directory " + directory + " has no file ending in " + ends + "; name the files themselves if they end otherwise");
 }
 
 std::string WithoutTrailingSlash(std::string path) {
@@ -30,13 +45,13 @@ std::string Parent(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Status Walk(Env& env, const std::string& directory, size_t root_length, const std::string& extension, std::vector<ListedFile>* out) {
+Status Walk(Env& env, const std::string& directory, size_t root_length, const Extensions& extensions, std::vector<ListedFile>* out) {
   ARROW_ASSIGN_OR_RAISE(const auto entries, env.List(directory));
   for (const FileEntry& entry : entries) {
     if (IsHidden(entry.path)) continue;
     if (entry.is_directory) {
-      ARROW_RETURN_NOT_OK(Walk(env, entry.path, root_length, extension, out));
-    } else if (EndsWith(entry.path, extension)) {
+      ARROW_RETURN_NOT_OK(Walk(env, entry.path, root_length, extensions, out));
+    } else if (HasOneOf(extensions, entry.path)) {
       out->push_back({entry.path, entry.path.substr(root_length + 1), entry.size_bytes});
     }
   }
@@ -102,24 +117,21 @@ Result<std::vector<FileEntry>> Matches(Env& env, const std::string& pattern) {
   return matches;
 }
 
-Status AddEntry(Env& env, const FileEntry& entry, const std::string& extension, std::vector<ListedFile>* files) {
+Status AddEntry(Env& env, const FileEntry& entry, const Extensions& extensions, std::vector<ListedFile>* files) {
   if (!entry.is_directory) {
     files->push_back({entry.path, Name(entry.path), entry.size_bytes});
     return Status::OK();
   }
   const size_t before = files->size();
-  ARROW_RETURN_NOT_OK(Walk(env, entry.path, entry.path.size(), extension, files));
-  if (files->size() == before) {
-    return MakeError(ErrorKind::kInvalidArgument, "directory " + entry.path + " has no file ending in " + extension +
-                                                      "; name the files themselves if they end otherwise");
-  }
+  ARROW_RETURN_NOT_OK(Walk(env, entry.path, entry.path.size(), extensions, files));
+  if (files->size() == before) return NoFile(entry.path, extensions);
   std::sort(files->begin() + before, files->end(), [](const ListedFile& a, const ListedFile& b) { return a.relative < b.relative; });
   return Status::OK();
 }
 
 }  // namespace
 
-Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::string& extension) {
+Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::vector<std::string>& extensions) {
   std::vector<ListedFile> files;
   for (const std::string& raw : paths) {
     std::string path = WithoutTrailingSlash(raw);
@@ -129,15 +141,23 @@ Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::strin
       entry = env.Stat(path);
     }
     if (entry.ok()) {
-      ARROW_RETURN_NOT_OK(AddEntry(env, *entry, extension, &files));
+      ARROW_RETURN_NOT_OK(AddEntry(env, *entry, extensions, &files));
       continue;
     }
     if (!IsGlob(path)) return entry.status();
     ARROW_ASSIGN_OR_RAISE(const auto matches, Matches(env, path));
-    for (const FileEntry& match : matches) ARROW_RETURN_NOT_OK(AddEntry(env, match, extension, &files));
+    for (const FileEntry& match : matches) ARROW_RETURN_NOT_OK(AddEntry(env, match, extensions, &files));
   }
   if (files.empty()) return MakeError(ErrorKind::kInvalidArgument, "no path was given; name a file, a directory or a pattern");
   return files;
+}
+
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenListed(Env& env, const ListedFile& file, arrow::MemoryPool* pool, const std::string& reader) {
+  ARROW_ASSIGN_OR_RAISE(auto opened, env.OpenForRead(file.path, pool));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
+  if (size == file.size_bytes) return opened;
+  return MakeError(ErrorKind::kInvalidArgument, "file " + file.path + " changed after it was listed: it had " + std::to_string(file.size_bytes) + " bytes, now it has " +
+                                                    std::to_string(size) + "; call " + reader + "() again");
 }
 
 }  // namespace millstream

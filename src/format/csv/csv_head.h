@@ -1,0 +1,25 @@
+#pragma once
+/// What the beginning of a CSV file tells: the names of its columns, and where its rows begin.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "env/env.h"
+#include "format/csv/csv_options.h"
+#include "format/list_files.h"
+
+namespace millstream {
+
+struct CsvHead {
+  std::vector<std::string> names;
+  int64_t rows_begin = 0;  // in bytes
+};
+
+/// kCorruptData for a file that is not UTF-8 text or has no row of names, kInvalidArgument for two columns of one name. Of an empty file nothing.
+Result<CsvHead> ReadCsvHead(Env& env, const ListedFile& file, const CsvOptions& options);
+
+/// Behind the first end of a row that is at `from` or later; npos where there is none that is whole.
+size_t RowBehind(std::string_view text, size_t from);
+
+}  // namespace millstream

@@ -1,0 +1,42 @@
+#pragma once
+/// A format whose files are read a range of bytes at a time: who reads it needs no footer, and nobody knows how many rows there are before they are read.
+///
+/// The rows of a range are those whose first byte is in it, so that the ranges that make up a file give each of its rows once, in order. Formats are immutable,
+/// and read by several lanes at a time. Errors name the file, and where in it.
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/byte_codec.h"
+#include "env/env.h"
+#include "format/list_files.h"
+
+namespace millstream {
+
+struct FileRange {
+  uint32_t file = 0;  // in the listing
+  int64_t begin = 0;  // in bytes
+  int64_t end = 0;
+};
+
+class FileFormat {
+ public:
+  virtual ~FileFormat() = default;
+  /// As its reader is called in Python.
+  virtual const char* reader() const = 0;
+  /// Of the rows of all files.
+  virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  /// Whether the file may be read in ranges; else one is all of it.
+  virtual bool cuttable(uint32_t file) const = 0;
+  /// Rows of all files, about.
+  virtual int64_t rows_guess() const = 0;
+  /// `pool` is for the rows and what reading them needs.
+  virtual Result<std::unique_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const = 0;
+  /// What it is made of again with the listing, for plans that travel.
+  virtual Status Write(ByteWriter* out) const = 0;
+};
+
+}  // namespace millstream
