@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         read_datasource,
         read_parquet,
     )
-    from millstream.read_files import read_csv
+    from millstream.read_files import read_binary_files, read_csv, read_json, read_text
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
@@ -74,9 +74,12 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "read_binary_files",
     "read_csv",
     "read_datasource",
+    "read_json",
     "read_parquet",
+    "read_text",
     "shutdown",
 ]
 
@@ -110,9 +113,12 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
+    "read_json": "read_files",
     "read_parquet": "read_api",
+    "read_text": "read_files",
     "shutdown": "initialize",
 }
 _PACKAGES = frozenset({"preprocessors"})  # found without an import of their own

@@ -52,13 +52,16 @@ def arrow_function(op: str) -> str:
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
 
-def read_csv(
-    engine: Engine,
-    paths: Sequence[str],
-    extensions: Sequence[str],  # of a directory's files: ".csv"; none: all
-    options: dict[str, Any],  # as pyarrow.csv's attributes are called
-    blocks: int = 0,
-) -> Plan: ...
+# `files`: paths, extensions (of a directory's files, such as ".csv"; none: all), ignore_missing_paths, blocks,
+# include_paths, and where there is one a partitioning: hive, base_dir, field_names, field_types (Arrow types).
+def read_csv(engine: Engine, files: dict[str, Any], options: dict[str, Any]) -> Plan:
+    """`options`: as pyarrow.csv's attributes are called."""
+
+def read_json(engine: Engine, files: dict[str, Any], schema: Any | None) -> Plan:
+    """`schema`: types of some columns, an object with __arrow_c_schema__."""
+
+def read_text(engine: Engine, files: dict[str, Any], drop_empty_lines: bool) -> Plan: ...
+def read_binary(engine: Engine, files: dict[str, Any]) -> Plan: ...
 
 class Plan:
     @staticmethod

@@ -24,6 +24,7 @@ from millstream import _core
 from millstream.arguments import check_count
 from millstream.block import BlockMetadata
 from millstream.datasink import Datasink, DummyOutputDatasink, WriteResult, WriteReturnType
+from millstream.partitioning import Partitioning, PartitionStyle
 from millstream.save_mode import SaveMode
 from millstream.seeds import RandomSeedConfig
 
@@ -37,6 +38,8 @@ __all__ = [
     "Datasink",
     "Datasource",
     "DummyOutputDatasink",
+    "PartitionStyle",
+    "Partitioning",
     "RandomIntRowDatasource",
     "RandomSeedConfig",
     "ReadTask",

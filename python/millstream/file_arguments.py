@@ -3,10 +3,63 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millstream.arguments import check_count, check_local_path
+from millstream import _core
+from millstream.arguments import check_count, check_flag, check_local_path, refuse, refuse_placement
+from millstream.dataset import Dataset
+from millstream.partitioning import Partitioning, PartitionStyle, partitioning_values
+from millstream.process_engine import PROCESS_ENGINE
+
+HIVE = Partitioning(PartitionStyle.HIVE)
+
+_REMEDIES = {
+    "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
+    "filesystem": "paths are local files in this version",
+    "partition_filter": "select files by their paths",
+    "shuffle": "use random_shuffle(), which shuffles rows over all files",
+}
+
+
+def read_files(
+    reader: str,
+    paths: Any,
+    read: Callable[[_core.Engine, dict[str, Any]], _core.Plan],
+    *,
+    file_extensions: Any,
+    ignore_missing_paths: Any,
+    include_paths: Any,
+    partitioning: Any,
+    parallelism: int,
+    override_num_blocks: int | None,
+    refused: Mapping[str, Any],
+    placement: Mapping[str, Any],
+) -> Dataset:
+    """The data set of a reader of files; `read` makes its plan of the files as the engine takes them.
+
+    `refused`: arguments of ray.data that this version has not; `placement`: those that place work on a cluster.
+    """
+    refuse_placement(reader, placement)
+    refuse(reader, refused, _REMEDIES)
+    listed = path_list(paths)
+    files: dict[str, Any] = {
+        "paths": listed,
+        "extensions": extension_list(file_extensions),
+        "ignore_missing_paths": check_flag(ignore_missing_paths, "ignore_missing_paths"),
+        "include_paths": check_flag(include_paths, "include_paths"),
+        "blocks": block_count(parallelism, override_num_blocks),
+    }
+    if partitioning is not None:
+        if not isinstance(partitioning, Partitioning):
+            raise TypeError(
+                f"partitioning must be a millstream.datasource.Partitioning or None, not {type(partitioning).__name__}"
+            )
+        files["partitioning"] = partitioning_values(partitioning)
+    try:
+        return Dataset(read(PROCESS_ENGINE.get(), files))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; {path_remedy(listed)}") from None
 
 
 def path_list(paths: Any) -> list[str]:
@@ -45,3 +98,11 @@ def block_count(parallelism: int, override_num_blocks: int | None) -> int:
     if parallelism == -1:
         return 0
     return check_count(parallelism, "parallelism", least=1)
+
+
+def check_utf8(reader: str, encoding: Any) -> None:
+    """NotImplementedError for the name of an encoding that is not UTF-8, which ASCII is."""
+    if not isinstance(encoding, str):
+        raise TypeError(f"encoding must be a text, not {type(encoding).__name__}")
+    if encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8sig", "ascii"):
+        raise NotImplementedError(f"{reader}: files in {encoding!r} are not read by this version; write them as UTF-8")

@@ -72,6 +72,11 @@ ImportedTable ImportTable(nb::handle object) {
   return table;
 }
 
+std::shared_ptr<arrow::Schema> ImportSchema(nb::handle object) {
+  nb::object capsule = object.attr("__arrow_c_schema__")();
+  return ValueOrRaise(arrow::ImportSchema(PointerOf<ArrowSchema>(capsule, "arrow_schema")));
+}
+
 std::shared_ptr<arrow::DataType> ImportType(nb::handle object) {
   nb::object capsule = object.attr("__arrow_c_schema__")();
   return ValueOrRaise(arrow::ImportType(PointerOf<ArrowSchema>(capsule, "arrow_schema")));

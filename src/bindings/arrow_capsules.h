@@ -21,7 +21,9 @@ struct ImportedTable {
 };
 ImportedTable ImportTable(nanobind::handle object);
 
-/// From an object with __arrow_c_schema__: a data type.
+/// From an object with __arrow_c_schema__: a schema.
+std::shared_ptr<arrow::Schema> ImportSchema(nanobind::handle object);
+/// The same of a data type.
 std::shared_ptr<arrow::DataType> ImportType(nanobind::handle object);
 /// From an object with __arrow_c_array__: one array.
 std::shared_ptr<arrow::Array> ImportArray(nanobind::handle object);

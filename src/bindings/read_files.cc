@@ -3,14 +3,16 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <functional>
-
 #include "bindings/arrow_capsules.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "exec/engine.h"
+#include "format/binary/binary_format.h"
 #include "format/csv/csv_format.h"
+#include "format/json/json_format.h"
+#include "format/path_columns.h"
+#include "format/text/text_format.h"
 #include "plan/blocks.h"
 #include "plan/logical_plan.h"
 
@@ -72,17 +74,57 @@ CsvOptions CsvOptionsFrom(const nb::dict& values) {
   return options;
 }
 
-using Files = std::shared_ptr<const std::vector<ListedFile>>;
-using MakeFormat = std::function<Result<std::shared_ptr<const FileFormat>>(const Files& files)>;
+template <typename Format>
+Result<std::shared_ptr<const FileFormat>> AsResult(Result<std::shared_ptr<const Format>> format) {
+  if (!format.ok()) return format.status();
+  return *format;
+}
+Result<std::shared_ptr<const FileFormat>> AsResult(std::shared_ptr<const FileFormat> format) { return format; }
 
-std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const std::vector<std::string>& paths, const std::vector<std::string>& extensions, int64_t blocks, const MakeFormat& make) {
-  if (blocks < 0 || blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());
+using Files = std::shared_ptr<const std::vector<ListedFile>>;
+
+/// What all readers of files are given: paths, extensions, blocks, and of what paths tell.
+struct FileArguments {
+  std::vector<std::string> paths;
+  std::vector<std::string> extensions;
+  bool ignore_missing = false;
+  int64_t blocks = 0;
+  PathOptions path;
+};
+
+Partitioning PartitioningFrom(const nb::dict& values) {
+  Partitioning partitioning;
+  partitioning.hive = nb::cast<bool>(values["hive"]);
+  partitioning.base_directory = nb::cast<std::string>(values["base_dir"]);
+  partitioning.names = nb::cast<std::vector<std::string>>(values["field_names"]);
+  for (const auto& [name, type] : nb::cast<nb::dict>(values["field_types"])) partitioning.types.push_back(arrow::field(nb::cast<std::string>(name), ImportType(type)));
+  return partitioning;
+}
+
+FileArguments FileArgumentsFrom(const nb::dict& values) {
+  FileArguments arguments;
+  const OptionFields fields(values);
+  fields.Take("paths", &arguments.paths);
+  fields.Take("extensions", &arguments.extensions);
+  fields.Take("ignore_missing_paths", &arguments.ignore_missing);
+  fields.Take("blocks", &arguments.blocks);
+  fields.Take("include_paths", &arguments.path.include_path);
+  if (values.contains("partitioning")) arguments.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
+  if (arguments.blocks < 0 || arguments.blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());
+  return arguments;
+}
+
+/// `make` gives the format of a listing.
+template <typename MakeFormat>
+std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values, const MakeFormat& make) {
+  const FileArguments arguments = FileArgumentsFrom(values);
   const auto open = [&]() -> Result<PlanPtr> {
     ARROW_RETURN_NOT_OK(engine.CheckAlive());
-    ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*engine.env(), paths, extensions));
+    ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*engine.env(), arguments.paths, arguments.extensions, arguments.ignore_missing));
     const auto files = std::make_shared<const std::vector<ListedFile>>(std::move(listed));
-    ARROW_ASSIGN_OR_RAISE(auto format, make(files));
-    return ReadFilesPlan(std::move(format), files, blocks);
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<const FileFormat> format, AsResult(make(files)));
+    ARROW_ASSIGN_OR_RAISE(format, PathColumns::Add(std::move(format), *files, arguments.path));
+    return ReadFilesPlan(std::move(format), files, arguments.blocks);
   };
   Result<PlanPtr> plan = nullptr;
   {
@@ -92,16 +134,33 @@ std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const std::vector<std:
   return std::const_pointer_cast<PlanNode>(ValueOrRaise(std::move(plan)));
 }
 
-std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const std::vector<std::string>& paths, const std::vector<std::string>& extensions, const nb::dict& options,
-                                  int64_t blocks) {
+std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const nb::dict& files, const nb::dict& options) {
   const CsvOptions csv = CsvOptionsFrom(options);
-  return ReadFiles(engine, paths, extensions, blocks, [&](const Files& files) { return CsvFormat::Make(engine.env(), files, csv, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed) { return CsvFormat::Make(engine.env(), listed, csv, engine.scheduler().get()); });
+}
+
+/// `schema`: an object with __arrow_c_schema__, or None.
+std::shared_ptr<PlanNode> ReadJson(const Engine& engine, const nb::dict& files, const nb::object& schema) {
+  std::shared_ptr<arrow::Schema> given;
+  if (!schema.is_none()) given = ImportSchema(schema);
+  return ReadFiles(engine, files, [&](const Files& listed) { return JsonFormat::Make(engine.env(), listed, given, engine.scheduler().get()); });
+}
+
+std::shared_ptr<PlanNode> ReadText(const Engine& engine, const nb::dict& files, bool drop_empty_lines) {
+  return ReadFiles(engine, files, [&](const Files& listed) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines}, engine.scheduler().get()); });
+}
+
+std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
+  return ReadFiles(engine, files, [&](const Files& listed) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
 
 }  // namespace
 
 void RegisterReadFiles(nb::module_& module) {
-  module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("paths"), nb::arg("extensions"), nb::arg("options"), nb::arg("blocks") = 0);
+  module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("files"), nb::arg("options"));
+  module.def("read_json", &ReadJson, nb::arg("engine"), nb::arg("files"), nb::arg("schema").none());
+  module.def("read_text", &ReadText, nb::arg("engine"), nb::arg("files"), nb::arg("drop_empty_lines"));
+  module.def("read_binary", &ReadBinary, nb::arg("engine"), nb::arg("files"));
 }
 
 }  // namespace millstream

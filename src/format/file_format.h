@@ -31,10 +31,12 @@ class FileFormat {
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
   /// Whether the file may be read in ranges; else one is all of it.
   virtual bool cuttable(uint32_t file) const = 0;
+  /// Whether an empty file has rows.
+  virtual bool reads_empty_files() const { return false; }
   /// Rows of all files, about.
   virtual int64_t rows_guess() const = 0;
   /// `pool` is for the rows and what reading them needs.
-  virtual Result<std::unique_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const = 0;
+  virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const = 0;
   /// What it is made of again with the listing, for plans that travel.
   virtual Status Write(ByteWriter* out) const = 0;
 };

@@ -38,7 +38,7 @@ Result<std::shared_ptr<const ScanSource>> MakeFileRanges(const std::vector<Liste
     const int64_t size = files[file].size_bytes;
     first_rows.push_back(begins.length());
     const int64_t step = format.cuttable(file) ? kRangeBytes : std::max<int64_t>(size, 1);
-    for (int64_t begin = 0; begin < size; begin += step) {
+    for (int64_t begin = 0; begin < size || (begin == 0 && format.reads_empty_files()); begin += step) {
       ARROW_RETURN_NOT_OK(begins.Append(begin));
       ARROW_RETURN_NOT_OK(ends.Append(std::min(begin + step, size)));
       tasks.push_back({file, 0, begin / step, 1});

@@ -1,5 +1,6 @@
 #pragma once
-/// Files cut into ranges of bytes, as a scan source: one row a range, with its beginning and end. A file is a source of rows; empty ones have no range.
+/// Files cut into ranges of bytes, as a scan source: one row a range, with its beginning and end. A file is a source of rows; an empty one has a range only where
+/// its format makes rows of such.
 
 #include <memory>
 #include <vector>

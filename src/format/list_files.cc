@@ -131,23 +131,32 @@ Status AddEntry(Env& env, const FileEntry& entry, const Extensions& extensions, 
 
 }  // namespace
 
-Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::vector<std::string>& extensions) {
-  std::vector<ListedFile> files;
-  for (const std::string& raw : paths) {
-    std::string path = WithoutTrailingSlash(raw);
-    auto entry = env.Stat(path);
-    if (!entry.ok() && EndsWith(path, "/**")) {  // directories are walked to the bottom anyway
-      path = WithoutTrailingSlash(path.substr(0, path.size() - 2));
-      entry = env.Stat(path);
-    }
-    if (entry.ok()) {
-      ARROW_RETURN_NOT_OK(AddEntry(env, *entry, extensions, &files));
-      continue;
-    }
-    if (!IsGlob(path)) return entry.status();
-    ARROW_ASSIGN_OR_RAISE(const auto matches, Matches(env, path));
-    for (const FileEntry& match : matches) ARROW_RETURN_NOT_OK(AddEntry(env, match, extensions, &files));
+namespace {
+
+Status AddPath(Env& env, const std::string& given, const Extensions& extensions, std::vector<ListedFile>* files) {
+  std::string path = WithoutTrailingSlash(given);
+  auto entry = env.Stat(path);
+  if (!entry.ok() && EndsWith(path, "/**")) {  // directories are walked to the bottom anyway
+    path = WithoutTrailingSlash(path.substr(0, path.size() - 2));
+    entry = env.Stat(path);
   }
+  if (entry.ok()) return AddEntry(env, *entry, extensions, files);
+  if (!IsGlob(path)) return entry.status();
+  ARROW_ASSIGN_OR_RAISE(const auto matches, Matches(env, path));
+  for (const FileEntry& match : matches) ARROW_RETURN_NOT_OK(AddEntry(env, match, extensions, files));
+  return Status::OK();
+}
+
+}  // namespace
+
+Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::vector<std::string>& extensions, bool ignore_missing) {
+  std::vector<ListedFile> files;
+  for (const std::string& path : paths) {
+    const Status added = AddPath(env, path, extensions, &files);
+    const bool ignored = ignore_missing && KindOf(added) == ErrorKind::kFileNotFound;
+    if (!added.ok() && !ignored) return added;
+  }
+  if (files.empty() && !paths.empty()) return MakeError(ErrorKind::kFileNotFound, "none of the paths is there: " + paths.front() + (paths.size() > 1 ? ", ..." : ""));
   if (files.empty()) return MakeError(ErrorKind::kInvalidArgument, "no path was given; name a file, a directory or a pattern");
   return files;
 }

@@ -21,8 +21,8 @@ struct ListedFile {
 /// Expands files, directories (recursively; names starting with '.' or '_' are skipped) and globs (* ? [..] in any component, ** for any number of directories;
 /// they too skip such names unless the pattern spells the first character), sorted by path within each. A file that is named twice is listed twice. Of a
 /// directory's files those count that end in one of `extensions`, whatever the case of their letters; all of them where there are none.
-/// kFileNotFound for a path that matches nothing, kInvalidArgument for a directory without such a file.
-Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::vector<std::string>& extensions);
+/// kFileNotFound for a path that matches nothing, unless `ignore_missing`, and where none does; kInvalidArgument for a directory without such a file.
+Result<std::vector<ListedFile>> ListFiles(Env& env, const std::vector<std::string>& paths, const std::vector<std::string>& extensions, bool ignore_missing = false);
 
 /// The file, still of the size that was listed; kInvalidArgument where it is another. `reader`: what to call again, for the message.
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenListed(Env& env, const ListedFile& file, arrow::MemoryPool* pool, const std::string& reader);

@@ -99,10 +99,9 @@ Result<PlanPtr> ReadFilesSource(std::string name, int64_t blocks, ByteReader* in
 }
 
 Result<PlanPtr> ReadFormatNode(const PlanNode& input, ByteReader* in, const std::shared_ptr<Env>& env) {
-  ARROW_ASSIGN_OR_RAISE(const auto reader, in->String());
   if (!IsUnread(input)) return in->Damaged();
   const PlanNode& source = SourceOf(input);
-  ARROW_ASSIGN_OR_RAISE(auto format, ReadFormat(reader, env, source.files, in));
+  ARROW_ASSIGN_OR_RAISE(auto format, ReadFormat(env, source.files, in));
   ARROW_ASSIGN_OR_RAISE(auto plan, ReadFilesPlan(std::move(format), source.files, source.blocks));
   for (const PlanNode* order = &input; order != &source; order = order->input.get()) ARROW_RETURN_NOT_OK(BlockOrderPlan(plan, order->seed).Value(&plan));
   return plan;
@@ -427,8 +426,7 @@ Result<std::string> SerializeNode(const PlanNode& node, int64_t inline_bytes_max
       out.Number<uint64_t>(node.seed);
       break;
     case PlanNode::Kind::kReadFiles:
-      out.String(node.format->reader());
-      ARROW_RETURN_NOT_OK(node.format->Write(&out));
+      ARROW_RETURN_NOT_OK(WriteFormat(*node.format, &out));
       break;
     case PlanNode::Kind::kMap:
       out.String(node.function->name());

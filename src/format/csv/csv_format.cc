@@ -5,39 +5,11 @@
 
 #include "format/csv/csv_reader.h"
 #include "format/csv/csv_types.h"
+#include "format/sampled_text.h"
 #include "task/for_each.h"
 
 namespace millstream {
 namespace {
-
-/// Parts of the files that types are told from: the first rows of some, and as many bytes of all.
-constexpr size_t kFilesSampled = 64;
-constexpr int64_t kFirstBytes = 64 << 10;
-constexpr int64_t kSamples = 16;
-constexpr int64_t kSampleBytes = 256 << 10;
-
-/// Each evenly spread, over the files and over their bytes.
-std::vector<FileRange> SampledRanges(const std::vector<ListedFile>& files) {
-  std::vector<FileRange> ranges;
-  const size_t sampled = std::min(files.size(), kFilesSampled);
-  for (size_t i = 0; i < sampled; ++i) {
-    const auto file = static_cast<uint32_t>(i * files.size() / sampled);
-    ranges.push_back({file, 0, std::min(kFirstBytes, files[file].size_bytes)});
-  }
-  int64_t total = 0;
-  for (const ListedFile& file : files) total += file.size_bytes;
-  const int64_t step = std::max(total / kSamples, kSampleBytes);
-  int64_t before = 0;
-  for (uint32_t file = 0; file < files.size(); ++file) {
-    const int64_t size = files[file].size_bytes;
-    for (int64_t at = (before + step - 1) / step * step; at < before + size; at += step) {
-      const int64_t begin = at - before;
-      ranges.push_back({file, begin, std::min(begin + kSampleBytes, size)});
-    }
-    before += size;
-  }
-  return ranges;
-}
 
 std::string Joined(const std::vector<std::string>& names) {
   std::string all;
@@ -83,23 +55,14 @@ Result<std::vector<std::string>> CsvFormat::Names() const {
 }
 
 Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* scheduler) {
-  const auto ranges = SampledRanges(*files_);
-  std::vector<std::shared_ptr<arrow::Schema>> found(ranges.size());
-  std::vector<int64_t> sampled_bytes(ranges.size()), lines(ranges.size());
-  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(ranges.size()), [&](int64_t sample) -> Status {
-    const auto at = static_cast<size_t>(sample);
-    const FileRange& range = ranges[at];
-    const ListedFile& listed = (*files_)[range.file];
-    // Within a quoted value no row begins, and only a file's parser knows.
-    if (!cuttable(range.file) && range.begin > 0) return Status::OK();
-    ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(*env_, listed, arrow::default_memory_pool(), "read_csv"));
-    ARROW_ASSIGN_OR_RAISE(const auto text, ReadCsvText(*file, listed, heads_[range.file], range));
-    if (text.rows.empty()) return Status::OK();
-    sampled_bytes[at] = static_cast<int64_t>(text.rows.size());
-    lines[at] = std::count(text.rows.begin(), text.rows.end(), '\n');
-    auto types = TypesOfCsvRows(text.rows, heads_[range.file].names, options_);
+  std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
+  SampleOptions sampling{.reader = "read_csv", .line_end = LineEnd::kAny};
+  sampling.lines_begin = [this](uint32_t file) { return heads_[file].rows_begin; };
+  sampling.cuttable = [this](uint32_t file) { return cuttable(file); };
+  ARROW_ASSIGN_OR_RAISE(rows_guess_, SampleText(*env_, *files_, sampling, scheduler, [&](size_t sample, uint32_t file, std::string_view lines) {
+    auto types = TypesOfCsvRows(lines, heads_[file].names, options_);
     // What is wrong with these rows is told, with its place, when they are read.
-    if (types.ok()) found[at] = std::move(*types);
+    if (types.ok()) found[sample] = std::move(*types);
     return Status::OK();
   }));
   arrow::FieldVector fields;
@@ -110,23 +73,31 @@ Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* sc
       if (field != nullptr) type = CommonCsvType(type, field->type());
     }
     const auto given = options_.convert.column_types.find(name);
-    if (given != options_.convert.column_types.end()) type = given->second;
+    const bool is_given = given != options_.convert.column_types.end();
+    if (is_given) type = given->second;
     // Text that is not UTF-8 is told where it is read, and the rest of its column is text.
-    const bool is_text = given == options_.convert.column_types.end() && (type->id() == arrow::Type::NA || type->id() == arrow::Type::BINARY);
+    const bool is_text = !is_given && (type->id() == arrow::Type::NA || type->id() == arrow::Type::BINARY);
     fields.push_back(arrow::field(name, is_text ? arrow::utf8() : type));
   }
   schema_ = arrow::schema(std::move(fields));
-  int64_t total = 0, sampled = 0, rows = 0;
-  for (const ListedFile& file : *files_) total += file.size_bytes;
-  for (size_t at = 0; at < ranges.size(); ++at) sampled += sampled_bytes[at], rows += lines[at];
-  rows_guess_ = sampled == 0 ? 0 : static_cast<int64_t>(static_cast<double>(total) * static_cast<double>(std::max<int64_t>(rows, 1)) / static_cast<double>(sampled));
   return Status::OK();
 }
 
-Result<std::unique_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
   const ListedFile& listed = (*files_)[range.file];
+  const CsvHead& head = heads_[range.file];
+  const auto rows_from = [&](int64_t begin) {
+    const std::string where = "file " + listed.path + (begin == head.rows_begin ? "" : ", from byte " + std::to_string(begin) + " on");
+    return CsvRows({schema_, head.names}, options_, where, pool);
+  };
+  if (!cuttable(range.file)) {
+    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, "read_csv", pool));
+    return OpenCsvPieces(std::move(pieces), head.rows_begin, schema_, rows_from(head.rows_begin));
+  }
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, "read_csv"));
-  return OpenCsvRange(std::move(file), listed, heads_[range.file], range, schema_, options_, pool);
+  ARROW_ASSIGN_OR_RAISE(auto text, ReadRangeText(*file, listed, head.rows_begin, range, LineEnd::kAny));
+  const int64_t begin = text.begin;
+  return OpenCsvText(std::move(text), schema_, rows_from(begin));
 }
 
 Status CsvFormat::Write(ByteWriter* out) const {

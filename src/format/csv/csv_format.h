@@ -2,7 +2,7 @@
 /// CSV files.
 ///
 /// Names come from each file's first row, or are given; columns of all files come in order of first appearance, and one that a file lacks is null there. A type
-/// that is not given is told from parts of the rows, spread over all files. Files are cut at ends of rows, unless values may have line ends in them.
+/// that is not given is told from parts of the rows, spread over all files. Files are cut at ends of rows, unless they are compressed, or values may have line ends in them.
 
 #include <memory>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "format/csv/csv_head.h"
 #include "format/csv/csv_options.h"
 #include "format/file_format.h"
+#include "format/file_text.h"
 #include "task/scheduler.h"
 
 namespace millstream {
@@ -25,9 +26,9 @@ class CsvFormat : public FileFormat {
   static constexpr const char* kReader = "ReadCSV";
   const char* reader() const override { return kReader; }
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-  bool cuttable(uint32_t) const override { return !options_.parse.newlines_in_values; }
+  bool cuttable(uint32_t file) const override { return !options_.parse.newlines_in_values && !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
-  Result<std::unique_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
   Status Write(ByteWriter* out) const override;
 
  private:

@@ -4,13 +4,15 @@
 #include <arrow/util/utf8.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
+
+#include "format/file_text.h"
 
 namespace millstream {
 namespace {
 
 constexpr int64_t kHeadBytes = 16 << 10;
-constexpr int64_t kHeadBytesMax = 16 << 20;
 constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 Status NotText(const ListedFile& file, const std::string& why) {
@@ -41,7 +43,7 @@ class HeadParser {
  private:
   bool Skip(int32_t rows) {
     for (; rows > 0 && at_ < text_.size(); --rows) {
-      const size_t behind = RowBehind(text_, at_);
+      const size_t behind = LineBehind(text_, at_, LineEnd::kAny);
       if (behind == std::string_view::npos && !is_whole_) return false;
       at_ = std::min(behind, text_.size());
     }
@@ -92,26 +94,17 @@ Status CheckNames(const ListedFile& file, const std::vector<std::string>& names)
 
 }  // namespace
 
-size_t RowBehind(std::string_view text, size_t from) {
-  const size_t end = text.find_first_of("\r\n", from);
-  if (end == std::string_view::npos) return end;
-  if (text[end] == '\n') return end + 1;
-  if (end + 1 == text.size()) return std::string_view::npos;
-  return end + (text[end + 1] == '\n' ? 2 : 1);
-}
-
 Result<CsvHead> ReadCsvHead(Env& env, const ListedFile& file, const CsvOptions& options) {
   if (file.size_bytes == 0) return CsvHead{};
   arrow::util::InitializeUTF8();
-  ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(env, file, arrow::default_memory_pool(), "read_csv"));
-  for (int64_t bytes = kHeadBytes;; bytes *= 8) {
-    ARROW_ASSIGN_OR_RAISE(const auto buffer, opened->ReadAt(0, std::min(bytes, file.size_bytes)));
-    ARROW_ASSIGN_OR_RAISE(auto head, HeadParser(file, options, std::string_view(*buffer), bytes >= file.size_bytes).Parse());
-    if (head.has_value()) {
-      ARROW_RETURN_NOT_OK(CheckNames(file, head->names));
-      return std::move(*head);
-    }
-    if (bytes >= kHeadBytesMax) return NotText(file, "its first row has no end within " + std::to_string(kHeadBytesMax) + " bytes; it may be of another format");
+  ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(env, file, "read_csv", arrow::default_memory_pool(), kHeadBytes));
+  for (;;) {
+    ARROW_RETURN_NOT_OK(pieces.Grow());
+    if (pieces.at_end() && pieces.text().empty()) return CsvHead{};
+    ARROW_ASSIGN_OR_RAISE(auto head, HeadParser(file, options, pieces.text(), pieces.at_end()).Parse());
+    if (!head.has_value()) continue;
+    ARROW_RETURN_NOT_OK(CheckNames(file, head->names));
+    return std::move(*head);
   }
 }
 

@@ -19,7 +19,4 @@ struct CsvHead {
 /// kCorruptData for a file that is not UTF-8 text or has no row of names, kInvalidArgument for two columns of one name. Of an empty file nothing.
 Result<CsvHead> ReadCsvHead(Env& env, const ListedFile& file, const CsvOptions& options);
 
-/// Behind the first end of a row that is at `from` or later; npos where there is none that is whole.
-size_t RowBehind(std::string_view text, size_t from);
-
 }  // namespace millstream

@@ -7,22 +7,14 @@
 
 #include "format/csv/csv_head.h"
 #include "format/csv/csv_rows.h"
-#include "format/file_format.h"
+#include "format/file_text.h"
 
 namespace millstream {
 
-/// Whole rows of a range: those whose first byte is in it.
-struct CsvText {
-  std::shared_ptr<arrow::Buffer> buffer;
-  std::string_view rows;  // of the buffer
-  int64_t begin = 0;      // of them, in the file
-};
-/// kCorruptData for a row that is longer than rows may be.
-Result<CsvText> ReadCsvText(arrow::io::RandomAccessFile& file, const ListedFile& listed, const CsvHead& head, const FileRange& range);
+/// `text`: the lines of a range.
+std::unique_ptr<arrow::RecordBatchReader> OpenCsvText(FileText text, std::shared_ptr<arrow::Schema> schema, CsvRows rows);
 
-/// `file` is read a piece at a time where the range is all of it and line ends do not end rows always, else at once.
-Result<std::unique_ptr<arrow::RecordBatchReader>> OpenCsvRange(std::shared_ptr<arrow::io::RandomAccessFile> file, const ListedFile& listed, const CsvHead& head,
-                                                               const FileRange& range, const std::shared_ptr<arrow::Schema>& schema, const CsvOptions& options,
-                                                               arrow::MemoryPool* pool);
+/// All rows of a file, as its pieces come; where a row ends only their parser knows.
+std::unique_ptr<arrow::RecordBatchReader> OpenCsvPieces(TextPieces pieces, int64_t rows_begin, std::shared_ptr<arrow::Schema> schema, CsvRows rows);
 
 }  // namespace millstream

@@ -1,0 +1,131 @@
+#include "format/json/json_format.h"
+
+#include <arrow/io/memory.h>
+#include <arrow/ipc/dictionary.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+
+#include <algorithm>
+
+#include "format/json/json_reader.h"
+#include "format/json/json_types.h"
+#include "format/sampled_text.h"
+#include "task/for_each.h"
+
+namespace millstream {
+namespace {
+
+constexpr int64_t kHeadBytes = 16 << 10;
+constexpr const char* kName = "read_json";
+constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
+
+/// What a sample has whole objects of, as lines.
+Result<std::string> WholeObjects(std::string_view text, JsonLayout layout) {
+  if (layout == JsonLayout::kLines) return std::string(text);
+  std::string lines;
+  size_t taken = 0;
+  ARROW_RETURN_NOT_OK(JsonValues(layout).Split(text, &lines, &taken));
+  return lines;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const JsonFormat>> JsonFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, std::shared_ptr<arrow::Schema> given,
+                                                           Scheduler* scheduler) {
+  std::shared_ptr<JsonFormat> format(new JsonFormat(std::move(env), std::move(files)));
+  ARROW_RETURN_NOT_OK(format->FindLayouts(scheduler));
+  ARROW_RETURN_NOT_OK(format->FindTypes(given, scheduler));
+  return format;
+}
+
+Status JsonFormat::FindLayouts(Scheduler* scheduler) {
+  layouts_.resize(files_->size());
+  marks_.resize(files_->size());
+  return ForEach(scheduler, static_cast<int64_t>(layouts_.size()), [&](int64_t file) -> Status {
+    const ListedFile& listed = (*files_)[static_cast<size_t>(file)];
+    if (listed.size_bytes == 0) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, arrow::default_memory_pool(), kHeadBytes));
+    ARROW_RETURN_NOT_OK(pieces.Grow());
+    layouts_[static_cast<size_t>(file)] = LayoutOf(pieces.text(), pieces.at_end());
+    if (pieces.text().starts_with(kUtf8Mark)) marks_[static_cast<size_t>(file)] = static_cast<int64_t>(kUtf8Mark.size());
+    return Status::OK();
+  });
+}
+
+Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler) {
+  std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
+  std::vector<Status> failed(found.size());
+  SampleOptions sampling{.reader = kName};
+  sampling.lines_begin = [this](uint32_t file) { return marks_[file]; };
+  sampling.cuttable = [this](uint32_t file) { return cuttable(file); };
+  sampling.has_lines = [this](uint32_t file) { return layouts_[file] == JsonLayout::kLines; };
+  ARROW_ASSIGN_OR_RAISE(rows_guess_, SampleText(*env_, *files_, sampling, scheduler, [&](size_t sample, uint32_t file, std::string_view text) -> Status {
+    // What is wrong with these rows is told, with its place, when they are read; but where there are no others.
+    const std::string where = "file " + (*files_)[file].path;
+    const auto lines = WholeObjects(text, layouts_[file]);
+    failed[sample] = lines.ok() ? Status::OK() : WithContext(lines.status(), where);
+    if (!lines.ok()) return Status::OK();
+    const auto rows = ParseJson(arrow::Buffer::FromString(*lines), nullptr, where);
+    failed[sample] = rows.status();
+    if (rows.ok() && *rows != nullptr) found[sample] = (*rows)->schema();
+    return Status::OK();
+  }));
+  arrow::FieldVector fields;
+  for (const auto& types : found) {
+    if (types != nullptr) ARROW_RETURN_NOT_OK(CommonJsonFields("", std::move(fields), types->fields()).Value(&fields));
+  }
+  if (given != nullptr) {
+    for (const auto& field : given->fields()) {
+      const auto same = std::find_if(fields.begin(), fields.end(), [&](const auto& known) { return known->name() == field->name(); });
+      if (same == fields.end()) fields.push_back(field);
+      else *same = field;
+    }
+  }
+  for (const Status& status : failed) {
+    if (fields.empty()) ARROW_RETURN_NOT_OK(status);
+  }
+  if (fields.empty()) return MakeError(ErrorKind::kInvalidArgument, "read_json: no file has an object to tell the columns from; name other files, or leave them out");
+  schema_ = arrow::schema(std::move(fields));
+  return Status::OK();
+}
+
+Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+  const ListedFile& listed = (*files_)[range.file];
+  if (!cuttable(range.file)) {
+    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, pool));
+    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], schema_, listed.path);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, kName));
+  ARROW_ASSIGN_OR_RAISE(const auto text, ReadRangeText(*file, listed, marks_[range.file], range, LineEnd::kLineFeed));
+  arrow::RecordBatchVector batches;
+  if (!text.text.empty()) {
+    const std::string where = "file " + listed.path + (text.begin == marks_[range.file] ? "" : ", from byte " + std::to_string(text.begin) + " on");
+    const int64_t offset = reinterpret_cast<const uint8_t*>(text.text.data()) - text.buffer->data();
+    ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size())), schema_, where));
+    if (rows != nullptr) batches.push_back(std::move(rows));
+  }
+  return arrow::RecordBatchReader::Make(std::move(batches), schema_);
+}
+
+Status JsonFormat::Write(ByteWriter* out) const {
+  ARROW_ASSIGN_OR_RAISE(const auto schema, arrow::ipc::SerializeSchema(*schema_));
+  out->String(std::string_view(*schema));
+  out->Number<int64_t>(rows_guess_);
+  return Status::OK();
+}
+
+Result<std::shared_ptr<const JsonFormat>> JsonFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
+  ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
+  arrow::io::BufferReader stored(std::make_shared<arrow::Buffer>(bytes));
+  arrow::ipc::DictionaryMemo memo;
+  auto schema = arrow::ipc::ReadSchema(&stored, &memo);
+  if (!schema.ok()) return in->Damaged();
+  std::shared_ptr<JsonFormat> format(new JsonFormat(std::move(env), std::move(files)));
+  ARROW_RETURN_NOT_OK(format->FindLayouts(nullptr));
+  format->schema_ = std::move(*schema);
+  format->rows_guess_ = std::max<int64_t>(rows, 0);
+  return format;
+}
+
+}  // namespace millstream

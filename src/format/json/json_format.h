@@ -1,0 +1,45 @@
+#pragma once
+/// JSON files: an object a line, an array of objects, or objects one behind the other, as each file's beginning tells.
+///
+/// Types are told from parts of the rows, spread over all files, unless they are given. Files of lines are cut at line ends, unless they are compressed.
+
+#include <memory>
+#include <vector>
+
+#include "format/file_format.h"
+#include "format/file_text.h"
+#include "format/json/json_values.h"
+#include "task/scheduler.h"
+
+namespace millstream {
+
+class JsonFormat : public FileFormat {
+ public:
+  /// `given`: types of some columns; may be null. kType where a column has no type that all values are of.
+  static Result<std::shared_ptr<const JsonFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files,
+                                                        std::shared_ptr<arrow::Schema> given, Scheduler* scheduler);
+  /// What Write wrote.
+  static Result<std::shared_ptr<const JsonFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
+
+  static constexpr const char* kReader = "ReadJSON";
+  const char* reader() const override { return kReader; }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  bool cuttable(uint32_t file) const override { return layouts_[file] == JsonLayout::kLines && !IsCompressed((*files_)[file].path); }
+  int64_t rows_guess() const override { return rows_guess_; }
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Status Write(ByteWriter* out) const override;
+
+ private:
+  JsonFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
+  Status FindLayouts(Scheduler* scheduler);
+  Status FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler);
+
+  const std::shared_ptr<Env> env_;
+  const std::shared_ptr<const std::vector<ListedFile>> files_;
+  std::vector<JsonLayout> layouts_;  // one a file
+  std::vector<int64_t> marks_;       // bytes of each file before its text: a mark that it is UTF-8
+  std::shared_ptr<arrow::Schema> schema_;
+  int64_t rows_guess_ = 0;
+};
+
+}  // namespace millstream
