@@ -24,6 +24,7 @@ def module(name):
 
 
 OWNERS = {
+    "readers": ms,
     "Dataset": ms.Dataset,
     "DataIterator": ms.DataIterator,
     "Schema": ms.Schema,
