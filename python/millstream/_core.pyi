@@ -52,6 +52,9 @@ def arrow_function(op: str) -> str:
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
 
+def arrow_stream(engine: Engine, plan: Plan, schema: Schema, *, seed: int, batch_size: int) -> object:
+    """A pass of epoch 0 as a capsule of Arrow's C stream; `schema` is that of its batches."""
+
 # `files`: paths, extensions (of a directory's files, such as ".csv"; none: all), ignore_missing_paths, blocks,
 # include_paths, and where there is one a partitioning: hive, base_dir, field_names, field_types (Arrow types).
 def read_csv(engine: Engine, files: dict[str, Any], options: dict[str, Any]) -> Plan:

@@ -18,7 +18,7 @@ from millstream.process_engine import PROCESS_ENGINE
 from millstream.projections import dropped, named_columns, renamed, replaced, selected
 from millstream.row_functions import mapped, with_added_column
 from millstream.schema import Schema
-from millstream.seeds import RandomSeedConfig, SeedState, seed_state
+from millstream.seeds import RandomSeedConfig, SeedState, run_seed, seed_state
 from millstream.sort_keys import group_keys, sort_keys
 from millstream.splitting import (
     checked_fraction,
@@ -615,6 +615,15 @@ class Dataset:
         from millstream.materialized_dataset import materialize
 
         return materialize(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A pass over the rows as Arrow's C stream, for DuckDB, Polars, pandas, pyarrow and others.
+
+        Batches are made as they are read. `requested_schema` is not looked at: the columns are those of `schema`.
+        """
+        schema = self._core_schema(True)
+        assert schema is not None
+        return _core.arrow_stream(self._engine(), self._plan, schema, seed=run_seed(self._plan), batch_size=16_384)
 
     def to_arrow(self) -> pyarrow.Table:
         """All rows as a pyarrow.Table."""

@@ -11,6 +11,7 @@ NB_MODULE(_core, module) {
 #endif
   millstream::RegisterInterpreter(module);
   millstream::RegisterEngine(module);
+  millstream::RegisterArrowStream(module);
   millstream::RegisterBatch(module);
   millstream::RegisterExpression(module);
   millstream::RegisterFunction(module);

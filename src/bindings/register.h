@@ -5,6 +5,7 @@
 
 namespace millstream {
 
+void RegisterArrowStream(nanobind::module_& module);
 void RegisterBatch(nanobind::module_& module);
 void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);

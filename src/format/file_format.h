@@ -6,6 +6,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,8 +38,19 @@ class FileFormat {
   virtual int64_t rows_guess() const = 0;
   /// `pool` is for the rows and what reading them needs.
   virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const = 0;
+  /// The same with these columns alone, in the order of the schema; null where that reads no less.
+  virtual Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const { return nullptr; }
   /// What it is made of again with the listing, for plans that travel.
   virtual Status Write(ByteWriter* out) const = 0;
 };
+
+/// Those of these names, in the order of the schema.
+inline std::shared_ptr<arrow::Schema> FieldsOf(const arrow::Schema& schema, const std::vector<std::string>& names) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema.fields()) {
+    if (std::find(names.begin(), names.end(), field->name()) != names.end()) fields.push_back(field);
+  }
+  return arrow::schema(std::move(fields));
+}
 
 }  // namespace millstream

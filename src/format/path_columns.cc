@@ -150,6 +150,22 @@ Result<std::shared_ptr<const PathColumns>> PathColumns::Make(std::shared_ptr<con
   return with;
 }
 
+Result<std::shared_ptr<const FileFormat>> PathColumns::Select(const std::vector<std::string>& names) const {
+  std::vector<std::string> of_files;
+  std::vector<int> of_paths;
+  for (const std::string& name : names) {
+    const int column = values_->schema()->GetFieldIndex(name);
+    if (column >= 0) of_paths.push_back(column);
+    else of_files.push_back(name);
+  }
+  if (of_files.empty()) of_files.push_back(format_->schema()->field(0)->name());  // that there are rows
+  ARROW_ASSIGN_OR_RAISE(auto format, format_->Select(of_files));
+  if (format == nullptr) return nullptr;
+  if (of_paths.empty()) return format;
+  ARROW_ASSIGN_OR_RAISE(auto values, values_->SelectColumns(of_paths));
+  return Make(std::move(format), std::move(values));
+}
+
 Result<std::shared_ptr<arrow::RecordBatchReader>> PathColumns::Read(const FileRange& range, arrow::MemoryPool* pool) const {
   ARROW_ASSIGN_OR_RAISE(auto reader, format_->Read(range, pool));
   return std::make_shared<WithValues>(std::move(reader), schema_, *values_, range.file, pool);

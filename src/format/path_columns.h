@@ -39,6 +39,7 @@ class PathColumns : public FileFormat {
   bool reads_empty_files() const override { return format_->reads_empty_files(); }
   int64_t rows_guess() const override { return format_->rows_guess(); }
   Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override { return format_->Write(out); }
 
   const FileFormat& format() const { return *format_; }

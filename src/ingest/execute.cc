@@ -11,6 +11,7 @@
 #include "ingest/open_rows.h"
 #include "ingest/scan_stream.h"
 #include "ingest/shuffle_stream.h"
+#include "plan/narrow_files.h"
 #include "plan/shuffle_seeds.h"
 
 namespace millstream {
@@ -140,7 +141,7 @@ Result<std::unique_ptr<BatchStream>> Passes::Open(const ExecuteOptions& options,
   ARROW_RETURN_NOT_OK(CheckOptions(options));
   ARROW_RETURN_NOT_OK(engine_->CheckAlive());
   engine_->ReclaimSpareMemory(ahead_.get());
-  const PlanPtr plan = SettleSeeds(plan_, options.seed);
+  const PlanPtr plan = NarrowFiles(SettleSeeds(plan_, options.seed));
   if (!HasPositions(*plan)) return OpenPlan(engine_, plan, options);
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine_, *plan));
   const int64_t limit = LimitLeft(folded, options);
@@ -203,7 +204,7 @@ void Passes::Prepare(const FoldedPlan& folded, ShuffleStreamOptions options, con
 
 Result<std::string> ExplainExecution(const std::shared_ptr<Engine>& engine, const PlanPtr& plan, const ExecuteOptions& options) {
   ARROW_RETURN_NOT_OK(CheckOptions(options));
-  if (!IsFoldable(*plan)) return DescribeStages(engine, plan, options);
+  if (!IsFoldable(*plan)) return DescribeStages(engine, NarrowFiles(plan), options);
   ARROW_ASSIGN_OR_RAISE(auto folded, FoldPlan(engine, *plan));
   return DescribeExecution(*engine, folded, options);
 }

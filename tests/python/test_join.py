@@ -533,6 +533,7 @@ def test_what_is_above_a_join_sees_its_rows(each_engine, rows):
     assert twice.take_all() == []
 
 
+@pytest.mark.tame  # two passes take more
 def test_joins_above_joins_go_to_disk_in_32_mb(use_engine, rows):
     use_engine(num_cpus=2, memory_limit=32 << 20, always_spill=True)
     keys = ms.range(600).rename_columns({"id": "key"})

@@ -100,6 +100,12 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRang
   return OpenCsvText(std::move(text), schema_, rows_from(begin));
 }
 
+Result<std::shared_ptr<const FileFormat>> CsvFormat::Select(const std::vector<std::string>& names) const {
+  std::shared_ptr<CsvFormat> selected(new CsvFormat(*this));
+  selected->schema_ = FieldsOf(*schema_, names);
+  return selected;
+}
+
 Status CsvFormat::Write(ByteWriter* out) const {
   // With the types that were found, and the columns: wherever it is read again it gives the same.
   CsvOptions all = options_;

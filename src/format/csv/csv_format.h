@@ -29,6 +29,7 @@ class CsvFormat : public FileFormat {
   bool cuttable(uint32_t file) const override { return !options_.parse.newlines_in_values && !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
   Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 
  private:

@@ -65,7 +65,7 @@ Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Schedu
     const auto lines = WholeObjects(text, layouts_[file]);
     failed[sample] = lines.ok() ? Status::OK() : WithContext(lines.status(), where);
     if (!lines.ok()) return Status::OK();
-    const auto rows = ParseJson(arrow::Buffer::FromString(*lines), nullptr, where);
+    const auto rows = ParseJson(arrow::Buffer::FromString(*lines), {}, where);
     failed[sample] = rows.status();
     if (rows.ok() && *rows != nullptr) found[sample] = (*rows)->schema();
     return Status::OK();
@@ -93,7 +93,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRan
   const ListedFile& listed = (*files_)[range.file];
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, pool));
-    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], schema_, listed.path);
+    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], {schema_, selects_}, listed.path);
   }
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, kName));
   ARROW_ASSIGN_OR_RAISE(const auto text, ReadRangeText(*file, listed, marks_[range.file], range, LineEnd::kLineFeed));
@@ -101,10 +101,17 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRan
   if (!text.text.empty()) {
     const std::string where = "file " + listed.path + (text.begin == marks_[range.file] ? "" : ", from byte " + std::to_string(text.begin) + " on");
     const int64_t offset = reinterpret_cast<const uint8_t*>(text.text.data()) - text.buffer->data();
-    ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size())), schema_, where));
+    ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size())), {schema_, selects_}, where));
     if (rows != nullptr) batches.push_back(std::move(rows));
   }
   return arrow::RecordBatchReader::Make(std::move(batches), schema_);
+}
+
+Result<std::shared_ptr<const FileFormat>> JsonFormat::Select(const std::vector<std::string>& names) const {
+  std::shared_ptr<JsonFormat> selected(new JsonFormat(*this));
+  selected->schema_ = FieldsOf(*schema_, names);
+  selected->selects_ = true;
+  return selected;
 }
 
 Status JsonFormat::Write(ByteWriter* out) const {

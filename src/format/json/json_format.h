@@ -27,6 +27,8 @@ class JsonFormat : public FileFormat {
   bool cuttable(uint32_t file) const override { return layouts_[file] == JsonLayout::kLines && !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
   Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  /// Fields that are not selected may be anything.
+  Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 
  private:
@@ -40,6 +42,7 @@ class JsonFormat : public FileFormat {
   std::vector<int64_t> marks_;       // bytes of each file before its text: a mark that it is UTF-8
   std::shared_ptr<arrow::Schema> schema_;
   int64_t rows_guess_ = 0;
+  bool selects_ = false;  // so that there are fields which the schema does not have
 };
 
 }  // namespace millstream

@@ -40,9 +40,9 @@ std::string UnknownColumns(const std::shared_ptr<arrow::Buffer>& text, const std
 
 class PieceReader : public arrow::RecordBatchReader {
  public:
-  PieceReader(TextPieces pieces, int64_t text_begin, JsonLayout layout, std::shared_ptr<arrow::Schema> schema, std::string path)
-      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), schema_(std::move(schema)), path_(std::move(path)) {}
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  PieceReader(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path)
+      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), columns_(std::move(columns)), path_(std::move(path)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return columns_.schema; }
 
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     out->reset();
@@ -60,7 +60,7 @@ class PieceReader : public arrow::RecordBatchReader {
       }
       pieces_.Take(taken);
       if (pieces_.at_end() && layout_ != JsonLayout::kLines) ARROW_RETURN_NOT_OK(WithContext(values_.Finish(pieces_.text()), "file " + path_));
-      ARROW_RETURN_NOT_OK(ParseJson(arrow::Buffer::FromString(std::move(lines)), schema_, where).Value(out));
+      ARROW_RETURN_NOT_OK(ParseJson(arrow::Buffer::FromString(std::move(lines)), columns_, where).Value(out));
     }
     return Status::OK();
   }
@@ -70,18 +70,20 @@ class PieceReader : public arrow::RecordBatchReader {
   const int64_t text_begin_;
   const JsonLayout layout_;
   JsonValues values_;
-  const std::shared_ptr<arrow::Schema> schema_;
+  const JsonColumns columns_;
   const std::string path_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buffer> text, const std::shared_ptr<arrow::Schema>& schema, const std::string& where) {
+Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buffer> text, const JsonColumns& columns, const std::string& where) {
+  using arrow::json::UnexpectedFieldBehavior;
+  const auto& schema = columns.schema;
   const bool empty = std::string_view(*text).find_first_not_of(kSpace) == std::string_view::npos;
   if (empty) return nullptr;
   auto options = arrow::json::ParseOptions::Defaults();
   options.explicit_schema = schema;
-  if (schema != nullptr) options.unexpected_field_behavior = arrow::json::UnexpectedFieldBehavior::Error;
+  if (schema != nullptr) options.unexpected_field_behavior = columns.ignores_others ? UnexpectedFieldBehavior::Ignore : UnexpectedFieldBehavior::Error;
   auto parsed = arrow::json::ParseOne(options, text);
   if (parsed.ok()) return parsed;
   const Status& status = parsed.status();
@@ -96,8 +98,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buf
   return MakeError(ErrorKind::kCorruptData, std::move(message));
 }
 
-std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, std::shared_ptr<arrow::Schema> schema, std::string path) {
-  return std::make_unique<PieceReader>(std::move(pieces), text_begin, layout, std::move(schema), std::move(path));
+std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path) {
+  return std::make_unique<PieceReader>(std::move(pieces), text_begin, layout, std::move(columns), std::move(path));
 }
 
 }  // namespace millstream
