@@ -206,6 +206,44 @@ def test_explain_and_stats_name_the_reader(write, capsys):
     assert "ReadCSV" in iterator.stats()
 
 
+def test_columns_that_nothing_asks_for_are_not_converted(write, capsys):
+    path = write("wide.csv", "a,b,c\n" + "1,2,x\n" * 400_000 + "3,oops,y\n" + "1,2,x\n" * 400_000)
+    typed = pacsv.ConvertOptions(column_types={"b": pa.int64()})
+    rows = ms.read_csv(path, convert_options=typed, include_paths=True)
+    with pytest.raises(ValueError, match="'oops'"):
+        rows.materialize()
+    assert rows.select_columns("a").sum("a") == 800_003
+    assert rows.filter(expr=col("c") == "y").select_columns(["a", "path"]).take_all() == [{"a": 3, "path": path}]
+    assert rows.select_columns("path").limit(1).take_all() == [{"path": path}]
+    assert rows.groupby("c").sum("a").take_all() == [{"c": "x", "sum(a)": 800_000}, {"c": "y", "sum(a)": 3}]
+    assert rows.select_columns(["c", "a"]).random_shuffle(seed=1).filter(expr=col("a") == 3).take_all() == [
+        {"c": "y", "a": 3}
+    ]
+    rows.select_columns("a").explain()
+    assert "ReadCSV[1 columns]" in capsys.readouterr().out
+
+
+def test_damaged_bytes_of_a_plan_are_refused(write):
+    from millstream import _core
+
+    plan = ms.read_csv(write("year=1/d.csv", "a,b\n1,2\n")).randomize_block_order(seed=1)._plan
+    stored = plan.serialize()
+    assert _core.Plan.deserialize(stored).schema().names == ["a", "b", "year"]
+    draw = random.Random(1)
+    for length in range(len(stored)):
+        with pytest.raises(ValueError, match=r"damaged|version"):
+            _core.Plan.deserialize(stored[:length])
+    for _ in range(2_000):
+        damaged = bytearray(stored)
+        for _ in range(draw.choice([1, 2, 8])):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        try:
+            read = _core.Plan.deserialize(bytes(damaged))
+        except (ValueError, OSError, TypeError, KeyError, MemoryError):
+            continue
+        assert read.schema() is not None
+
+
 # ---- bad input ----
 def test_a_row_with_too_many_values_is_named(write):
     path = write("bad.csv", "a,b\n" + "1,2\n" * 5 + "3,4,5\n")
