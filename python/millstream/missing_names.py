@@ -37,10 +37,6 @@ _DATASET = {
     "window": "random_shuffle() spills what does not fit in memory; leave the window out",
 }
 _ITERATOR = {name: _DATASET[name] for name in ("iter_jax_batches", "iter_tf_batches", "to_tf", "to_torch")}
-_READ = {
-    "read_csv": "read it with pyarrow.csv and give the table to from_arrow()",
-    "read_json": "read it with pyarrow.json and give the table to from_arrow()",
-}
 
 
 def no_attribute(owner: Any, name: str) -> AttributeError:
@@ -55,8 +51,10 @@ def no_attribute(owner: Any, name: str) -> AttributeError:
 
 def no_function(module: Any, name: str) -> AttributeError:
     """For `millstream.name`."""
-    remedy = _READ.get(name)
-    if remedy is None and name.startswith(("read_", "from_")):
-        remedy = "use read_parquet(), from_arrow() or from_pandas(), or read_datasource() with a source of your own"
+    remedy = None
+    if name.startswith(("read_", "from_")):
+        remedy = (
+            "use read_parquet(), read_csv(), read_json(), from_arrow(), or read_datasource() with a source of your own"
+        )
     text = f"module 'millstream' has no attribute {name!r}"
     return AttributeError(text if remedy is None else f"{text} in this version; {remedy}", name=name, obj=module)

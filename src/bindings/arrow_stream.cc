@@ -29,7 +29,7 @@ class PassReader : public arrow::RecordBatchReader {
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     if (fork_.inherited()) return MakeError(ErrorKind::kStale, "this stream belongs to the process that forked this one; begin a new pass here");
     // A thread of Python's own holds the lock, or gave it up to import the stream. Others may be waited for by a thread that holds it, and so must not ask for it.
-    const bool may_lock = Py_IsInitialized() != 0 && PyGILState_GetThisThreadState() != nullptr;
+    const bool may_lock = IsPythonThread();
     Result<StreamBatch> batch = StreamBatch{};
     Unlocked([&] { batch = stream_->Next([&] { return !EngineAlive() || (may_lock && Signalled()); }); });
     ARROW_RETURN_NOT_OK(batch);
@@ -38,11 +38,9 @@ class PassReader : public arrow::RecordBatchReader {
   }
 
  private:
-  static bool HoldsLock() { return Py_IsInitialized() != 0 && PyGILState_Check() != 0; }
-
   template <typename Work>
   static void Unlocked(const Work& work) {
-    if (!HoldsLock()) return work();
+    if (!HoldsGil()) return work();
     const ReleaseGil release;
     work();
   }

@@ -76,6 +76,10 @@ AcquireGil::AcquireGil() {
 
 AcquireGil::~AcquireGil() { PyGILState_Release(state_); }
 
+bool HoldsGil() { return Py_IsInitialized() != 0 && PyGILState_Check() != 0; }
+
+bool IsPythonThread() { return Py_IsInitialized() != 0 && PyGILState_GetThisThreadState() != nullptr; }
+
 void StopAtExit(const std::shared_ptr<Engine>& engine) {
   auto& engines = Engines();
   std::erase_if(engines, [](const auto& weak) { return weak.expired(); });

@@ -38,6 +38,12 @@ class AcquireGil {
   PyGILState_STATE state_;
 };
 
+/// Whether this thread holds the lock.
+bool HoldsGil();
+
+/// Whether this is a thread of Python's own, which holds the lock or gave it up further up.
+bool IsPythonThread();
+
 /// Has the engine's lanes stopped at exit. With the lock held.
 void StopAtExit(const std::shared_ptr<Engine>& engine);
 

@@ -35,13 +35,12 @@ constexpr int64_t kOrderRowBytes = 12 + 8 + 8 + 9;
 /// Where rows are sorted: prefixes with positions, positions, identities of equal rows, one flat column; and of each sort column its values, words and validity.
 constexpr int64_t kSortedRowBytes = 16 + 4 + 8 + 9;
 constexpr int64_t kSortWordBytes = 8 + 8 + 2;
-/// Page rounding of the dozen allocations of a step; smaller ones are rounded by little.
+/// Page rounding of the dozen allocations of a step; where a stream's rows are moved, small ones are rounded by little.
 constexpr int64_t kRoundingBytes = 256 << 10;
-constexpr int64_t kRoundingBytesMin = 64 << 10;
+constexpr int64_t kStreamRoundingBytesMin = 64 << 10;
 constexpr int64_t kSlabRoundingBytes = 64 << 10;
-constexpr int64_t kSlabRoundingBytesMin = 16 << 10;
 
-int64_t WithRounding(int64_t bytes) { return bytes + std::min(bytes + kRoundingBytesMin, kRoundingBytes); }
+int64_t WithRounding(int64_t bytes, const ShufflePlan& plan) { return bytes + std::min(bytes + plan.rounding_bytes_min, kRoundingBytes); }
 
 constexpr int64_t kPartitionsMax = 64 << 10;  // of one store
 /// Two passes are taken where the frames of a lane would be smaller in one: many small reads cost more than writing all rows once more.
@@ -52,6 +51,7 @@ class Sizer {
  public:
   Sizer(const ScanSource& source, const RowProgram& program, const ShuffleSizes& sizes) : scan_(source.sizes()), sizes_(sizes) {
     base_.exact = true;
+    base_.rounding_bytes_min = kRoundingBytes;
     for (int width : FlatWidths(*program.output)) {
       base_.row_bytes += width > 0 ? width : std::max(kVaryingWidthGuess, scan_.column_row_bytes_max);
       base_.exact &= width > 0;
@@ -83,6 +83,7 @@ class Sizer {
     base_.row_bytes = std::max<int64_t>(base_.row_bytes, 1);
     base_.rows = std::max<int64_t>(stream.rows, 1);
     rows_guessed_ = true;
+    base_.rounding_bytes_min = kStreamRoundingBytesMin;
     task_rows_ = std::max<int64_t>(stream.batch_rows, 1);
   }
 
@@ -119,12 +120,13 @@ class Sizer {
     const int64_t piece_rows_min = RowsMin(kPieceRowsMin, step_row_bytes);
     plan.piece_rows = std::clamp<int64_t>(limit / (lanes * pieces * step_row_bytes), piece_rows_min, std::clamp<int64_t>(task_rows_, kPieceRowsMin, kPieceRowsMax));
     const int64_t column_bytes = plan.piece_rows * column_row_bytes;
-    plan.scan_floor = WithRounding((side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes);
-    plan.scatter_floor = WithRounding(StepRows(plan) * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes));
+    plan.scan_floor = WithRounding((side_by_side ? side_by_side_bytes_ : decode_bytes_) + columns_at_once_ * column_bytes, plan);
+    plan.scatter_floor = WithRounding(StepRows(plan) * 2 * 4 + std::max(2 * column_bytes, plan.piece_rows * sort_row_bytes), plan);
     SizeSlabs(limit, ahead, &plan);
     SizePartitions(limit, &plan);
     plan.may_spill = MaySpill(plan, limit);
-    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit), compacts_) : 0;
+    // Scans keep what flat columns do not need: the largest partition of a sort of theirs may be larger than is planned for.
+    plan.spill_floor = plan.may_spill ? ShuffleWriter::FixedBytes(StagingBytes(limit), compacts_ || !rows_guessed_) : 0;
     ChoosePasses(limit, column_bytes, &plan);
     if (plan.may_spill && compacts_) plan.spill_floor += FrameBytes(plan, limit) * 5 / 4;
     return plan;
@@ -214,7 +216,7 @@ class Sizer {
     const int64_t slab_rows = std::min(plan->slab_rows, std::max<int64_t>(plan->rows, 1));
     const int64_t slabs = DivideUp(rows, slab_rows) + 1 + plan->slabs_ahead + 1;
     const int64_t slab_bytes = slab_rows * plan->row_bytes * (compacts_ ? 16 : 9) / 8;
-    plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_bytes + std::min(slab_bytes + kSlabRoundingBytesMin, kSlabRoundingBytes));
+    plan->slab_floor = std::min(slabs, DivideUp(std::max<int64_t>(plan->rows, 1), slab_rows)) * (slab_bytes + std::min(slab_bytes + plan->rounding_bytes_min / 4, kSlabRoundingBytes));
   }
 
   /// Frames of a lane are what it holds at most, cut into partitions. The coarse ones of two passes are as few as fit the memory of the second.
@@ -276,7 +278,7 @@ int64_t LimitThatWouldDo(const Sizer& sizer, int64_t limit) {
 
 }  // namespace
 
-int64_t GatherBytes(const ShufflePlan& plan, int64_t rows) { return WithRounding(rows * plan.order_row_bytes); }
+int64_t GatherBytes(const ShufflePlan& plan, int64_t rows) { return WithRounding(rows * plan.order_row_bytes, plan); }
 
 namespace {
 

@@ -27,6 +27,7 @@ struct ShufflePlan {
   bool side_by_side = false;    // columns are read through small buffers, for several are open at one time and memory is short
   int64_t order_row_bytes = 0;  // held while a partition is put into order, beside its rows
   bool may_spill = false;       // rows beside the floors may pass the limit
+  int64_t rounding_bytes_min = 0;  // by which the allocations of a step are rounded at least
   // Floors, in bytes; all but the last are a lane's.
   int64_t scan_floor = 0;
   int64_t scatter_floor = 0;

@@ -553,7 +553,7 @@ import os, sys, time
 import millstream as ms
 
 def stuck(batch):
-    os.write(1, f"{os.getpid()}\n".encode())  # at once, for two workers write
+    os.write(1, f"{os.getpid()}\\n".encode())  # at once, for two workers write
     time.sleep(1000)
     return batch
 
