@@ -11,6 +11,12 @@
 #include "base/status.h"
 
 namespace millstream {
+namespace {
+
+/// Of the limit, not for free pages: what malloc keeps of small allocations that were charged and are free again is resident too, and nobody counts it.
+constexpr int64_t kMallocShare = 16;
+
+}  // namespace
 
 struct Ledger::State {
   std::shared_ptr<Budget> budget;
@@ -297,7 +303,7 @@ void Budget::TrimKept() {
   std::vector<std::pair<std::shared_ptr<PageArena>, int64_t>> trims;  // and what each may keep
   {
     std::lock_guard lock(state_->mutex);
-    int64_t room = state_->limit - state_->used;
+    int64_t room = state_->limit - state_->limit / kMallocShare - state_->used;
     for (const auto& arena : state_->arenas) {
       const int64_t kept = arena->kept_bytes();
       if (kept > room) trims.emplace_back(arena, std::max<int64_t>(room, 0));
