@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from millstream import _core
@@ -15,8 +15,8 @@ from millstream.process_engine import PROCESS_ENGINE
 HIVE = Partitioning(PartitionStyle.HIVE)
 
 _REMEDIES = {
-    "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
     "filesystem": "paths are local files in this version",
+    "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
     "partition_filter": "select files by their paths",
     "shuffle": "use random_shuffle(), which shuffles rows over all files",
 }
@@ -33,15 +33,14 @@ def read_files(
     partitioning: Any,
     parallelism: int,
     override_num_blocks: int | None,
-    refused: Mapping[str, Any],
-    placement: Mapping[str, Any],
+    **others: Any,
 ) -> Dataset:
     """The data set of a reader of files; `read` makes its plan of the files as the engine takes them.
 
-    `refused`: arguments of ray.data that this version has not; `placement`: those that place work on a cluster.
+    `others`: arguments of ray.data that this version has not, and those that place work on a cluster.
     """
-    refuse_placement(reader, placement)
-    refuse(reader, refused, _REMEDIES)
+    refuse_placement(reader, {name: value for name, value in others.items() if name not in _REMEDIES})
+    refuse(reader, {name: others[name] for name in _REMEDIES}, _REMEDIES)
     listed = path_list(paths)
     files: dict[str, Any] = {
         "paths": listed,

@@ -91,13 +91,12 @@ def read_csv(
         partitioning=partitioning,
         parallelism=parallelism,
         override_num_blocks=override_num_blocks,
-        refused={
-            "filesystem": filesystem,
-            "arrow_open_stream_args": arrow_open_stream_args,
-            "partition_filter": partition_filter,
-            "shuffle": shuffle,
-        },
-        placement={"concurrency": concurrency, **ray_remote_args},
+        filesystem=filesystem,
+        arrow_open_stream_args=arrow_open_stream_args,
+        partition_filter=partition_filter,
+        shuffle=shuffle,
+        concurrency=concurrency,
+        **ray_remote_args,
     )
 
 
@@ -149,11 +148,10 @@ def read_json(
             type, or a column that was not there in any of the rows looked at, with its file.
     """
     check_flag(lines, "lines")
-    for name, options, attribute in (("read", read_options, "block_size"), ("parse", parse_options, "explicit_schema")):
-        if options is not None and not hasattr(options, attribute):
-            kind = f"{name.capitalize()}Options"
-            raise TypeError(f"{name}_options must be a pyarrow.json.{kind}, not {type(options).__name__}")
-    schema = getattr(parse_options, "explicit_schema", None)
+    _attributes(read_options, "read_options", "json.ReadOptions", ("block_size",))
+    schema = _attributes(parse_options, "parse_options", "json.ParseOptions", ("explicit_schema",)).get(
+        "explicit_schema"
+    )
     return read_files(
         "read_json",
         paths,
@@ -164,13 +162,12 @@ def read_json(
         partitioning=partitioning,
         parallelism=parallelism,
         override_num_blocks=override_num_blocks,
-        refused={
-            "filesystem": filesystem,
-            "arrow_open_stream_args": arrow_open_stream_args,
-            "partition_filter": partition_filter,
-            "shuffle": shuffle,
-        },
-        placement={"concurrency": concurrency, **ray_remote_args},
+        filesystem=filesystem,
+        arrow_open_stream_args=arrow_open_stream_args,
+        partition_filter=partition_filter,
+        shuffle=shuffle,
+        concurrency=concurrency,
+        **ray_remote_args,
     )
 
 
@@ -227,13 +224,12 @@ def read_text(
         partitioning=partitioning,
         parallelism=parallelism,
         override_num_blocks=override_num_blocks,
-        refused={
-            "filesystem": filesystem,
-            "arrow_open_stream_args": arrow_open_stream_args,
-            "partition_filter": partition_filter,
-            "shuffle": shuffle,
-        },
-        placement={"concurrency": concurrency, **ray_remote_args},
+        filesystem=filesystem,
+        arrow_open_stream_args=arrow_open_stream_args,
+        partition_filter=partition_filter,
+        shuffle=shuffle,
+        concurrency=concurrency,
+        **ray_remote_args,
     )
 
 
@@ -283,21 +279,20 @@ def read_binary_files(
         partitioning=partitioning,
         parallelism=parallelism,
         override_num_blocks=override_num_blocks,
-        refused={
-            "filesystem": filesystem,
-            "arrow_open_stream_args": arrow_open_stream_args,
-            "partition_filter": partition_filter,
-            "shuffle": shuffle,
-        },
-        placement={"concurrency": concurrency, **ray_remote_args},
+        filesystem=filesystem,
+        arrow_open_stream_args=arrow_open_stream_args,
+        partition_filter=partition_filter,
+        shuffle=shuffle,
+        concurrency=concurrency,
+        **ray_remote_args,
     )
 
 
 def _csv_options(read_options: Any, parse_options: Any, convert_options: Any) -> dict[str, Any]:
     options = {
-        **_attributes(read_options, "read_options", "ReadOptions", _READ_OPTIONS),
-        **_attributes(parse_options, "parse_options", "ParseOptions", _PARSE_OPTIONS),
-        **_attributes(convert_options, "convert_options", "ConvertOptions", _CONVERT_OPTIONS),
+        **_attributes(read_options, "read_options", "csv.ReadOptions", _READ_OPTIONS),
+        **_attributes(parse_options, "parse_options", "csv.ParseOptions", _PARSE_OPTIONS),
+        **_attributes(convert_options, "convert_options", "csv.ConvertOptions", _CONVERT_OPTIONS),
     }
     check_utf8("read_csv", getattr(read_options, "encoding", "utf8"))
     if getattr(parse_options, "invalid_row_handler", None) is not None:
@@ -316,6 +311,6 @@ def _attributes(options: Any, argument: str, type_name: str, names: Sequence[str
     if options is None:
         return {}
     if not all(hasattr(options, name) for name in names):
-        raise TypeError(f"{argument} must be a pyarrow.csv.{type_name}, not {type(options).__name__}")
+        raise TypeError(f"{argument} must be a pyarrow.{type_name}, not {type(options).__name__}")
     values = {name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}

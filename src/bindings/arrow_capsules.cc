@@ -19,6 +19,7 @@ void Release(PyObject* capsule, const char* name) {
 
 void ReleaseSchema(PyObject* capsule) { Release<ArrowSchema>(capsule, "arrow_schema"); }
 void ReleaseArray(PyObject* capsule) { Release<ArrowArray>(capsule, "arrow_array"); }
+void ReleaseStream(PyObject* capsule) { Release<ArrowArrayStream>(capsule, "arrow_array_stream"); }
 
 template <typename Struct>
 Struct* PointerOf(nb::handle capsule, const char* name) {
@@ -47,6 +48,12 @@ nb::tuple ExportBatch(const arrow::RecordBatch& batch) {
   nb::object schema_capsule = nb::steal(PyCapsule_New(schema.release(), "arrow_schema", ReleaseSchema));
   nb::object array_capsule = nb::steal(PyCapsule_New(array.release(), "arrow_array", ReleaseArray));
   return nb::make_tuple(std::move(schema_capsule), std::move(array_capsule));
+}
+
+nb::object ExportStream(std::shared_ptr<arrow::RecordBatchReader> reader) {
+  auto exported = std::make_unique<ArrowArrayStream>();
+  RaiseIfFailed(arrow::ExportRecordBatchReader(std::move(reader), exported.get()));
+  return nb::steal(PyCapsule_New(exported.release(), "arrow_array_stream", ReleaseStream));
 }
 
 ImportedTable ImportTable(nb::handle object) {

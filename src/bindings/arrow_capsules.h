@@ -14,6 +14,8 @@ nanobind::object ExportSchema(const arrow::Schema& schema);
 /// (schema capsule, array capsule).
 nanobind::tuple ExportBatch(const arrow::RecordBatch& batch);
 
+nanobind::object ExportStream(std::shared_ptr<arrow::RecordBatchReader> reader);
+
 /// From an object with __arrow_c_stream__ or __arrow_c_array__; validated in full, for its producer may be anyone.
 struct ImportedTable {
   std::shared_ptr<arrow::Schema> schema;

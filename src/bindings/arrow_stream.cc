@@ -1,7 +1,7 @@
-#include <arrow/c/bridge.h>
 #include <nanobind/stl/shared_ptr.h>
 
 #include "base/fork.h"
+#include "bindings/arrow_capsules.h"
 #include "bindings/batch.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
@@ -66,12 +66,6 @@ class PassReader : public arrow::RecordBatchReader {
   const std::shared_ptr<arrow::Schema> schema_;
 };
 
-void ReleaseStream(PyObject* capsule) {
-  auto* held = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, "arrow_array_stream"));
-  if (held != nullptr && held->release != nullptr) held->release(held);
-  delete held;
-}
-
 nb::object ArrowStream(const std::shared_ptr<Engine>& engine, const std::shared_ptr<PlanNode>& plan, const PySchema& schema, uint64_t seed, int64_t batch_size) {
   CheckNotLeaving();
   ExecuteOptions options;
@@ -82,10 +76,7 @@ nb::object ArrowStream(const std::shared_ptr<Engine>& engine, const std::shared_
     const ReleaseGil release;
     stream = Execute(engine, plan, options);
   }
-  auto reader = std::make_shared<PassReader>(engine, ValueOrRaise(std::move(stream)), schema.schema);
-  auto exported = std::make_unique<ArrowArrayStream>();
-  RaiseIfFailed(arrow::ExportRecordBatchReader(std::move(reader), exported.get()));
-  return nb::steal(PyCapsule_New(exported.release(), "arrow_array_stream", ReleaseStream));
+  return ExportStream(std::make_shared<PassReader>(engine, ValueOrRaise(std::move(stream)), schema.schema));
 }
 
 }  // namespace

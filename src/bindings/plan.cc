@@ -9,6 +9,7 @@
 
 #include "bindings/arrow_capsules.h"
 #include "bindings/batch.h"
+#include "bindings/blocks.h"
 #include "bindings/errors.h"
 #include "bindings/function.h"
 #include "bindings/interpreter.h"
@@ -31,10 +32,6 @@ namespace {
 using Plan = std::shared_ptr<PlanNode>;
 
 Plan Mutable(PlanPtr plan) { return std::const_pointer_cast<PlanNode>(std::move(plan)); }
-
-void CheckBlocks(int64_t blocks) {
-  if (blocks < 0 || blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());
-}
 
 Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
   CheckBlocks(blocks);

@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings/arrow_capsules.h"
+#include "bindings/blocks.h"
 #include "bindings/errors.h"
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
@@ -13,7 +14,6 @@
 #include "format/json/json_format.h"
 #include "format/path_columns.h"
 #include "format/text/text_format.h"
-#include "plan/blocks.h"
 #include "plan/logical_plan.h"
 
 namespace nb = nanobind;
@@ -74,13 +74,6 @@ CsvOptions CsvOptionsFrom(const nb::dict& values) {
   return options;
 }
 
-template <typename Format>
-Result<std::shared_ptr<const FileFormat>> AsResult(Result<std::shared_ptr<const Format>> format) {
-  if (!format.ok()) return format.status();
-  return *format;
-}
-Result<std::shared_ptr<const FileFormat>> AsResult(std::shared_ptr<const FileFormat> format) { return format; }
-
 using Files = std::shared_ptr<const std::vector<ListedFile>>;
 
 /// What all readers of files are given: paths, extensions, blocks, and of what paths tell.
@@ -94,10 +87,11 @@ struct FileArguments {
 
 Partitioning PartitioningFrom(const nb::dict& values) {
   Partitioning partitioning;
-  partitioning.hive = nb::cast<bool>(values["hive"]);
-  partitioning.base_directory = nb::cast<std::string>(values["base_dir"]);
-  partitioning.names = nb::cast<std::vector<std::string>>(values["field_names"]);
-  for (const auto& [name, type] : nb::cast<nb::dict>(values["field_types"])) partitioning.types.push_back(arrow::field(nb::cast<std::string>(name), ImportType(type)));
+  const OptionFields fields(values);
+  fields.Take("hive", &partitioning.hive);
+  fields.Take("base_dir", &partitioning.base_directory);
+  fields.Take("field_names", &partitioning.names);
+  fields.TakeTypes("field_types", &partitioning.types);
   return partitioning;
 }
 
@@ -110,7 +104,7 @@ FileArguments FileArgumentsFrom(const nb::dict& values) {
   fields.Take("blocks", &arguments.blocks);
   fields.Take("include_paths", &arguments.path.include_path);
   if (values.contains("partitioning")) arguments.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
-  if (arguments.blocks < 0 || arguments.blocks > kBlocksMax) throw nb::value_error(("the number of blocks must be from 0 to " + std::to_string(kBlocksMax)).c_str());
+  CheckBlocks(arguments.blocks);
   return arguments;
 }
 
@@ -122,7 +116,7 @@ std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values
     ARROW_RETURN_NOT_OK(engine.CheckAlive());
     ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*engine.env(), arguments.paths, arguments.extensions, arguments.ignore_missing));
     const auto files = std::make_shared<const std::vector<ListedFile>>(std::move(listed));
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<const FileFormat> format, AsResult(make(files)));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<const FileFormat> format, make(files));
     ARROW_ASSIGN_OR_RAISE(format, PathColumns::Add(std::move(format), *files, arguments.path));
     return ReadFilesPlan(std::move(format), files, arguments.blocks);
   };
@@ -151,7 +145,7 @@ std::shared_ptr<PlanNode> ReadText(const Engine& engine, const nb::dict& files, 
 }
 
 std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
+  return ReadFiles(engine, files, [&](const Files& listed) -> Result<std::shared_ptr<const BinaryFormat>> { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
 
 }  // namespace

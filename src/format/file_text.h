@@ -17,6 +17,9 @@ namespace millstream {
 /// A line longer than that is an error.
 constexpr int64_t kLineBytesMax = 64 << 20;
 
+/// Before the text of files that say so that they are UTF-8.
+constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
+
 /// What ends a line. A carriage return alone does where that is old custom.
 enum class LineEnd : uint8_t { kLineFeed, kAny };
 

@@ -117,10 +117,8 @@ Result<std::shared_ptr<const FileFormat>> PathColumns::Add(std::shared_ptr<const
       of_files.push_back(std::move(values));
     }
     for (const std::string& name : names) {
-      std::shared_ptr<arrow::DataType> type = arrow::utf8();
-      for (const auto& field : options.partitioning->types) {
-        if (field->name() == name) type = field->type();
-      }
+      const auto given = options.partitioning->types.find(name);
+      const auto type = given == options.partitioning->types.end() ? arrow::utf8() : given->second;
       ARROW_ASSIGN_OR_RAISE(auto column, ColumnOf(name, of_files, files, type));
       fields.push_back(arrow::field(name, type));
       columns.push_back(std::move(column));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "format/file_format.h"
@@ -17,7 +18,7 @@ struct Partitioning {
   bool hive = true;
   std::string base_directory;           // what is before the partitions; empty: the path's beginning
   std::vector<std::string> names;       // with `hive` those that there must be, where any are given
-  std::vector<std::shared_ptr<arrow::Field>> types;  // of those that are not texts: int64, double, bool
+  std::unordered_map<std::string, std::shared_ptr<arrow::DataType>> types;  // of those that are not texts: int64, double, bool
 };
 
 struct PathOptions {

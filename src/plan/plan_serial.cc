@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/byte_codec.h"
+#include "base/byte_names.h"
 #include "format/read_format.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
@@ -127,21 +127,6 @@ Result<PlanPtr> ReadShuffle(PlanPtr input, ByteReader* in) {
   ARROW_ASSIGN_OR_RAISE(const auto seed, in->Number<uint64_t>());
   if (kind > static_cast<uint8_t>(SeedKind::kUnset)) return in->Damaged();
   return ShufflePlanNode(std::move(input), static_cast<SeedKind>(kind), seed);
-}
-
-void WriteNames(const std::vector<std::string>& names, ByteWriter* out) {
-  out->Number<uint64_t>(names.size());
-  for (const std::string& name : names) out->String(name);
-}
-
-Result<std::vector<std::string>> ReadNames(ByteReader* in) {
-  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(8));
-  std::vector<std::string> names;
-  for (uint64_t i = 0; i < count; ++i) {
-    ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
-    names.emplace_back(name);
-  }
-  return names;
 }
 
 Status WriteColumns(const NamedExpressions& columns, ByteWriter* out) {

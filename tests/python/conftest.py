@@ -92,6 +92,19 @@ def each_engine(request, use_engine):
 
 
 @pytest.fixture
+def write(tmp_path):
+    """Writes a file of that name, its directories too, into the test's own directory; its path."""
+
+    def write(name: str, content: str | bytes, encoding: str = "utf-8") -> str:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
 def run_python(tmp_path):
     """Runs Python source in a fresh process; its output, or the failure with what it printed."""
     import subprocess

@@ -10,17 +10,6 @@ from millstream.expressions import col
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        return str(path)
-
-    return write
-
-
-@pytest.fixture
 def hive(write, tmp_path):
     for year, month, rows in ((2020, "05", (1, 2)), (2020, "__HIVE_DEFAULT_PARTITION__", (3,)), (2021, "a%2Fb", (4,))):
         write(f"t/year={year}/month={month}/x.csv", "id\n" + "".join(f"{row}\n" for row in rows))

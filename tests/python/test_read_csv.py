@@ -13,17 +13,6 @@ import millstream as ms
 from millstream.expressions import col
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name, text, encoding="utf-8"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
-        return str(path)
-
-    return write
-
-
 def table_of(dataset):
     return pa.concat_tables(
         [pa.table(batch) for batch in dataset.iter_batches(batch_format="pyarrow", batch_size=None)]

@@ -15,17 +15,6 @@ import millstream as ms
 from millstream.expressions import col
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(path)
-
-    return write
-
-
 def rows_of(count, seed=3):
     draw = random.Random(seed)
     texts = ["", "plain", 'a "quoted" one', "back\\slash {[", "ünï ☃", "]}", "\\", 'ends with \\"']

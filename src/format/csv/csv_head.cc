@@ -13,7 +13,6 @@ namespace millstream {
 namespace {
 
 constexpr int64_t kHeadBytes = 16 << 10;
-constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 Status NotText(const ListedFile& file, const std::string& why) {
   return MakeError(ErrorKind::kCorruptData, "file " + file.path + " is not a readable CSV file: " + why);

@@ -1,30 +1,15 @@
 #include "format/csv/csv_options.h"
 
-#include <arrow/buffer.h>
-#include <arrow/io/memory.h>
-#include <arrow/ipc/dictionary.h>
-#include <arrow/ipc/reader.h>
-#include <arrow/ipc/writer.h>
 #include <arrow/type.h>
 #include <arrow/util/value_parsing.h>
 
+#include <algorithm>
+
+#include "base/byte_names.h"
+#include "format/schema_bytes.h"
+
 namespace millstream {
 namespace {
-
-void WriteNames(const std::vector<std::string>& names, ByteWriter* out) {
-  out->Number<uint64_t>(names.size());
-  for (const std::string& name : names) out->String(name);
-}
-
-Result<std::vector<std::string>> ReadNames(ByteReader* in) {
-  ARROW_ASSIGN_OR_RAISE(const auto count, in->Count(8));
-  std::vector<std::string> names;
-  for (uint64_t i = 0; i < count; ++i) {
-    ARROW_ASSIGN_OR_RAISE(const auto name, in->String());
-    names.emplace_back(name);
-  }
-  return names;
-}
 
 /// Every flag, in one order for writing and reading.
 std::vector<bool*> Flags(CsvOptions& options) {
@@ -80,9 +65,7 @@ Status CsvOptions::Write(ByteWriter* out) const {
   arrow::FieldVector types;
   for (const auto& [name, type] : convert.column_types) types.push_back(arrow::field(name, type));
   std::sort(types.begin(), types.end(), [](const auto& a, const auto& b) { return a->name() < b->name(); });
-  ARROW_ASSIGN_OR_RAISE(const auto schema, arrow::ipc::SerializeSchema(*arrow::schema(std::move(types))));
-  out->String(std::string_view(*schema));
-  return Status::OK();
+  return WriteSchema(*arrow::schema(std::move(types)), out);
 }
 
 Result<CsvOptions> CsvOptions::Read(ByteReader* in) {
@@ -95,12 +78,8 @@ Result<CsvOptions> CsvOptions::Read(ByteReader* in) {
   for (auto* texts : Texts(options)) ARROW_RETURN_NOT_OK(ReadNames(in).Value(texts));
   ARROW_RETURN_NOT_OK(in->Number<int32_t>().Value(&options.skip_rows));
   ARROW_RETURN_NOT_OK(in->Number<int32_t>().Value(&options.skip_rows_after_names));
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
-  arrow::io::BufferReader stored(std::make_shared<arrow::Buffer>(bytes));
-  arrow::ipc::DictionaryMemo memo;
-  const auto types = arrow::ipc::ReadSchema(&stored, &memo);
-  if (!types.ok()) return in->Damaged();
-  for (const auto& field : (*types)->fields()) options.convert.column_types[field->name()] = field->type();
+  ARROW_ASSIGN_OR_RAISE(const auto types, ReadSchema(in));
+  for (const auto& field : types->fields()) options.convert.column_types[field->name()] = field->type();
   ARROW_RETURN_NOT_OK(options.Validate());
   return options;
 }

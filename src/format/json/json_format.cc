@@ -1,15 +1,11 @@
 #include "format/json/json_format.h"
 
-#include <arrow/io/memory.h>
-#include <arrow/ipc/dictionary.h>
-#include <arrow/ipc/reader.h>
-#include <arrow/ipc/writer.h>
-
 #include <algorithm>
 
 #include "format/json/json_reader.h"
 #include "format/json/json_types.h"
 #include "format/sampled_text.h"
+#include "format/schema_bytes.h"
 #include "task/for_each.h"
 
 namespace millstream {
@@ -17,7 +13,6 @@ namespace {
 
 constexpr int64_t kHeadBytes = 16 << 10;
 constexpr const char* kName = "read_json";
-constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 /// What a sample has whole objects of, as lines.
 Result<std::string> WholeObjects(std::string_view text, JsonLayout layout) {
@@ -115,22 +110,17 @@ Result<std::shared_ptr<const FileFormat>> JsonFormat::Select(const std::vector<s
 }
 
 Status JsonFormat::Write(ByteWriter* out) const {
-  ARROW_ASSIGN_OR_RAISE(const auto schema, arrow::ipc::SerializeSchema(*schema_));
-  out->String(std::string_view(*schema));
+  ARROW_RETURN_NOT_OK(WriteSchema(*schema_, out));
   out->Number<int64_t>(rows_guess_);
   return Status::OK();
 }
 
 Result<std::shared_ptr<const JsonFormat>> JsonFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
+  ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(in));
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
-  arrow::io::BufferReader stored(std::make_shared<arrow::Buffer>(bytes));
-  arrow::ipc::DictionaryMemo memo;
-  auto schema = arrow::ipc::ReadSchema(&stored, &memo);
-  if (!schema.ok()) return in->Damaged();
   std::shared_ptr<JsonFormat> format(new JsonFormat(std::move(env), std::move(files)));
   ARROW_RETURN_NOT_OK(format->FindLayouts(nullptr));
-  format->schema_ = std::move(*schema);
+  format->schema_ = std::move(schema);
   format->rows_guess_ = std::max<int64_t>(rows, 0);
   return format;
 }

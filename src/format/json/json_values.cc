@@ -1,10 +1,11 @@
 #include "format/json/json_values.h"
 
+#include "format/file_text.h"
+
 namespace millstream {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
-constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 /// The quote that ends the string whose first one is at `begin`; npos where it goes on behind the text.
 size_t StringEnd(std::string_view text, size_t begin) {

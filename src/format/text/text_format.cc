@@ -11,7 +11,6 @@ namespace millstream {
 namespace {
 
 constexpr const char* kName = "read_text";
-constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
 
