@@ -19,7 +19,7 @@ Status OneWordKeys::Sort(uint32_t* numbers, int64_t count) const {
   bool has_null = false;
   for (int64_t i = 0; i < count; ++i) {
     if (numbers[i] == null_number_) has_null = true;
-    else order.Append({*table_.KeyOf(InTable(numbers[i])), numbers[i]});
+    else order.Append({table_.KeyOf(InTable(numbers[i])), numbers[i]});
   }
   std::sort(order.data(), order.data() + order.size(), [](const WordOfNumber& left, const WordOfNumber& right) { return left.word < right.word; });
   for (int64_t i = 0; i < order.size(); ++i) numbers[i] = order[i].number;
@@ -34,7 +34,7 @@ Result<std::shared_ptr<arrow::ArrayData>> OneWordKeys::Decode(int, const uint32_
   ARROW_RETURN_NOT_OK(valid.Resize(count));
   for (int64_t i = 0; i < count; ++i) {
     valid[i] = numbers[i] != null_number_;
-    words[i] = valid[i] != 0 ? *table_.KeyOf(InTable(numbers[i])) : 0;
+    words[i] = valid[i] != 0 ? table_.KeyOf(InTable(numbers[i])) : 0;
   }
   return DecodeWords(type_, words.data(), 1, valid.data(), count, pool);
 }

@@ -8,8 +8,8 @@
 #include <array>
 
 #include "aggregate/group_keys.h"
+#include "aggregate/one_word_table.h"
 #include "aggregate/ordered_word.h"
-#include "aggregate/word_table.h"
 
 namespace millstream {
 
@@ -37,7 +37,7 @@ class OneWordKeys final : public GroupKeys {
 
   arrow::MemoryPool* const pool_;
   const std::shared_ptr<arrow::DataType> type_;
-  WordTable<1> table_;
+  OneWordTable table_;
   int64_t null_number_ = -1;
 };
 

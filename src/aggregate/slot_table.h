@@ -23,13 +23,16 @@ class SlotTable {
     return MakeError(ErrorKind::kInvalidArgument, "more than 4294967294 groups or values in one table; aggregate in more partitions");
   }
 
+  /// What Reserve makes.
+  static int64_t SlotsFor(int64_t count) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(count * 10 / 7 + 1, 64)))); }
+  bool HasRoomFor(int64_t count) const { return count * 10 <= slots_.size() * 7; }
   /// Room for numbers up to `count`, at most seven in ten slots taken. `hash_of(number)` gives the hashes of the `held` that are there. On a refusal nothing has changed.
   template <typename HashOf>
   Status Reserve(int64_t count, int64_t held, HashOf hash_of) {
-    if (count * 10 <= slots_.size() * 7) return Status::OK();
+    if (HasRoomFor(count)) return Status::OK();
     ARROW_RETURN_NOT_OK(CheckCount(count));
     SlotTable larger(pool());
-    ARROW_RETURN_NOT_OK(larger.slots_.Grow(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(count * 10 / 7 + 1, 64)))), 0));
+    ARROW_RETURN_NOT_OK(larger.slots_.Grow(SlotsFor(count), 0));
     for (int64_t number = 0; number < held; ++number) larger.Add(hash_of(static_cast<uint32_t>(number)), static_cast<uint32_t>(number));
     slots_ = std::move(larger.slots_);
     return Status::OK();

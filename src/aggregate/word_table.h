@@ -1,5 +1,5 @@
 #pragma once
-/// Keys of a fixed number of 64-bit words, numbered in the order in which they first come.
+/// Keys of two 64-bit words or more, numbered in the order in which they first come.
 
 #include <array>
 
@@ -11,7 +11,6 @@ namespace millstream {
 template <int kWords>
 class WordTable {
  public:
-  explicit WordTable(arrow::MemoryPool* pool) : WordTable(KeyRepeats::kAreOne, pool) {}
   WordTable(KeyRepeats repeats, arrow::MemoryPool* pool) : repeats_(repeats), slots_(pool), keys_(pool) {}
 
   static constexpr int64_t kBlockRows = 256;
