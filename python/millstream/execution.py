@@ -1,6 +1,6 @@
 """One execution of a plan: batches and rows of its first epoch."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 from millstream import _core
@@ -62,15 +62,13 @@ def fetched_schema(engine: _core.Engine, plan: _core.Plan) -> _core.Schema:
         stream.close()
 
 
-def rows_of(batch: _core.Batch) -> Iterator[dict[str, Any]]:
+def rows_of(batch: _core.Batch) -> list[dict[str, Any]]:
     """The batch's rows as dicts of Python values, and of numpy arrays where the column holds tensors."""
     names = batch.names
     if not names:
-        yield from ({} for _ in range(batch.num_rows))
-        return
+        return [{} for _ in range(batch.num_rows)]
     columns = [
         numpy_column(batch, index) if is_tensor(batch, index) else batch.pylist(index)
         for index in range(batch.num_columns)
     ]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]

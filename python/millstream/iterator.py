@@ -11,6 +11,7 @@ from millstream import _core
 from millstream.arguments import check_count, check_flag
 from millstream.batch_format import batch_formatter
 from millstream.data_pass import DataPass, OpenPass, PassOptions, RowPass, Transfer
+from millstream.execution import rows_of
 from millstream.pass_record import PassRecord
 from millstream.resume_state import Position, ResumeState, check_same_plan, parse_state
 
@@ -175,9 +176,9 @@ class DataIterator:
         return PassIterable(make)
 
     def iter_rows(self) -> PassIterable[dict[str, Any]]:
-        """Rows as dicts of Python values."""
+        """Rows as dicts of Python values, and of numpy arrays where a column holds tensors."""
         options = PassOptions(ROWS_AT_A_TIME)
-        return PassIterable(lambda: RowPass(DataPass(lambda: self._begin_pass(options, by_row=True), _rows_of)))
+        return PassIterable(lambda: RowPass(DataPass(lambda: self._begin_pass(options, by_row=True), rows_of)))
 
     # What ray.data's DataIterator has beside
 
@@ -444,11 +445,3 @@ def _local_shuffle_input_rows(buffer_rows: int, batch_size: int) -> int:
     holds much more than it must.
     """
     return max(batch_size, min(buffer_rows // 8, _LOCAL_SHUFFLE_INPUT_ROWS_MAX), 1)
-
-
-def _rows_of(batch: _core.Batch) -> list[dict[str, Any]]:
-    names = batch.names
-    if not names:
-        return [{} for _ in range(batch.num_rows)]
-    columns = [batch.pylist(index) for index in range(batch.num_columns)]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
