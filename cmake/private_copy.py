@@ -3,6 +3,8 @@
     private_copy.py copy OUT_DIR PREFIX 'LINKED;...' 'LOADED;...'
         copies each lib<x>.so.<n> to OUT_DIR/lib<PREFIX>_<x>.so.<n>; those that modules are linked with, rather than load by
         hand, get a stub for that, lib<PREFIX>_<x>.so
+    private_copy.py rename OUT_DIR PREFIX 'LIBRARY;...'
+        copies them under such names, and no more
     private_copy.py bind PREFIX MODULE
         after linking MODULE with the stubs
 
@@ -33,13 +35,13 @@ def private_name(prefix: str, library: str) -> str:
 
 
 def rename(copies: dict[str, Path]) -> None:
-    """New names for the libraries and in their lists of needed ones."""
+    """New names for the libraries and in their lists of needed ones, which are beside them."""
     patchelf = os.environ.get("PATCHELF", "patchelf")
     for copy in copies.values():
         needed = [word for old, new in copies.items() for word in ("--replace-needed", old, new.name)]
-        # Two calls: in one, patchelf writes a wrong name.
-        subprocess.run([patchelf, *needed, copy], check=True)
-        subprocess.run([patchelf, "--set-soname", copy.name, copy], check=True)
+        # One call each: in one for all, patchelf writes a wrong name.
+        for change in (needed, ["--set-soname", copy.name], ["--set-rpath", "$ORIGIN"]):
+            subprocess.run([patchelf, *change, copy], check=True)
 
 
 def make_unique_global(elf: ElfFile) -> None:
@@ -101,7 +103,7 @@ def isolate(copies: list[Path], linked: set[str]) -> None:
         elf.write()
 
 
-def copy_libraries(directory: Path, prefix: str, linked: list[Path], loaded: list[Path]) -> None:
+def copy_libraries(directory: Path, prefix: str, linked: list[Path], loaded: list[Path], isolated: bool) -> None:
     working = directory / "unfinished"
     shutil.rmtree(working, ignore_errors=True)
     working.mkdir(parents=True)
@@ -109,7 +111,8 @@ def copy_libraries(directory: Path, prefix: str, linked: list[Path], loaded: lis
     for library in linked + loaded:
         subprocess.run([os.environ.get("STRIP", "strip"), "--strip-unneeded", "-o", copies[library.name], library], check=True)
     rename(copies)
-    isolate(list(copies.values()), {copies[library.name].name for library in linked})
+    if isolated:
+        isolate(list(copies.values()), {copies[library.name].name for library in linked})
     for file in working.iterdir():
         file.replace(directory / file.name)
     working.rmdir()
@@ -125,13 +128,13 @@ def bind(prefix: str, module: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[0] == "copy":
-        linked, loaded = (words.split(";") for words in arguments[3:])
-        copy_libraries(Path(arguments[1]), arguments[2], [Path(name) for name in linked], [Path(name) for name in loaded])
+    if arguments[0] in ("copy", "rename"):
+        linked, loaded = ([Path(name) for name in words.split(";") if name] for words in [*arguments[3:], ""][:2])
+        copy_libraries(Path(arguments[1]), arguments[2], linked, loaded, isolated=arguments[0] == "copy")
     elif arguments[0] == "bind":
         bind(arguments[1], Path(arguments[2]))
     else:
-        sys.exit(f"{arguments[0]}: copy or bind is known")
+        sys.exit(f"{arguments[0]}: copy, rename and bind are known")
 
 
 if __name__ == "__main__":

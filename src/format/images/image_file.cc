@@ -1,0 +1,65 @@
+#include "format/images/image_file.h"
+
+#include <array>
+#include <utility>
+
+#include "format/images/jpeg_image.h"
+#include "format/images/png_image.h"
+
+namespace millstream {
+namespace {
+
+int ChannelsOf(ImageMode mode, int stored) {
+  switch (mode) {
+    case ImageMode::kGray: return 1;
+    case ImageMode::kRgb: return 3;
+    case ImageMode::kRgba: return 4;
+    default: return stored;
+  }
+}
+
+Status NotRead(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  constexpr std::array<std::pair<std::string_view, const char*>, 6> kOthers = {
+      {{"GIF8"sv, "a GIF"}, {"BM"sv, "a BMP"}, {"II*\0"sv, "a TIFF"}, {"MM\0*"sv, "a TIFF"}, {"RIFF"sv, "a WebP"}, {"\0\0\0"sv, "an AVIF or HEIC"}}};
+  for (const auto& [magic, name] : kOthers) {
+    if (bytes.starts_with(magic)) {
+      return MakeError(ErrorKind::kInvalidArgument, std::string("it is ") + name + " picture, and read_images() reads JPEG and PNG; convert it, or read it with read_binary_files() and map_batches()");
+    }
+  }
+  return MakeError(ErrorKind::kCorruptData, "it is no picture (JPEG, PNG); leave it out, as with file_extensions");
+}
+
+Status Damaged(const Status& status) {
+  if (status.detail() != nullptr || status.IsOutOfMemory()) return status;
+  return MakeError(ErrorKind::kCorruptData, "it is damaged: " + status.message() + "; write it again, or leave it out");
+}
+
+Result<ImageShape> StoredShape(std::string_view bytes, const ImageOptions& options) {
+  if (!IsJpeg(bytes) && !IsPng(bytes)) return NotRead(bytes);
+  const auto shape = IsJpeg(bytes) ? JpegShape(bytes) : PngShape(bytes);
+  if (!shape.ok()) return Damaged(shape.status());
+  if (shape->height * shape->width <= options.pixels_max) return shape;
+  return MakeError(ErrorKind::kInvalidArgument, "it has " + std::to_string(shape->width) + " x " + std::to_string(shape->height) + " pixels, more than the " +
+                                                    std::to_string(options.pixels_max) + " that are allowed; scale it down, or leave it out");
+}
+
+}  // namespace
+
+Result<ImageShape> ImageShapeOf(std::string_view bytes, const ImageOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(ImageShape shape, StoredShape(bytes, options));
+  shape.channels = ChannelsOf(options.mode, shape.channels);
+  if (options.resizes()) shape.height = options.height, shape.width = options.width;
+  return shape;
+}
+
+Result<Pixels> ReadImage(std::string_view bytes, const ImageOptions& options, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(const ImageShape stored, StoredShape(bytes, options));
+  const int channels = ChannelsOf(options.mode, stored.channels);
+  auto decoded = IsJpeg(bytes) ? DecodeJpeg(bytes, channels, options.height, options.width, pool) : DecodePng(bytes, pool);
+  if (!decoded.ok()) return Damaged(decoded.status());
+  ARROW_ASSIGN_OR_RAISE(Pixels pixels, WithChannels(std::move(*decoded), channels, pool));
+  return options.resizes() ? Resized(std::move(pixels), options.height, options.width, pool) : pixels;
+}
+
+}  // namespace millstream
