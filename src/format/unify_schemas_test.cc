@@ -1,4 +1,4 @@
-#include "format/parquet/unify_schemas.h"
+#include "format/unify_schemas.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include "format/parquet/parquet_guard.h"
 #include "format/parquet/row_group_columns.h"
 #include "format/parquet/row_group_pruning.h"
-#include "format/parquet/unify_schemas.h"
+#include "format/unify_schemas.h"
 #include "task/for_each.h"
 
 namespace millstream {

@@ -1,0 +1,48 @@
+#pragma once
+/// ORC files. Columns come in the order of their first appearance in the files; one that a file lacks is null there. Stripes of a file are read by several lanes.
+
+#include <memory>
+#include <vector>
+
+#include "format/file_format.h"
+#include "task/scheduler.h"
+
+namespace millstream {
+
+class OrcFormat : public FileFormat {
+ public:
+  /// Reads all footers, on the lanes of `scheduler` where there is one. kCorruptData for a file that is none; kType for files that have no common schema.
+  static Result<std::shared_ptr<const OrcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler);
+  /// What Write wrote; footers are read again.
+  static Result<std::shared_ptr<const OrcFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
+
+  static constexpr const char* kReader = "ReadORC";
+  const char* reader() const override { return kReader; }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+  bool cuttable(uint32_t) const override { return true; }
+  int64_t rows_guess() const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
+  Status Write(ByteWriter* out) const override;
+
+ private:
+  struct Stripe {
+    int64_t begin_byte;
+    int64_t first_row;
+  };
+  struct Head {
+    std::shared_ptr<arrow::Schema> schema;
+    std::vector<Stripe> stripes;
+    int64_t rows = 0;
+  };
+
+  OrcFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
+  Result<Head> ReadHead(uint32_t file) const;
+
+  const std::shared_ptr<Env> env_;
+  const std::shared_ptr<const std::vector<ListedFile>> files_;
+  std::vector<Head> heads_;  // one a file
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+}  // namespace millstream
