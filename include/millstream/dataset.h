@@ -33,6 +33,7 @@
 #include "millstream/batch_functions.h"
 #include "millstream/context.h"
 #include "millstream/dataset_options.h"
+#include "millstream/read_options.h"
 #include "millstream/expressions.h"
 #include "millstream/grouped_data.h"
 #include "millstream/iterator.h"
@@ -53,6 +54,20 @@ class MILLSTREAM_EXPORT Dataset {
   /// brought together where only columns are missing or number widths differ. kFileNotFound, kInvalidArgument (empty directory, schemas that do not go
   /// together, naming file and column), kCorruptData (not Parquet, truncated), kUnknownColumn.
   static arrow::Result<Dataset> ReadParquet(const Context& context, const std::vector<std::string>& paths, const ReadParquetOptions& options = {});
+  /// Files of other formats, in the order of the paths. Reads their beginnings, or samples of their rows where types are to be told, blocking; columns are those of all
+  /// files, null where one lacks them. Errors as ReadParquet; rows that do not fit are told, with file and place, when they are read.
+  static arrow::Result<Dataset> ReadCsv(const Context& context, const std::vector<std::string>& paths, const ReadCsvOptions& options = {});
+  /// An object a line, or an array of objects.
+  static arrow::Result<Dataset> ReadJson(const Context& context, const std::vector<std::string>& paths, const ReadJsonOptions& options = {});
+  /// The column "text": lines, without their ends.
+  static arrow::Result<Dataset> ReadText(const Context& context, const std::vector<std::string>& paths, const ReadTextOptions& options = {});
+  /// The column "bytes": a row a file.
+  static arrow::Result<Dataset> ReadBinaryFiles(const Context& context, const std::vector<std::string>& paths, const ReadFilesOptions& options = {});
+  /// Arrow's own format, with a footer (Feather) or as a stream.
+  static arrow::Result<Dataset> ReadIpc(const Context& context, const std::vector<std::string>& paths, const ReadFilesOptions& options = {});
+  static arrow::Result<Dataset> ReadOrc(const Context& context, const std::vector<std::string>& paths, const ReadFilesOptions& options = {});
+  /// .npy files: the column "data", a row for each place on an array's first axis.
+  static arrow::Result<Dataset> ReadNumpy(const Context& context, const std::vector<std::string>& paths, const ReadFilesOptions& options = {});
   /// Rows in memory, shared, not copied, not counted in the memory limit. A batch is a block. kInvalidArgument for arrays that are not valid Arrow data or do
   /// not have the schema.
   static arrow::Result<Dataset> FromTable(const Context& context, const arrow::Table& table);

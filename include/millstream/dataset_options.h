@@ -12,11 +12,6 @@
 
 namespace millstream {
 
-struct ReadParquetOptions {
-  /// Only these, in this order. Empty: all.
-  std::vector<std::string> columns = {};
-};
-
 /// How a shuffle's order follows from its seed. docs/order.md defines the order; it depends on nothing but seed, epoch and the rows' places in their source.
 struct RandomSeedConfig {
   /// Unset: one is drawn when the data set is made, kept in the state of its iterators, and gives every epoch an order of its own.

@@ -11,4 +11,6 @@
 #include "millstream/grouped_data.h"
 #include "millstream/iterator.h"
 #include "millstream/join_type.h"
+#include "millstream/partitioning.h"
+#include "millstream/read_options.h"
 #include "millstream/save_mode.h"

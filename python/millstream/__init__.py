@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         read_datasource,
         read_parquet,
     )
+    from millstream.read_arrays import read_images, read_numpy
+    from millstream.read_columnar import read_ipc, read_orc
     from millstream.read_files import read_binary_files, read_csv, read_json, read_text
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
@@ -77,7 +79,11 @@ __all__ = [
     "read_binary_files",
     "read_csv",
     "read_datasource",
+    "read_images",
+    "read_ipc",
     "read_json",
+    "read_numpy",
+    "read_orc",
     "read_parquet",
     "read_text",
     "shutdown",
@@ -116,7 +122,11 @@ _MODULES = {
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
+    "read_images": "read_arrays",
+    "read_ipc": "read_columnar",
     "read_json": "read_files",
+    "read_numpy": "read_arrays",
+    "read_orc": "read_columnar",
     "read_parquet": "read_api",
     "read_text": "read_files",
     "shutdown": "initialize",

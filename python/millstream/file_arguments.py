@@ -23,9 +23,22 @@ _REMEDIES = {
 
 
 def read_files(
+    reader: str, paths: Any, read: Callable[[_core.Engine, dict[str, Any]], _core.Plan], **arguments: Any
+) -> Dataset:
+    """The data set of a reader of files; `read` makes its plan of the files as the engine takes them.
+
+    `arguments`: as file_values.
+    """
+    files = file_values(reader, paths, **arguments)
+    try:
+        return Dataset(read(PROCESS_ENGINE.get(), files))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; {path_remedy(files['paths'])}") from None
+
+
+def file_values(
     reader: str,
     paths: Any,
-    read: Callable[[_core.Engine, dict[str, Any]], _core.Plan],
     *,
     file_extensions: Any,
     ignore_missing_paths: Any,
@@ -34,16 +47,15 @@ def read_files(
     parallelism: int,
     override_num_blocks: int | None,
     **others: Any,
-) -> Dataset:
-    """The data set of a reader of files; `read` makes its plan of the files as the engine takes them.
+) -> dict[str, Any]:
+    """What the engine takes of the arguments that all readers of files share.
 
     `others`: arguments of ray.data that this version has not, and those that place work on a cluster.
     """
     refuse_placement(reader, {name: value for name, value in others.items() if name not in _REMEDIES})
-    refuse(reader, {name: others[name] for name in _REMEDIES}, _REMEDIES)
-    listed = path_list(paths)
+    refuse(reader, {name: others.get(name) for name in _REMEDIES}, _REMEDIES)
     files: dict[str, Any] = {
-        "paths": listed,
+        "paths": path_list(paths),
         "extensions": extension_list(file_extensions),
         "ignore_missing_paths": check_flag(ignore_missing_paths, "ignore_missing_paths"),
         "include_paths": check_flag(include_paths, "include_paths"),
@@ -55,10 +67,7 @@ def read_files(
                 f"partitioning must be a millstream.datasource.Partitioning or None, not {type(partitioning).__name__}"
             )
         files["partitioning"] = partitioning_values(partitioning)
-    try:
-        return Dataset(read(PROCESS_ENGINE.get(), files))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; {path_remedy(listed)}") from None
+    return files
 
 
 def path_list(paths: Any) -> list[str]:

@@ -50,13 +50,14 @@ class Partitioning:
 
 def partitioning_values(partitioning: Partitioning) -> dict[str, Any]:
     """As the engine takes it."""
-    import pyarrow
-
     base = (partitioning.base_dir or "").rstrip("/")
-    types = {name: getattr(pyarrow, _TYPES[kind])() for name, kind in (partitioning.field_types or {}).items()}
-    return {
+    values: dict[str, Any] = {
         "hive": partitioning.style == PartitionStyle.HIVE,
         "base_dir": base and f"{base}/",
         "field_names": list(partitioning.field_names or []),
-        "field_types": types,
     }
+    if partitioning.field_types:
+        import pyarrow
+
+        values["field_types"] = {n: getattr(pyarrow, _TYPES[kind])() for n, kind in partitioning.field_types.items()}
+    return values

@@ -10,9 +10,9 @@ from millstream import _core
 from millstream.arguments import check_count, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.expressions import Expr
-from millstream.file_arguments import block_count, path_list, path_remedy
+from millstream.file_arguments import HIVE, block_count, read_files
 from millstream.materialized_dataset import MaterializedDataset
-from millstream.process_engine import PROCESS_ENGINE
+from millstream.partitioning import Partitioning
 
 if TYPE_CHECKING:
     import numpy
@@ -24,12 +24,6 @@ _RANGE_BLOCK_ROWS = 1 << 20
 
 _READ_PARQUET_REMEDIES = {
     "catalog": "give the paths of the files",
-    "filesystem": "paths are local files in this version",
-    "ignore_missing_paths": "leave missing paths out of the list",
-    "include_paths": "input_files() names the files",
-    "partition_filter": "select files by their paths",
-    "partitioning": "partition values in paths are not columns in this version",
-    "shuffle": "use random_shuffle(), which shuffles rows over all files",
     "skip_paths": "leave those paths out of the list",
     "tensor_column_schema": "write tensors as Arrow's fixed-shape tensor type",
 }
@@ -45,7 +39,7 @@ def read_parquet(
     parallelism: int = -1,
     tensor_column_schema: Any = None,
     partition_filter: Any = None,
-    partitioning: Any = None,
+    partitioning: Partitioning | None = HIVE,
     shuffle: Any = None,
     include_paths: bool = False,
     include_row_hash: bool = False,
@@ -64,7 +58,11 @@ def read_parquet(
             of them.
         columns: Names of the columns to read, in that order. All by default.
         filter: Keeps the rows for which it is true: an expression, or its text as in `Dataset.filter`. It may use
-            columns that are not read.
+            columns that are not read. Files and row groups for which it cannot be true are not read.
+        file_extensions: Of the files of a directory those that end so; None: all.
+        partitioning: Columns of the values that directories name; by default of all that are called "name=value".
+        include_paths: Whether there is a column "path" of the paths, behind all others.
+        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
         parallelism: As override_num_blocks; -1 lets the files decide.
         override_num_blocks: Blocks that the rows are read in, where there are as many rows. By default one a row group.
 
@@ -75,34 +73,32 @@ def read_parquet(
         ValueError: a directory without Parquet files, a file that is not Parquet, files whose columns do not fit.
         KeyError: an unknown column, naming the near ones.
     """
-    refuse_placement("read_parquet", ray_remote_args)
     refuse(
         "read_parquet",
         {
-            "filesystem": filesystem,
             "catalog": catalog,
             "tensor_column_schema": tensor_column_schema,
-            "partition_filter": partition_filter,
-            "partitioning": partitioning,
-            "shuffle": shuffle,
-            "include_paths": include_paths,
             "include_row_hash": include_row_hash,
-            "ignore_missing_paths": ignore_missing_paths,
             "skip_paths": skip_paths,
         },
         _READ_PARQUET_REMEDIES,
     )
-    if file_extensions is not None and list(file_extensions) != ["parquet"]:
-        raise NotImplementedError("read_parquet(file_extensions=...) is not supported by this version; use a glob")
-    blocks = block_count(parallelism, override_num_blocks)
     names = None if columns is None else _column_names(columns)
-    files = path_list(paths)
-    engine = PROCESS_ENGINE.get()
-    try:
-        plan = _core.Plan.read_parquet(engine, files, columns=None if filter is not None else names, blocks=blocks)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; {path_remedy(files)}") from None
-    dataset = Dataset(plan)
+    dataset = read_files(
+        "read_parquet",
+        paths,
+        lambda engine, files: _core.read_parquet(engine, files, None if filter is not None else names),
+        file_extensions=file_extensions,
+        ignore_missing_paths=ignore_missing_paths,
+        include_paths=include_paths,
+        partitioning=partitioning,
+        parallelism=parallelism,
+        override_num_blocks=override_num_blocks,
+        filesystem=filesystem,
+        partition_filter=partition_filter,
+        shuffle=shuffle,
+        **ray_remote_args,
+    )
     if filter is None:
         return dataset
     filtered = dataset.filter(expr=filter)

@@ -11,7 +11,6 @@
 #include "ingest/write_parquet.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
-#include "plan/read_parquet.h"
 
 namespace millstream {
 namespace {
@@ -57,14 +56,7 @@ Result<Dataset> Dataset::With(Result<Plan> plan) const {
   return Dataset(context_, std::move(*plan));
 }
 
-// ---- sources ----
-Result<Dataset> Dataset::ReadParquet(const Context& context, const std::vector<std::string>& paths, const ReadParquetOptions& options) {
-  const Engine& engine = *context.engine_;
-  const auto columns = options.columns.empty() ? std::nullopt : std::optional(options.columns);
-  ARROW_ASSIGN_OR_RAISE(auto plan, ReadParquetPlan(engine.env(), engine.scheduler().get(), paths, columns));
-  return Dataset(context, std::move(plan));
-}
-
+// ---- sources: those of files are in read_files.cc ----
 Result<Dataset> Dataset::FromTable(const Context& context, const arrow::Table& table) {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   ARROW_ASSIGN_OR_RAISE(batches, arrow::TableBatchReader(table).ToRecordBatches());
@@ -81,7 +73,7 @@ Result<Dataset> Dataset::FromBatches(const Context& context, std::shared_ptr<arr
 Result<Dataset> Dataset::Range(const Context& context, int64_t rows, int64_t blocks) {
   if (rows < 0 || blocks < 1) return MakeError(ErrorKind::kInvalidArgument, "a range has at least 0 rows in at least 1 block");
   ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows));
-  return Dataset(context, SourcePlan("Range", std::move(source), nullptr, std::min(blocks, kBlocksMax)));
+  return Dataset(context, SourcePlan("Range", std::move(source), std::min(blocks, kBlocksMax)));
 }
 
 // ---- rows and columns ----

@@ -21,7 +21,6 @@
 #include "plan/fingerprint.h"
 #include "plan/parts.h"
 #include "plan/plan_serial.h"
-#include "plan/read_parquet.h"
 #include "plan/shuffle_seeds.h"
 
 namespace nb = nanobind;
@@ -33,26 +32,15 @@ using Plan = std::shared_ptr<PlanNode>;
 
 Plan Mutable(PlanPtr plan) { return std::const_pointer_cast<PlanNode>(std::move(plan)); }
 
-Plan ReadParquet(const Engine& engine, const std::vector<std::string>& paths, const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
-  CheckBlocks(blocks);
-  Result<PlanPtr> plan = nullptr;
-  {
-    const ReleaseGil release;
-    const Status alive = engine.CheckAlive();
-    plan = alive.ok() ? ReadParquetPlan(engine.env(), engine.scheduler().get(), paths, columns, blocks) : Result<PlanPtr>(alive);
-  }
-  return Mutable(ValueOrRaise(std::move(plan)));
-}
-
 Plan FromArrow(nb::handle object, int64_t blocks) {
   CheckBlocks(blocks);
   auto table = ImportTable(object);
-  return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches))), nullptr, blocks));
+  return Mutable(SourcePlan("FromArrow", ValueOrRaise(MakeTableSource(std::move(table.schema), std::move(table.batches))), blocks));
 }
 
 Plan Range(int64_t rows, int64_t blocks) {
   CheckBlocks(blocks);
-  return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows)), nullptr, blocks));
+  return Mutable(SourcePlan("Range", ValueOrRaise(MakeRangeSource(rows)), blocks));
 }
 
 Plan Project(const Plan& plan, const std::vector<std::pair<std::string, std::shared_ptr<Expression>>>& columns) {
@@ -231,7 +219,6 @@ void RegisterPlan(nb::module_& module) {
       })
       .def("__arrow_c_schema__", [](const PySchema& self) { return ExportSchema(*self.schema); });
   nb::class_<PlanNode>(module, "Plan")
-      .def_static("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("paths"), nb::kw_only(), nb::arg("columns") = nb::none(), nb::arg("blocks") = 0)
       .def_static("from_arrow", &FromArrow, nb::arg("table"), nb::kw_only(), nb::arg("blocks") = 0)
       .def_static("from_batches", &FromBatches, nb::arg("schema"), nb::arg("batches"))
       .def_static("range", &Range, nb::arg("rows"), nb::arg("blocks"))

@@ -11,10 +11,14 @@
 #include "exec/engine.h"
 #include "format/binary/binary_format.h"
 #include "format/csv/csv_format.h"
+#include "format/images/image_format.h"
+#include "format/ipc/ipc_format.h"
 #include "format/json/json_format.h"
-#include "format/path_columns.h"
+#include "format/numpy/numpy_format.h"
+#include "format/orc/orc_format.h"
 #include "format/text/text_format.h"
-#include "plan/logical_plan.h"
+#include "plan/read_files.h"
+#include "plan/read_parquet.h"
 
 namespace nb = nanobind;
 
@@ -76,15 +80,6 @@ CsvOptions CsvOptionsFrom(const nb::dict& values) {
 
 using Files = std::shared_ptr<const std::vector<ListedFile>>;
 
-/// What all readers of files are given: paths, extensions, blocks, and of what paths tell.
-struct FileArguments {
-  std::vector<std::string> paths;
-  std::vector<std::string> extensions;
-  bool ignore_missing = false;
-  int64_t blocks = 0;
-  PathOptions path;
-};
-
 Partitioning PartitioningFrom(const nb::dict& values) {
   Partitioning partitioning;
   const OptionFields fields(values);
@@ -95,37 +90,40 @@ Partitioning PartitioningFrom(const nb::dict& values) {
   return partitioning;
 }
 
-FileArguments FileArgumentsFrom(const nb::dict& values) {
-  FileArguments arguments;
+FilesToRead FilesFrom(const nb::dict& values) {
+  FilesToRead files;
   const OptionFields fields(values);
-  fields.Take("paths", &arguments.paths);
-  fields.Take("extensions", &arguments.extensions);
-  fields.Take("ignore_missing_paths", &arguments.ignore_missing);
-  fields.Take("blocks", &arguments.blocks);
-  fields.Take("include_paths", &arguments.path.include_path);
-  if (values.contains("partitioning")) arguments.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
-  CheckBlocks(arguments.blocks);
-  return arguments;
+  fields.Take("paths", &files.paths);
+  fields.Take("extensions", &files.extensions);
+  fields.Take("ignore_missing_paths", &files.ignore_missing);
+  fields.Take("blocks", &files.blocks);
+  fields.Take("include_paths", &files.path.include_path);
+  if (values.contains("partitioning")) files.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
+  CheckBlocks(files.blocks);
+  return files;
 }
 
-/// `make` gives the format of a listing.
-template <typename MakeFormat>
-std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values, const MakeFormat& make) {
-  const FileArguments arguments = FileArgumentsFrom(values);
-  const auto open = [&]() -> Result<PlanPtr> {
-    ARROW_RETURN_NOT_OK(engine.CheckAlive());
-    ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*engine.env(), arguments.paths, arguments.extensions, arguments.ignore_missing));
-    const auto files = std::make_shared<const std::vector<ListedFile>>(std::move(listed));
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<const FileFormat> format, make(files));
-    ARROW_ASSIGN_OR_RAISE(format, PathColumns::Add(std::move(format), *files, arguments.path));
-    return ReadFilesPlan(std::move(format), files, arguments.blocks);
-  };
+/// What `read` gives, without the lock.
+template <typename Read>
+std::shared_ptr<PlanNode> WithoutGil(const Engine& engine, const Read& read) {
   Result<PlanPtr> plan = nullptr;
   {
     const ReleaseGil release;
-    plan = open();
+    const Status alive = engine.CheckAlive();
+    plan = alive.ok() ? read() : Result<PlanPtr>(alive);
   }
   return std::const_pointer_cast<PlanNode>(ValueOrRaise(std::move(plan)));
+}
+
+std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values, const MakeFormat& make) {
+  const FilesToRead files = FilesFrom(values);
+  return WithoutGil(engine, [&] { return ReadFilesPlan(*engine.env(), files, make); });
+}
+
+std::shared_ptr<PlanNode> ReadParquet(const Engine& engine, const nb::dict& values, const std::optional<std::vector<std::string>>& columns) {
+  FilesToRead files = FilesFrom(values);
+  if (!values.contains("extensions")) files.extensions = {".parquet"};
+  return WithoutGil(engine, [&] { return ReadParquetPlan(engine.env(), engine.scheduler().get(), files, columns); });
 }
 
 std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const nb::dict& files, const nb::dict& options) {
@@ -144,16 +142,47 @@ std::shared_ptr<PlanNode> ReadText(const Engine& engine, const nb::dict& files, 
   return ReadFiles(engine, files, [&](const Files& listed) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines}, engine.scheduler().get()); });
 }
 
+std::shared_ptr<PlanNode> ReadIpc(const Engine& engine, const nb::dict& files) {
+  return ReadFiles(engine, files, [&](const Files& listed) { return IpcFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+}
+
+std::shared_ptr<PlanNode> ReadOrc(const Engine& engine, const nb::dict& files) {
+  return ReadFiles(engine, files, [&](const Files& listed) { return OrcFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+}
+
+std::shared_ptr<PlanNode> ReadNumpy(const Engine& engine, const nb::dict& files) {
+  return ReadFiles(engine, files, [&](const Files& listed) { return NumpyFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+}
+
+ImageMode ImageModeOf(const std::string& name) {
+  if (name.empty()) return ImageMode::kAsStored;
+  if (name == "L") return ImageMode::kGray;
+  if (name == "RGB") return ImageMode::kRgb;
+  if (name == "RGBA") return ImageMode::kRgba;
+  throw nb::value_error(("mode is one of \"L\", \"RGB\", \"RGBA\", not \"" + name + "\"").c_str());
+}
+
+/// `height` and `width`: 0 and 0 for pictures as they are.
+std::shared_ptr<PlanNode> ReadImages(const Engine& engine, const nb::dict& files, int64_t height, int64_t width, const std::string& mode, int64_t pixels_max) {
+  const ImageOptions options{height, width, ImageModeOf(mode), pixels_max};
+  return ReadFiles(engine, files, [&](const Files& listed) { return ImageFormat::Make(engine.env(), listed, options, engine.scheduler().get()); });
+}
+
 std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) -> Result<std::shared_ptr<const BinaryFormat>> { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
+  return ReadFiles(engine, files, [&](const Files& listed) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
 
 }  // namespace
 
 void RegisterReadFiles(nb::module_& module) {
+  module.def("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("files"), nb::arg("columns") = nb::none());
   module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("files"), nb::arg("options"));
   module.def("read_json", &ReadJson, nb::arg("engine"), nb::arg("files"), nb::arg("schema").none());
   module.def("read_text", &ReadText, nb::arg("engine"), nb::arg("files"), nb::arg("drop_empty_lines"));
+  module.def("read_ipc", &ReadIpc, nb::arg("engine"), nb::arg("files"));
+  module.def("read_orc", &ReadOrc, nb::arg("engine"), nb::arg("files"));
+  module.def("read_numpy", &ReadNumpy, nb::arg("engine"), nb::arg("files"));
+  module.def("read_images", &ReadImages, nb::arg("engine"), nb::arg("files"), nb::arg("height"), nb::arg("width"), nb::arg("mode"), nb::arg("pixels_max"));
   module.def("read_binary", &ReadBinary, nb::arg("engine"), nb::arg("files"));
 }
 

@@ -5,6 +5,7 @@
 /// and read by several lanes at a time. Errors name the file, and where in it.
 
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 
 #include <algorithm>
 #include <memory>

@@ -37,33 +37,6 @@ Status Shortened(const ListedFile& listed, int64_t end) {
   return MakeError(ErrorKind::kIo, "file " + listed.path + " ended at byte " + std::to_string(end) + ", before its listed size");
 }
 
-/// Reads a random access file from its beginning. `file` outlives it.
-class FileStream : public arrow::io::InputStream {
- public:
-  explicit FileStream(std::shared_ptr<arrow::io::RandomAccessFile> file) : file_(std::move(file)) {}
-  Status Close() override {
-    closed_ = true;
-    return Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  Result<int64_t> Tell() const override { return at_; }
-  Result<int64_t> Read(int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const int64_t read, file_->ReadAt(at_, bytes, out));
-    at_ += read;
-    return read;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, file_->ReadAt(at_, bytes));
-    at_ += buffer->size();
-    return buffer;
-  }
-
- private:
-  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
-  int64_t at_ = 0;
-  bool closed_ = false;
-};
-
 }  // namespace
 
 size_t LineBehind(std::string_view text, size_t from, LineEnd end) {
@@ -113,7 +86,7 @@ Result<FileText> ReadRangeText(arrow::io::RandomAccessFile& file, const ListedFi
 
 Result<TextPieces> TextPieces::Open(Env& env, const ListedFile& listed, const std::string& reader, arrow::MemoryPool* pool, int64_t first_bytes) {
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(env, listed, pool, reader));
-  std::shared_ptr<arrow::io::InputStream> stream = std::make_shared<FileStream>(std::move(file));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::io::InputStream> stream, arrow::io::RandomAccessFile::GetStream(std::move(file), 0, listed.size_bytes));
   if (const auto compression = CompressionOf(listed.path)) {
     ARROW_ASSIGN_OR_RAISE(const auto codec, arrow::util::Codec::Create(*compression));
     ARROW_ASSIGN_OR_RAISE(stream, arrow::io::CompressedInputStream::Make(codec.get(), stream, pool));

@@ -1,37 +1,18 @@
 #pragma once
-/// Columns that a file's path tells: the path itself, and values of partitions in the names of its directories.
-
-#include <arrow/record_batch.h>
+/// A format whose rows have columns that their file's path tells, behind those of the file.
 
 #include <memory>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "format/file_format.h"
+#include "format/path_values.h"
 
 namespace millstream {
 
-struct Partitioning {
-  /// "name=value" directories, anywhere in the path; else each directory is the value of one of `names`, in order.
-  bool hive = true;
-  std::string base_directory;           // what is before the partitions; empty: the path's beginning
-  std::vector<std::string> names;       // with `hive` those that there must be, where any are given
-  std::unordered_map<std::string, std::shared_ptr<arrow::DataType>> types;  // of those that are not texts: int64, double, bool
-};
-
-struct PathOptions {
-  std::optional<Partitioning> partitioning;
-  bool include_path = false;            // as the column "path", the last one
-};
-
 class PathColumns : public FileFormat {
  public:
-  /// kInvalidArgument for a path that does not fit the partitioning, a value that is not of its type, and a column that is in the files too. The format itself where
-  /// there are no columns to add.
-  static Result<std::shared_ptr<const FileFormat>> Add(std::shared_ptr<const FileFormat> format, const std::vector<ListedFile>& files, const PathOptions& options);
-  /// `values`: of each file.
+  /// `values`: a row a file. Errors as WithFieldsOfPaths.
   static Result<std::shared_ptr<const PathColumns>> Make(std::shared_ptr<const FileFormat> format, std::shared_ptr<arrow::RecordBatch> values);
 
   const char* reader() const override { return format_->reader(); }

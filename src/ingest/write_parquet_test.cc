@@ -53,7 +53,7 @@ std::shared_ptr<arrow::Table> ReadBack(const std::string& directory) {
   const auto env = RealEnv();
   auto files = ListFiles(*env, {directory}, {".parquet"});
   auto dataset = *ParquetDataset::Make(env, *files);
-  return Rows(MakeEngine(), SourcePlan("ReadParquet", dataset, dataset));
+  return Rows(MakeEngine(), *ParquetPlan(dataset));
 }
 
 /// Sizes and contents of the files in order of their names, without the job's own part of the name.
@@ -137,7 +137,7 @@ TEST(WriteParquet, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
   const auto expected = Rows(engine, TablePlan());
   ASSERT_TRUE(WriteParquet(engine, TablePlan(), root.path()).ok());
   const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {root.path()}, {".parquet"}));
-  ASSERT_TRUE(WriteParquet(engine, SourcePlan("ReadParquet", dataset, dataset), root.path(), {.file_rows_min = 2500, .mode = SaveMode::kOverwrite}).ok());
+  ASSERT_TRUE(WriteParquet(engine, *ParquetPlan(dataset), root.path(), {.file_rows_min = 2500, .mode = SaveMode::kOverwrite}).ok());
   EXPECT_EQ(RealEnv()->List(root.path())->size(), 2u);
   EXPECT_TRUE(ReadBack(root.path())->Equals(*expected, arrow::EqualOptions().nans_equal(true)));
 }
@@ -192,7 +192,7 @@ TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
 TEST(WriteParquet, AShuffleThatSpillsLeavesTheWriterItsMemory) {
   TemporaryDirectory root;
   constexpr int64_t kMany = 3'000'000;
-  const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany), nullptr, 12), SeedKind::kFixed, 3);
+  const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany), 12), SeedKind::kFixed, 3);
   const auto engine = MakeEngine(RealEnv(), 2, 40 << 20);
   const auto files = WriteParquet(engine, plan, root.path(), {.parquet = {.row_group_rows = 60'000}});
   ASSERT_TRUE(files.ok()) << files.status();

@@ -7,7 +7,7 @@
 namespace millstream {
 namespace {
 
-std::vector<int64_t> StartsOf(int64_t rows, int64_t blocks) { return BlockStarts(*SourcePlan("Range", *MakeRangeSource(rows), nullptr, blocks)); }
+std::vector<int64_t> StartsOf(int64_t rows, int64_t blocks) { return BlockStarts(*SourcePlan("Range", *MakeRangeSource(rows), blocks)); }
 
 TEST(Blocks, AreEvenAndAsManyAsTheRowsAllow) {
   EXPECT_EQ(StartsOf(10, 3), (std::vector<int64_t>{0, 3, 6, 10}));

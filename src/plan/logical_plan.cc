@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/row_program.h"
 #include "aggregate/ordered_bytes.h"
 #include "column/gather.h"
 #include "format/file_ranges.h"
+#include "format/path_scan.h"
 #include "ops/conform_batch.h"
+#include "ops/row_program.h"
 #include "ops/row_values.h"
 #include "plan/near_names.h"
 #include "plan/shuffle_seeds.h"
@@ -129,20 +130,29 @@ std::string PlanNode::Describe() const {
   }
 }
 
-PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet, int64_t blocks) {
+PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, int64_t blocks) {
   auto node = std::make_shared<PlanNode>();
   node->schema = source->schema();
   node->source = std::move(source);
   node->source_name = std::move(name);
-  if (parquet != nullptr) node->files = {parquet, &parquet->files()};
-  node->parquet = std::move(parquet);
   node->blocks = blocks;
+  return node;
+}
+
+Result<PlanPtr> ParquetPlan(std::shared_ptr<const ParquetDataset> parquet, std::shared_ptr<arrow::RecordBatch> values, int64_t blocks) {
+  std::shared_ptr<const ScanSource> source = parquet;
+  if (values != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(source, PathScan::Make(std::move(source), std::move(values)));
+  }
+  auto node = std::make_shared<PlanNode>(*SourcePlan("ReadParquet", std::move(source), blocks));
+  node->files = {parquet, &parquet->files()};
+  node->parquet = std::move(parquet);
   return node;
 }
 
 Result<PlanPtr> ReadFilesPlan(std::shared_ptr<const FileFormat> format, std::shared_ptr<const std::vector<ListedFile>> files, int64_t blocks) {
   ARROW_ASSIGN_OR_RAISE(auto ranges, MakeFileRanges(*files, *format));
-  auto source = std::make_shared<PlanNode>(*SourcePlan("Files", std::move(ranges), nullptr, blocks));
+  auto source = std::make_shared<PlanNode>(*SourcePlan("Files", std::move(ranges), blocks));
   source->files = std::move(files);
   return ReadRangesPlan(std::move(source), std::move(format));
 }

@@ -89,7 +89,9 @@ struct PlanNode {
 
 using PlanPtr = std::shared_ptr<const PlanNode>;
 
-PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, std::shared_ptr<const ParquetDataset> parquet = nullptr, int64_t blocks = 0);
+PlanPtr SourcePlan(std::string name, std::shared_ptr<const ScanSource> source, int64_t blocks = 0);
+/// `values`: what the paths tell, a row a file; may be null. kInvalidArgument for a column that is in the files too.
+Result<PlanPtr> ParquetPlan(std::shared_ptr<const ParquetDataset> parquet, std::shared_ptr<arrow::RecordBatch> values = nullptr, int64_t blocks = 0);
 /// The rows of files that are read in ranges of bytes: a source of ranges, and what reads them.
 Result<PlanPtr> ReadFilesPlan(std::shared_ptr<const FileFormat> format, std::shared_ptr<const std::vector<ListedFile>> files, int64_t blocks = 0);
 /// The same over a source that is there.

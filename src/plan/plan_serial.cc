@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/byte_names.h"
+#include "format/path_scan.h"
 #include "format/read_format.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
@@ -52,7 +53,9 @@ Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* o
   if (node.files != nullptr) {
     out->Number<uint8_t>(node.parquet != nullptr ? kParquetForm : kFilesForm);
     WriteFiles(*node.files, out);
-    return Status::OK();
+    if (node.parquet == nullptr) return Status::OK();
+    const auto* with_path = dynamic_cast<const PathScan*>(node.source.get());
+    return WriteValuesOfPaths(with_path == nullptr ? nullptr : &with_path->values(), out);
   }
   if (node.source->batches() != nullptr) return WriteTable(node, inline_bytes_max, out);
   out->Number<uint8_t>(kRangeForm);
@@ -73,17 +76,18 @@ Result<std::vector<ListedFile>> ReadListing(ByteReader* in) {
   return files;
 }
 
-Result<PlanPtr> ReadParquetSource(std::string name, int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
+Result<PlanPtr> ReadParquetSource(int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(auto files, ReadListing(in));
+  ARROW_ASSIGN_OR_RAISE(auto values, ReadValuesOfPaths(files.size(), in));
   ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files)));
-  return SourcePlan(std::move(name), dataset, dataset, blocks);
+  return ParquetPlan(std::move(dataset), std::move(values), blocks);
 }
 
 Result<PlanPtr> ReadTableSource(std::string name, int64_t blocks, ByteReader* in) {
   ARROW_ASSIGN_OR_RAISE(const auto bytes, in->String());
   ARROW_ASSIGN_OR_RAISE(auto stored, BatchesFromBytes(bytes));
   ARROW_ASSIGN_OR_RAISE(auto source, MakeTableSource(std::move(stored.schema), std::move(stored.batches)));
-  return SourcePlan(std::move(name), std::move(source), nullptr, blocks);
+  return SourcePlan(std::move(name), std::move(source), blocks);
 }
 
 /// The ranges of these files are known once their format is: until then there is no source, and only what reads them may be above.
@@ -112,14 +116,14 @@ Result<PlanPtr> ReadSource(ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(const auto blocks, in->Number<int64_t>());
   ARROW_ASSIGN_OR_RAISE(const auto form, in->Number<uint8_t>());
   if (blocks < 0 || blocks > kBlocksMax) return in->Damaged();
-  if (form == kParquetForm) return ReadParquetSource(std::string(name), blocks, in, env);
+  if (form == kParquetForm) return ReadParquetSource(blocks, in, env);
   if (form == kTableForm) return ReadTableSource(std::string(name), blocks, in);
   if (form == kFilesForm) return ReadFilesSource(std::string(name), blocks, in);
   if (form != kRangeForm) return in->Damaged();
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
   if (rows < 0) return in->Damaged();
   ARROW_ASSIGN_OR_RAISE(auto source, MakeRangeSource(rows));
-  return SourcePlan(std::string(name), std::move(source), nullptr, blocks);
+  return SourcePlan(std::string(name), std::move(source), blocks);
 }
 
 Result<PlanPtr> ReadShuffle(PlanPtr input, ByteReader* in) {

@@ -4,11 +4,11 @@
 
 namespace millstream {
 
-Result<PlanPtr> ReadParquetPlan(const std::shared_ptr<Env>& env, Scheduler* scheduler, const std::vector<std::string>& paths,
-                                const std::optional<std::vector<std::string>>& columns, int64_t blocks) {
-  ARROW_ASSIGN_OR_RAISE(auto files, ListFiles(*env, paths, {".parquet"}));
-  ARROW_ASSIGN_OR_RAISE(const auto dataset, ParquetDataset::Make(env, std::move(files), scheduler));
-  PlanPtr plan = SourcePlan("ReadParquet", dataset, dataset, blocks);
+Result<PlanPtr> ReadParquetPlan(const std::shared_ptr<Env>& env, Scheduler* scheduler, const FilesToRead& files, const std::optional<std::vector<std::string>>& columns) {
+  ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*env, files.paths, files.extensions, files.ignore_missing));
+  ARROW_ASSIGN_OR_RAISE(auto values, ValuesOfPaths(listed, files.path));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(listed), scheduler));
+  ARROW_ASSIGN_OR_RAISE(PlanPtr plan, ParquetPlan(std::move(dataset), std::move(values), files.blocks));
   if (!columns.has_value()) return plan;
   NamedExpressions kept;
   for (const std::string& name : *columns) {

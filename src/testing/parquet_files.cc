@@ -62,7 +62,7 @@ Result<std::vector<IdentifiedRow>> ParquetFiles::Rows() const {
 
 Result<PlanPtr> ParquetFiles::Plan(const std::shared_ptr<Env>& env) const {
   ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, listed_));
-  return SourcePlan("ReadParquet", dataset, dataset);
+  return ParquetPlan(dataset);
 }
 
 }  // namespace millstream::testing_support

@@ -39,7 +39,7 @@ def engine(memory_limit=1 << 30, **hostile):
 
 
 def plan_of(data, columns=("f", "small", "tiny")):
-    return _core.Plan.read_parquet(engine(), [str(data)], columns=list(columns))
+    return _core.read_parquet(engine(), {"paths": [str(data)]}, columns=list(columns))
 
 
 def shuffled(plan):

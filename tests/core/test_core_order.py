@@ -44,7 +44,7 @@ def golden_plan(tmp_path_factory):
     root = tmp_path_factory.mktemp("golden")
     for source, count in enumerate(GOLDEN_ROWS):
         pq.write_table(identity_table(source, range(count)), root / f"{'ab'[source]}.parquet", row_group_size=5)
-    return _core.Plan.read_parquet(ENGINE, [str(root)])
+    return _core.read_parquet(ENGINE, {"paths": [str(root)]})
 
 
 def test_the_page_has_its_vectors():
@@ -106,7 +106,7 @@ def test_the_pages_text_gives_the_engines_order_of_any_data_set(tmp_path, attemp
     rng = random.Random(seed_of_test)
     identities = write_random_dataset(tmp_path, rng)
     seed, epoch, cut = rng.randrange(2**64), rng.randrange(1000), rng.randrange(200)
-    plan = _core.Plan.read_parquet(ENGINE, [str(tmp_path)])
+    plan = _core.read_parquet(ENGINE, {"paths": [str(tmp_path)]})
     assert rows(plan, seed=0, epoch=0, batch_size=100) == identities
     order = shuffled(identities, seed, epoch)
     plan = plan.random_shuffle("per_execution", seed)

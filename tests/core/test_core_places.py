@@ -27,7 +27,7 @@ def uuid_text(seed, source, place):
 def plan(tmp_path):
     for source, rows in enumerate(ROWS):
         pq.write_table(pa.table({"x": range(rows)}), tmp_path / f"{source}.parquet", row_group_size=5)
-    return _core.Plan.read_parquet(ENGINE, [str(tmp_path)])
+    return _core.read_parquet(ENGINE, {"paths": [str(tmp_path)]})
 
 
 def columns(plan, epoch):

@@ -22,7 +22,7 @@ ENGINE = _core.Engine(num_cpus=1, memory_limit=64 << 20)
 
 def plans(data):
     a, b = _core.column("a"), _core.column("b")
-    read = _core.Plan.read_parquet(ENGINE, [str(data)])
+    read = _core.read_parquet(ENGINE, {"paths": [str(data)]})
     yield read
     yield read.filter(_core.call("greater", [a, _core.literal(3)])).project([("twice", _core.call("multiply", [a, _core.literal(2)])), ("b", b)])
     yield read.random_shuffle("per_execution", 9).limit(4)
@@ -68,7 +68,7 @@ def test_a_newer_version_is_refused_by_name():
 
 
 def test_the_fingerprint_tells_which_part_differs(data, tmp_path):
-    read = _core.Plan.read_parquet(ENGINE, [str(data)])
+    read = _core.read_parquet(ENGINE, {"paths": [str(data)]})
     base = read.random_shuffle("per_execution", 9).fingerprint()
     assert base["file_count"] == 3 and base["rows"] == 30
 
@@ -80,7 +80,7 @@ def test_the_fingerprint_tells_which_part_differs(data, tmp_path):
     assert differing(read.limit(3).random_shuffle("per_execution", 9)) == {"stages"}
     for name in ("0.parquet", "1.parquet", "2.parquet"):
         (tmp_path / name).write_bytes((data / name).read_bytes())
-    assert differing(_core.Plan.read_parquet(ENGINE, [str(tmp_path)]).random_shuffle("per_execution", 9)) == set()
+    assert differing(_core.read_parquet(ENGINE, {"paths": [str(tmp_path)]}).random_shuffle("per_execution", 9)) == set()
     (tmp_path / "2.parquet").unlink()
-    fewer = _core.Plan.read_parquet(ENGINE, [str(tmp_path)]).random_shuffle("per_execution", 9)
+    fewer = _core.read_parquet(ENGINE, {"paths": [str(tmp_path)]}).random_shuffle("per_execution", 9)
     assert differing(fewer) == {"files", "file_count", "rows"}

@@ -15,8 +15,8 @@ from millstream import _core
 ENGINE = _core.Engine(num_cpus=2, memory_limit=256 << 20)
 
 
-def read(*paths, **options):
-    return _core.Plan.read_parquet(ENGINE, [str(path) for path in paths], **options)
+def read(*paths, blocks=0, **options):
+    return _core.read_parquet(ENGINE, {"paths": [str(path) for path in paths], "blocks": blocks}, **options)
 
 
 def open_stream(plan, batch_size=1000):

@@ -52,7 +52,7 @@ def expected(key):
 
 
 def read(data):
-    return _core.Plan.read_parquet(engine(), [str(data)])
+    return _core.read_parquet(engine(), {"paths": [str(data)]})
 
 
 def test_reads_all_rows_in_source_order(data):
@@ -97,10 +97,10 @@ def test_an_unknown_column_names_the_near_one(data):
 
 def test_a_missing_path_is_file_not_found():
     with pytest.raises(FileNotFoundError, match="no/such/path"):
-        _core.Plan.read_parquet(engine(), ["no/such/path"])
+        _core.read_parquet(engine(), {"paths": ["no/such/path"]})
 
 
 def test_a_file_that_is_not_parquet_is_named(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"not parquet at all")
     with pytest.raises(ValueError, match="bad.parquet"):
-        _core.Plan.read_parquet(engine(), [str(tmp_path)])
+        _core.read_parquet(engine(), {"paths": [str(tmp_path)]})

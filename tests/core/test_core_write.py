@@ -43,7 +43,7 @@ def engine(threads=2, limit=256 << 20):
 
 
 def read(path):
-    return _core.Plan.read_parquet(engine(), [str(path)])
+    return _core.read_parquet(engine(), {"paths": [str(path)]})
 
 
 def write(plan, path, **options):
@@ -203,7 +203,7 @@ DISK_FULL = """
     from millstream import _core
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     engine = _core.Engine(num_cpus=2, memory_limit=256 << 20)
-    plan = _core.Plan.read_parquet(engine, [sys.argv[1]])
+    plan = _core.read_parquet(engine, {"paths": [sys.argv[1]]})
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
     try:
         _core.write_parquet(engine, plan, sys.argv[2], compression="none", file_rows_max=1000, mode="overwrite")
@@ -245,7 +245,7 @@ KILLED = """
     import os, signal, sys
     from millstream import _core
     engine = _core.Engine(num_cpus=2, memory_limit=256 << 20)
-    plan = _core.Plan.read_parquet(engine, [sys.argv[1]])
+    plan = _core.read_parquet(engine, {"paths": [sys.argv[1]]})
     def kill(stages):
         os.kill(os.getpid(), signal.SIGKILL)
     _core.write_parquet(engine, plan, sys.argv[2], file_rows_max=50, progress=kill)

@@ -6,7 +6,7 @@ import sys
 from millstream import _core
 
 engine = _core.Engine(num_cpus=2, memory_limit=128 << 20)
-plan = _core.Plan.read_parquet(engine, [sys.argv[1]]).random_shuffle("fixed", 5)
+plan = _core.read_parquet(engine, {"paths": [sys.argv[1]]}).random_shuffle("fixed", 5)
 stream = _core.execute(
     engine, plan, seed=3, epoch=0, batch_size=100, drop_last=False, prefetch_batches=2, preserve_order=True
 )

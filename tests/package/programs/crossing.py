@@ -49,7 +49,7 @@ assert kept.to_pylist() == expected.to_pylist()
 with tempfile.TemporaryDirectory() as directory:
     path = os.path.join(directory, "a.parquet")
     pa.parquet.write_table(expected, path, row_group_size=300)
-    shuffled = read(_core.Plan.read_parquet(engine(), [path]).random_shuffle("fixed", 5))
+    shuffled = read(_core.read_parquet(engine(), {"paths": [path]}).random_shuffle("fixed", 5))
     assert sorted(shuffled.to_pylist(), key=lambda row: row["key"]) == expected.to_pylist()
     assert shuffled["key"].to_pylist() != expected["key"].to_pylist()
 print("crossed")

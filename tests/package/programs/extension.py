@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as directory:
     assert b"ARROW:schema" in pa.parquet.read_metadata(path).metadata
 
     calls.clear()
-    plan = _core.Plan.read_parquet(engine(), [path])
+    plan = _core.read_parquet(engine(), {"paths": [path]})
     names, types = plan.schema().names, plan.schema().type_names
     values = []
     source = stream(plan.random_shuffle("fixed", 1))

@@ -1,0 +1,19 @@
+#pragma once
+/// The plan that reads files other than Parquet.
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "env/env.h"
+#include "format/files_to_read.h"
+#include "plan/logical_plan.h"
+
+namespace millstream {
+
+using MakeFormat = std::function<Result<std::shared_ptr<const FileFormat>>(std::shared_ptr<const std::vector<ListedFile>> files)>;
+
+/// Lists the files and makes their format. Errors as ListFiles, ValuesOfPaths and `make`.
+Result<PlanPtr> ReadFilesPlan(Env& env, const FilesToRead& files, const MakeFormat& make);
+
+}  // namespace millstream
