@@ -12,18 +12,18 @@ constexpr int64_t kRoundingBytes = 256 << 10;
 
 int64_t LoadBytes(const ShuffleStore& store, const StoredChunk& chunk) { return store.ChunkBytes(chunk) * 5 / 4 + kRoundingBytes; }
 
-/// Of what rows are moved through. Stored columns may be narrower than they come out of several runs.
+/// Of what rows are moved through: a column twice, and who its rows are. Stored columns may be narrower than they come out of several runs.
 int64_t MoveBytes(const ShuffleStore& store, const StoredChunk& chunk) {
   const int64_t load_bytes = LoadBytes(store, chunk);
   const SortOrder* sort = store.options().sort.get();
   const int64_t rows = store.RowsOfChunk(chunk);
-  if (sort == nullptr || rows == 0) return load_bytes;
+  if (rows == 0) return load_bytes;
   const int64_t varying = store.ChunkBytes(chunk) / rows + 1;
   const auto bytes_of = [&](int width) { return width > 0 ? width + 1 : varying; };
   int64_t widest = 0;
   for (const int width : store.flat_widths()) widest = std::max(widest, bytes_of(width));
   int64_t order_row_bytes = 0;
-  for (const int column : sort->by().columns) order_row_bytes += 2 * bytes_of(store.flat_widths()[column]) + 1;
+  for (const int column : sort == nullptr ? std::vector<int>{} : sort->by().columns) order_row_bytes += 2 * bytes_of(store.flat_widths()[column]) + 1;
   return std::max(load_bytes, rows * RescatterLane::SortedRowBytes(widest, order_row_bytes) + kRoundingBytes);
 }
 
@@ -38,26 +38,26 @@ RescatterLane::RescatterLane(const Shared& shared, uint32_t lane, const ScatterL
     : shared_(shared), pool_(pools.scan), floor_bytes_(pool_->ledger()->floor_bytes()), writer_(shared.store, lane, pools.scatter, pools.spill) {}
 
 Result<int> RescatterLane::SetFloors(const ChunkCursor& cursor, const std::vector<ScatterLane::Pools>& lanes, int64_t scatter_floor) {
-  int64_t load_bytes = 0;
+  int64_t load_bytes = 0, move_bytes = scatter_floor;
   for (const StoredChunk& chunk : cursor.chunks()) {
     load_bytes = std::max(load_bytes, LoadBytes(*cursor.store(), chunk));
-    scatter_floor = std::max(scatter_floor, MoveBytes(*cursor.store(), chunk));
+    move_bytes = std::max(move_bytes, MoveBytes(*cursor.store(), chunk));
   }
   for (const auto& pools : lanes) {
     pools.scan->ledger()->TrySetFloor(0);
     pools.scatter->ledger()->TrySetFloor(0);
   }
+  const auto fits = [&](const ScatterLane::Pools& pools, int64_t scatter_bytes) {
+    if (!pools.scan->ledger()->TrySetFloor(load_bytes)) return false;
+    if (pools.scatter->ledger()->TrySetFloor(scatter_bytes)) return true;
+    pools.scan->ledger()->TrySetFloor(0);
+    return false;
+  };
   int fitting = 0;
-  for (const auto& pools : lanes) {
-    // A step holds a column of the chunk twice, and who its rows are.
-    if (!pools.scan->ledger()->TrySetFloor(load_bytes)) break;
-    if (!pools.scatter->ledger()->TrySetFloor(scatter_floor)) {
-      pools.scan->ledger()->TrySetFloor(0);
-      break;
-    }
-    ++fitting;
-  }
-  if (fitting == 0) return RefusedCharge(*lanes.front().scan->ledger(), load_bytes + scatter_floor);
+  while (fitting < static_cast<int>(lanes.size()) && fits(lanes[static_cast<size_t>(fitting)], move_bytes)) ++fitting;
+  // A lane alone may take what is free.
+  if (fitting == 0 && fits(lanes.front(), std::max(scatter_floor, load_bytes))) fitting = 1;
+  if (fitting == 0) return RefusedCharge(*lanes.front().scan->ledger(), load_bytes + move_bytes);
   return fitting;
 }
 
