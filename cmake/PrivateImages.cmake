@@ -8,6 +8,12 @@ if(MILLSTREAM_SYSTEM_ARROW)
   return()
 endif()
 
+function(millstream_install_image_licenses destination component)
+  foreach(package libjpeg62-turbo libpng16-16 zlib1g)
+    install(FILES /usr/share/doc/${package}/copyright RENAME ${package}.txt DESTINATION ${destination} COMPONENT ${component} OPTIONAL)
+  endforeach()
+endfunction()
+
 find_package(ZLIB REQUIRED)
 set(image_copies "")
 set(image_originals "")

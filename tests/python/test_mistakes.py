@@ -148,7 +148,7 @@ def test_what_only_a_cluster_could_honour_is_refused_by_name(rows, data):
         rows.filter(expr=col("key") > 1, num_cpus=2)
     with pytest.raises(NotImplementedError, match="concurrency=4"):
         ms.read_parquet(data, concurrency=4)
-    with pytest.raises(NotImplementedError, match=r"partitioning.*not columns"):
+    with pytest.raises(TypeError, match=r"partitioning must be a millstream\.datasource\.Partitioning or None"):
         ms.read_parquet(data, partitioning="hive")
     with pytest.raises(NotImplementedError, match="random_shuffle"):
         ms.read_parquet(data, shuffle="files")
