@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from millstream.read_arrays import read_images, read_numpy
     from millstream.read_columnar import read_ipc, read_orc
     from millstream.read_files import read_binary_files, read_csv, read_json, read_text
+    from millstream.read_records import read_tfrecords
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
@@ -86,6 +87,7 @@ __all__ = [
     "read_orc",
     "read_parquet",
     "read_text",
+    "read_tfrecords",
     "shutdown",
 ]
 
@@ -129,6 +131,7 @@ _MODULES = {
     "read_orc": "read_columnar",
     "read_parquet": "read_api",
     "read_text": "read_files",
+    "read_tfrecords": "read_records",
     "shutdown": "initialize",
 }
 _PACKAGES = frozenset({"preprocessors"})  # found without an import of their own

@@ -1,4 +1,6 @@
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -17,6 +19,7 @@
 #include "format/numpy/numpy_format.h"
 #include "format/orc/orc_format.h"
 #include "format/text/text_format.h"
+#include "format/tfrecord/tfrecord_format.h"
 #include "plan/read_files.h"
 #include "plan/read_parquet.h"
 
@@ -168,6 +171,16 @@ std::shared_ptr<PlanNode> ReadImages(const Engine& engine, const nb::dict& files
   return ReadFiles(engine, files, [&](const Files& listed) { return ImageFormat::Make(engine.env(), listed, options, engine.scheduler().get()); });
 }
 
+/// `features`: kind ("bytes", "float" or "int") and whether it is a list, by name.
+std::shared_ptr<PlanNode> ReadTfRecords(const Engine& engine, const nb::dict& files, const std::map<std::string, std::pair<std::string, bool>>& features) {
+  FeatureShapes given;
+  for (const auto& [name, feature] : features) {
+    const FeatureKind kind = feature.first == "bytes" ? FeatureKind::kBytes : feature.first == "float" ? FeatureKind::kFloat : FeatureKind::kInt;
+    given[name] = {kind, feature.second};
+  }
+  return ReadFiles(engine, files, [&](const Files& listed) { return TfRecordFormat::Make(engine.env(), listed, given, engine.scheduler().get()); });
+}
+
 std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
   return ReadFiles(engine, files, [&](const Files& listed) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
@@ -183,6 +196,7 @@ void RegisterReadFiles(nb::module_& module) {
   module.def("read_orc", &ReadOrc, nb::arg("engine"), nb::arg("files"));
   module.def("read_numpy", &ReadNumpy, nb::arg("engine"), nb::arg("files"));
   module.def("read_images", &ReadImages, nb::arg("engine"), nb::arg("files"), nb::arg("height"), nb::arg("width"), nb::arg("mode"), nb::arg("pixels_max"));
+  module.def("read_tfrecords", &ReadTfRecords, nb::arg("engine"), nb::arg("files"), nb::arg("features"));
   module.def("read_binary", &ReadBinary, nb::arg("engine"), nb::arg("files"));
 }
 

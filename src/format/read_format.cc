@@ -9,6 +9,7 @@
 #include "format/orc/orc_format.h"
 #include "format/path_columns.h"
 #include "format/text/text_format.h"
+#include "format/tfrecord/tfrecord_format.h"
 
 namespace millstream {
 namespace {
@@ -23,6 +24,7 @@ Result<std::shared_ptr<const FileFormat>> ReadPlainFormat(std::shared_ptr<Env> e
   if (reader == OrcFormat::kReader) return OrcFormat::Read(std::move(env), std::move(files), in);
   if (reader == NumpyFormat::kReader) return NumpyFormat::Read(std::move(env), std::move(files), in);
   if (reader == ImageFormat::kReader) return ImageFormat::Read(std::move(env), std::move(files), in);
+  if (reader == TfRecordFormat::kReader) return TfRecordFormat::Read(std::move(env), std::move(files), in);
   if (reader == TextFormat::kReader) return TextFormat::Read(std::move(env), std::move(files), in);
   if (reader == BinaryFormat::kReader) return BinaryFormat::Read(std::move(env), std::move(files), in);
   return in->Damaged();

@@ -1,0 +1,119 @@
+#include "format/tfrecord/tfrecord_format.h"
+
+#include <algorithm>
+
+#include "format/schema_bytes.h"
+#include "format/tfrecord/record_stream.h"
+#include "task/for_each.h"
+
+namespace millstream {
+namespace {
+
+constexpr const char* kName = "read_tfrecords";
+constexpr size_t kSampleFiles = 64;
+constexpr int64_t kSampleBytes = 1 << 20;  // of a file
+constexpr int64_t kPieceBytes = 1 << 20;
+constexpr int64_t kBatchRows = 4096;
+constexpr int64_t kBatchBytes = 1 << 20;
+
+class ExampleReader : public arrow::RecordBatchReader {
+ public:
+  ExampleReader(RecordStream records, ExampleBuilder rows, std::shared_ptr<arrow::Schema> schema) : records_(std::move(records)), rows_(std::move(rows)), schema_(std::move(schema)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    out->reset();
+    const int64_t begin = records_.bytes();
+    while (rows_.rows() < kBatchRows && records_.bytes() - begin < kBatchBytes) {
+      std::string_view record;
+      ARROW_ASSIGN_OR_RAISE(const bool more, records_.Next(&record));
+      if (!more) break;
+      const Status added = rows_.Add(record);
+      if (added.IsOutOfMemory()) return added;
+      if (!added.ok()) return records_.Error(added.message() + "; tf_schema tells what there is");
+    }
+    return rows_.rows() == 0 ? Status::OK() : rows_.Finish().Value(out);
+  }
+
+ private:
+  RecordStream records_;
+  ExampleBuilder rows_;
+  const std::shared_ptr<arrow::Schema> schema_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const TfRecordFormat>> TfRecordFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given,
+                                                                   Scheduler* scheduler) {
+  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files)));
+  ARROW_RETURN_NOT_OK(format->FindFeatures(std::move(given), scheduler));
+  return format;
+}
+
+Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler) {
+  struct Sample {
+    FeatureShapes features;
+    int64_t records = 0;
+    int64_t bytes = 0;
+  };
+  std::vector<Sample> samples(std::min(kSampleFiles, files_->size()));
+  const auto file_of = [&](size_t sample) -> const ListedFile& { return (*files_)[sample * files_->size() / samples.size()]; };
+  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(samples.size()), [&](int64_t i) {
+    Sample& sample = samples[static_cast<size_t>(i)];
+    ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, arrow::default_memory_pool(), 64 << 10));
+    while (records.bytes() < kSampleBytes) {
+      std::string_view record;
+      ARROW_ASSIGN_OR_RAISE(const bool more, records.Next(&record));
+      if (!more) break;
+      const Status added = AddExample(record, &sample.features);
+      if (!added.ok()) return records.Error(added.message());
+      ++sample.records;
+      sample.bytes = records.bytes();
+    }
+    return Status::OK();
+  }));
+  int64_t records = 0, bytes = 0, all_bytes = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    for (const auto& [name, shape] : samples[i].features) {
+      const Status added = AddShape(name, shape, &features);
+      if (!added.ok()) return MakeError(ErrorKind::kType, "read_tfrecords: file " + file_of(i).path + ": " + added.message() + "; read such files as data sets of their own");
+    }
+    records += samples[i].records;
+    bytes += samples[i].bytes;
+  }
+  for (const ListedFile& file : *files_) all_bytes += file.size_bytes;
+  rows_guess_ = bytes == 0 ? 0 : static_cast<int64_t>(static_cast<double>(records) * static_cast<double>(all_bytes) / static_cast<double>(bytes));
+  schema_ = SchemaOf(features);
+  if (schema_->num_fields() == 0) return MakeError(ErrorKind::kInvalidArgument, "read_tfrecords: the records have no features, so that there are no columns");
+  return Status::OK();
+}
+
+Result<std::shared_ptr<arrow::RecordBatchReader>> TfRecordFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+  ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, (*files_)[range.file], kName, pool, kPieceBytes));
+  ARROW_ASSIGN_OR_RAISE(auto rows, ExampleBuilder::Make(schema_, has_all_columns_, pool));
+  return std::make_shared<ExampleReader>(std::move(records), std::move(rows), schema_);
+}
+
+Result<std::shared_ptr<const FileFormat>> TfRecordFormat::Select(const std::vector<std::string>& names) const {
+  std::shared_ptr<TfRecordFormat> selected(new TfRecordFormat(*this));
+  selected->schema_ = FieldsOf(*schema_, names);
+  selected->has_all_columns_ = false;
+  return selected;
+}
+
+Status TfRecordFormat::Write(ByteWriter* out) const {
+  out->Number<uint8_t>(has_all_columns_);
+  out->Number<int64_t>(rows_guess_);
+  return WriteSchema(*schema_, out);
+}
+
+Result<std::shared_ptr<const TfRecordFormat>> TfRecordFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
+  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files)));
+  ARROW_ASSIGN_OR_RAISE(const auto has_all, in->Number<uint8_t>());
+  ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
+  ARROW_ASSIGN_OR_RAISE(format->schema_, ReadSchema(in));
+  format->has_all_columns_ = has_all != 0;
+  format->rows_guess_ = std::max<int64_t>(rows, 0);
+  return format;
+}
+
+}  // namespace millstream
