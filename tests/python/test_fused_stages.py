@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import pathlib
 import random
 import re
 import threading
@@ -388,15 +389,23 @@ def test_long_calls_run_on_several_threads_in_their_order(files):
     assert together == found(build(apart))
 
 
+def waited_for_a_cpu():
+    """Seconds that threads of this process were ready to run and did not, so far."""
+    stats = [(task / "schedstat").read_text().split() for task in pathlib.Path("/proc/self/task").iterdir()]
+    return sum(int(waited) for _, waited, _ in stats) / 1e9
+
+
 def test_short_calls_run_on_one_thread():
     threads = set()
+    before = waited_for_a_cpu()
 
     def quick(row):
         threads.add(threading.get_ident())
         return row
 
     assert ms.range(200, override_num_blocks=200).map(quick).map(quick).map(quick).count() == 200
-    assert len(threads) == 1
+    # Where others have the CPUs, calls are not short.
+    assert len(threads) == 1 or waited_for_a_cpu() - before > 0.05
 
 
 def test_a_chain_reserves_memory_once(use_engine):
