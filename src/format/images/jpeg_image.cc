@@ -2,17 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <csetjmp>
 #include <cstdio>
+#include <vector>
 
 #include <jpeglib.h>
 
 #include <jerror.h>
 
+#include "format/images/mix_rows.h"
+
 namespace millstream {
 namespace {
 
 constexpr int kRowsAtOnce = 16;
+constexpr int kPlanesMax = 3;
+constexpr int kPlaneRowsMax = MAX_SAMP_FACTOR * DCTSIZE;
 
 /// libjpeg tells of an error by a call that must not return.
 class JpegReader {
@@ -52,6 +58,48 @@ class JpegReader {
       jpeg_start_decompress(&decoder_);
     });
   }
+  /// Whether channels can be had as they are stored: luminance, and colour differences of fewer pixels.
+  bool has_planes() const { return decoder_.jpeg_color_space == JCS_GRAYSCALE || decoder_.jpeg_color_space == JCS_YCbCr; }
+  int planes() const { return decoder_.num_components; }
+  Status StartPlanes(unsigned eighths) {
+    return Guarded([&] {
+      decoder_.scale_num = eighths;
+      decoder_.scale_denom = 8;
+      decoder_.raw_data_out = TRUE;
+      jpeg_start_decompress(&decoder_);
+    });
+  }
+  /// Of a plane that has no bytes yet; there are as many as are read, which is whole blocks.
+  Plane PlaneOf(int number, int64_t* rows) const {
+    const jpeg_component_info& component = decoder_.comp_info[number];
+    const double scale = component.DCT_scaled_size / 8.0;
+    Plane plane;
+    plane.stride = static_cast<int64_t>(component.width_in_blocks) * component.DCT_scaled_size;
+    *rows = static_cast<int64_t>(decoder_.total_iMCU_rows) * component.v_samp_factor * component.DCT_scaled_size;
+    plane.extent_height = static_cast<double>(decoder_.image_height) * component.v_samp_factor / decoder_.max_v_samp_factor * scale;
+    plane.extent_width = static_cast<double>(decoder_.image_width) * component.h_samp_factor / decoder_.max_h_samp_factor * scale;
+    plane.height = std::min(static_cast<int64_t>(std::ceil(plane.extent_height)), *rows);
+    plane.width = std::min(static_cast<int64_t>(std::ceil(plane.extent_width)), plane.stride);
+    return plane;
+  }
+  Status ReadPlanes(const std::vector<uint8_t*>& planes) {
+    return Guarded([&] {
+      JSAMPROW rows[kPlanesMax][kPlaneRowsMax];
+      JSAMPARRAY arrays[kPlanesMax];
+      for (JDIMENSION group = 0; group < decoder_.total_iMCU_rows; ++group) {
+        for (int number = 0; number < decoder_.num_components; ++number) {
+          const jpeg_component_info& component = decoder_.comp_info[number];
+          const int count = component.v_samp_factor * component.DCT_scaled_size;
+          const size_t stride = size_t{component.width_in_blocks} * static_cast<size_t>(component.DCT_scaled_size);
+          for (int row = 0; row < count; ++row) rows[number][row] = planes[static_cast<size_t>(number)] + (size_t{group} * static_cast<size_t>(count) + static_cast<size_t>(row)) * stride;
+          arrays[number] = rows[number];
+        }
+        jpeg_read_raw_data(&decoder_, arrays, static_cast<JDIMENSION>(decoder_.max_v_samp_factor * decoder_.min_DCT_scaled_size));
+      }
+      jpeg_finish_decompress(&decoder_);
+    });
+  }
+
   ImageShape output() const { return {decoder_.output_height, decoder_.output_width, decoder_.output_components}; }
 
   Status ReadRows(uint8_t* out) {
@@ -97,12 +145,34 @@ Result<Pixels> FromCmyk(const Pixels& cmyk, arrow::MemoryPool* pool) {
   return rgb;
 }
 
-/// The fewest eighths that leave the sides as long as they are to be.
-unsigned EighthsFor(const ImageShape& stored, int64_t height_min, int64_t width_min) {
-  if (height_min == 0) return 8;
+/// The fewest eighths that leave the sides as long as they are to be, of those that libjpeg-turbo has fast code for.
+unsigned EighthsFor(const ImageShape& stored, int64_t height, int64_t width) {
   unsigned eighths = 1;
-  while (eighths < 8 && (stored.height * eighths / 8 < height_min || stored.width * eighths / 8 < width_min)) ++eighths;
+  while (eighths < 8 && (stored.height * eighths / 8 < height || stored.width * eighths / 8 < width)) eighths *= 2;
   return eighths;
+}
+
+/// Scales the channels as they are stored, so that nothing is done for pixels that are not wanted.
+Result<Pixels> DecodePlanes(JpegReader* reader, int channels, int64_t height, int64_t width, arrow::MemoryPool* pool) {
+  ARROW_RETURN_NOT_OK(reader->StartPlanes(EighthsFor(reader->shape(), height, width)));
+  std::vector<Plane> planes;
+  std::vector<uint8_t*> bytes;
+  for (int number = 0; number < reader->planes(); ++number) {
+    int64_t rows;
+    Plane plane = reader->PlaneOf(number, &rows);
+    ARROW_ASSIGN_OR_RAISE(plane.bytes, arrow::AllocateBuffer(plane.stride * rows, pool));
+    bytes.push_back(plane.bytes->mutable_data());
+    planes.push_back(std::move(plane));
+  }
+  ARROW_RETURN_NOT_OK(reader->ReadPlanes(bytes));
+  ARROW_ASSIGN_OR_RAISE(auto luminance, Resized(planes[0], height, width, pool));
+  const bool is_gray = channels == 1 || planes.size() == 1;
+  if (is_gray) return WithChannels({{height, width, 1}, std::move(luminance)}, channels, pool);
+  ARROW_ASSIGN_OR_RAISE(const auto blue, Resized(planes[1], height, width, pool));
+  ARROW_ASSIGN_OR_RAISE(const auto red, Resized(planes[2], height, width, pool));
+  ARROW_ASSIGN_OR_RAISE(Pixels pixels, AllocatePixels({height, width, 3}, pool));
+  RgbOfYcc(luminance->data(), blue->data(), red->data(), height * width, pixels.bytes->mutable_data());
+  return WithChannels(std::move(pixels), channels, pool);
 }
 
 }  // namespace
@@ -115,15 +185,19 @@ Result<ImageShape> JpegShape(std::string_view bytes) {
   return reader.shape();
 }
 
-Result<Pixels> DecodeJpeg(std::string_view bytes, int channels, int64_t height_min, int64_t width_min, arrow::MemoryPool* pool) {
+Result<Pixels> DecodeJpeg(std::string_view bytes, int channels, int64_t height, int64_t width, arrow::MemoryPool* pool) {
   JpegReader reader;
   ARROW_RETURN_NOT_OK(reader.ReadHeader(bytes));
-  ARROW_RETURN_NOT_OK(reader.Start(channels, EighthsFor(reader.shape(), height_min, width_min)));
+  const bool resizes = height > 0 && ImageShape{height, width, reader.shape().channels} != reader.shape();
+  if (resizes && reader.has_planes()) return DecodePlanes(&reader, channels, height, width, pool);
+  ARROW_RETURN_NOT_OK(reader.Start(channels, resizes ? EighthsFor(reader.shape(), height, width) : 8));
   ARROW_ASSIGN_OR_RAISE(Pixels pixels, AllocatePixels(reader.output(), pool));
   ARROW_RETURN_NOT_OK(reader.ReadRows(pixels.bytes->mutable_data()));
-  if (!reader.is_cmyk()) return pixels;
-  ARROW_ASSIGN_OR_RAISE(pixels, FromCmyk(pixels, pool));
-  return WithChannels(std::move(pixels), channels, pool);
+  if (reader.is_cmyk()) {
+    ARROW_ASSIGN_OR_RAISE(pixels, FromCmyk(pixels, pool));
+  }
+  ARROW_ASSIGN_OR_RAISE(pixels, WithChannels(std::move(pixels), channels, pool));
+  return resizes ? Resized(std::move(pixels), height, width, pool) : pixels;
 }
 
 }  // namespace millstream

@@ -1,59 +1,24 @@
 #include <algorithm>
-#include <cmath>
-#include <vector>
 
+#include "format/images/axis_weights.h"
+#include "format/images/mix_rows.h"
 #include "format/images/pixels.h"
 
 namespace millstream {
 namespace {
 
-constexpr int kWeightBits = 22;  // a sum of 256 * 2^22 stays within an int32
-constexpr int32_t kHalf = 1 << (kWeightBits - 1);
-
-/// For each new place of an axis the old ones that it is made of, and their shares.
-struct Weights {
-  Weights(int64_t old_size, int64_t new_size) {
-    const double scale = static_cast<double>(old_size) / static_cast<double>(new_size);
-    const double reach = std::max(scale, 1.0);
-    std::vector<double> shares;
-    for (int64_t place = 0; place < new_size; ++place) {
-      const double center = (static_cast<double>(place) + 0.5) * scale;
-      const auto begin = std::max<int64_t>(static_cast<int64_t>(center - reach + 0.5), 0);
-      const auto end = std::min<int64_t>(static_cast<int64_t>(center + reach + 0.5), old_size);
-      shares.clear();
-      double sum = 0;
-      for (int64_t old = begin; old < end; ++old) {
-        shares.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(old) - center + 0.5) / reach)));
-        sum += shares.back();
-      }
-      first.push_back(begin);
-      offsets.push_back(static_cast<int64_t>(weights.size()));
-      for (const double share : shares) weights.push_back(static_cast<int32_t>(share / sum * (1 << kWeightBits) + 0.5));
-    }
-    offsets.push_back(static_cast<int64_t>(weights.size()));
-  }
-  int64_t count(int64_t place) const { return offsets[static_cast<size_t>(place) + 1] - offsets[static_cast<size_t>(place)]; }
-  const int32_t* of(int64_t place) const { return weights.data() + offsets[static_cast<size_t>(place)]; }
-
-  std::vector<int64_t> first;
-  std::vector<int64_t> offsets;
-  std::vector<int32_t> weights;
-};
-
-uint8_t Rounded(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
-
 template <int kChannels>
-void NarrowRow(const Weights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
+void NarrowRow(const AxisWeights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
   for (int64_t place = 0; place < width; ++place, out += kChannels) {
-    const uint8_t* from = row + weights.first[static_cast<size_t>(place)] * kChannels;
+    const uint8_t* from = row + weights.first(place) * kChannels;
     const int32_t* weight = weights.of(place);
     const int64_t count = weights.count(place);
     int32_t sums[kChannels];
-    std::fill_n(sums, kChannels, kHalf);
+    std::fill_n(sums, kChannels, AxisWeights::kHalf);
     for (int64_t i = 0; i < count; ++i, from += kChannels) {
       for (int channel = 0; channel < kChannels; ++channel) sums[channel] += from[channel] * weight[i];
     }
-    for (int channel = 0; channel < kChannels; ++channel) out[channel] = Rounded(sums[channel]);
+    for (int channel = 0; channel < kChannels; ++channel) out[channel] = AxisWeights::Rounded(sums[channel]);
   }
 }
 
@@ -61,7 +26,7 @@ Result<Pixels> WithWidth(const Pixels& pixels, int64_t width, arrow::MemoryPool*
   const auto [height, old_width, channels] = pixels.shape;
   if (old_width == width) return pixels;
   ARROW_ASSIGN_OR_RAISE(Pixels out, AllocatePixels({height, width, channels}, pool));
-  const Weights weights(old_width, width);
+  const AxisWeights weights(old_width, static_cast<double>(old_width), width);
   for (int64_t y = 0; y < height; ++y) {
     const uint8_t* from = pixels.bytes->data() + y * old_width * channels;
     uint8_t* to = out.bytes->mutable_data() + y * width * channels;
@@ -76,18 +41,10 @@ Result<Pixels> WithHeight(const Pixels& pixels, int64_t height, arrow::MemoryPoo
   const auto [old_height, width, channels] = pixels.shape;
   if (old_height == height) return pixels;
   ARROW_ASSIGN_OR_RAISE(Pixels out, AllocatePixels({height, width, channels}, pool));
-  const Weights weights(old_height, height);
+  const AxisWeights weights(old_height, static_cast<double>(old_height), height);
   const int64_t row_bytes = width * channels;
-  std::vector<int32_t> sums(static_cast<size_t>(row_bytes));
   for (int64_t place = 0; place < height; ++place) {
-    std::fill(sums.begin(), sums.end(), kHalf);
-    const uint8_t* from = pixels.bytes->data() + weights.first[static_cast<size_t>(place)] * row_bytes;
-    for (int64_t i = 0; i < weights.count(place); ++i, from += row_bytes) {
-      const int32_t weight = weights.of(place)[i];
-      for (int64_t x = 0; x < row_bytes; ++x) sums[static_cast<size_t>(x)] += from[x] * weight;
-    }
-    uint8_t* to = out.bytes->mutable_data() + place * row_bytes;
-    for (int64_t x = 0; x < row_bytes; ++x) to[x] = Rounded(sums[static_cast<size_t>(x)]);
+    MixRows(pixels.bytes->data() + weights.first(place) * row_bytes, row_bytes, weights.of(place), weights.count(place), row_bytes, out.bytes->mutable_data() + place * row_bytes);
   }
   return out;
 }
@@ -122,6 +79,18 @@ Result<Pixels> Resized(Pixels pixels, int64_t height, int64_t width, arrow::Memo
   ARROW_ASSIGN_OR_RAISE(pixels, WithHeight(pixels, height, pool));
   if (has_alpha) DivideAlpha(&pixels);
   return pixels;
+}
+
+Result<std::shared_ptr<arrow::Buffer>> Resized(const Plane& plane, int64_t height, int64_t width, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> rows, arrow::AllocateBuffer(height * plane.width, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> out, arrow::AllocateBuffer(height * width, pool));
+  const AxisWeights down(plane.height, plane.extent_height, height), across(plane.width, plane.extent_width, width);
+  for (int64_t place = 0; place < height; ++place) {
+    uint8_t* row = rows->mutable_data() + place * plane.width;
+    MixRows(plane.bytes->data() + down.first(place) * plane.stride, plane.stride, down.of(place), down.count(place), plane.width, row);
+    NarrowRow<1>(across, row, width, out->mutable_data() + place * width);
+  }
+  return out;
 }
 
 }  // namespace millstream
