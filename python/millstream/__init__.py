@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.sql import read_sql
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
     from millstream.worker_process import WorkerDiedError
@@ -79,6 +80,7 @@ __all__ = [
     "read_datasource",
     "read_json",
     "read_parquet",
+    "read_sql",
     "read_text",
     "shutdown",
 ]
@@ -118,6 +120,7 @@ _MODULES = {
     "read_datasource": "read_api",
     "read_json": "read_files",
     "read_parquet": "read_api",
+    "read_sql": "sql",
     "read_text": "read_files",
     "shutdown": "initialize",
 }

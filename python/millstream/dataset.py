@@ -663,6 +663,33 @@ class Dataset:
         self._ran_last = letters = ExecutionLetters()
         write_datasink(self._engine(), self._plan, datasink, preserve_order=order, letters=letters)
 
+    def write_sql(
+        self,
+        sql: str,
+        connection_factory: Callable[[], Any],
+        *,
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+    ) -> None:
+        """Runs a statement of a database, such as "INSERT INTO flights VALUES (?, ?)", with the values of each row.
+
+        Args:
+            sql: Its placeholders, as the driver writes those, take the columns in their order.
+            connection_factory: Makes a connection of DB-API 2 or ADBC, such as `lambda: sqlite3.connect("flights.db")`.
+
+        All rows go through one connection, in their order, and are committed once, at the end: a failure leaves nothing
+        written, where the database has transactions. Rows are given to `executemany` a thousand at a time, or as Arrow
+        batches where the connection is ADBC's; there "INSERT INTO table (columns) VALUES (?, ...)" of nothing but
+        columns and placeholders, into columns of just the rows' types, becomes `adbc_ingest`, which is faster.
+
+        What the driver raises is raised as a UserCodeError; no message repeats what a failing connection says in
+        quotes.
+        """
+        from millstream.sql_writing import SQLDatasink
+
+        refuse_placement("write_sql", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(SQLDatasink(sql, connection_factory), concurrency=concurrency)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else
