@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.avro import read_avro
     from millstream.call_random import function_random
     from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
@@ -75,6 +76,7 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "read_avro",
     "read_binary_files",
     "read_csv",
     "read_datasource",
@@ -115,6 +117,7 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "read_avro": "avro",
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
