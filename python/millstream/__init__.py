@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from millstream.expressions import Expr, col, lit
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
+    from millstream.lance_tables import read_lance
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
     from millstream.preprocessor import Preprocessor
@@ -81,6 +82,7 @@ __all__ = [
     "read_csv",
     "read_datasource",
     "read_json",
+    "read_lance",
     "read_parquet",
     "read_sql",
     "read_text",
@@ -122,6 +124,7 @@ _MODULES = {
     "read_csv": "read_files",
     "read_datasource": "read_api",
     "read_json": "read_files",
+    "read_lance": "lance_tables",
     "read_parquet": "read_api",
     "read_sql": "sql",
     "read_text": "read_files",

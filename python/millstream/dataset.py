@@ -690,6 +690,32 @@ class Dataset:
         refuse_placement("write_sql", {"ray_remote_args": ray_remote_args})
         self.write_datasink(SQLDatasink(sql, connection_factory), concurrency=concurrency)
 
+    def write_lance(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: SaveMode | str = "create",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows as a table of Lance: one new version of it, which is there once all rows are.
+
+        Args:
+            path: The table's directory, or its address where Lance knows the store.
+            mode: "create" raises FileExistsError where there is a table, "append" adds rows, "overwrite" makes a
+                version of these rows alone; both make a table where there is none.
+            options: `schema`, a pyarrow.Schema that the rows are cast to; `max_rows_per_file` (2²⁶) and
+                `min_rows_per_file` (2²⁰), which files but the last have anyway; `data_storage_version`;
+                `storage_options`, of the store.
+
+        TypeError for rows that are not of `schema`. What Lance raises is raised as a UserCodeError.
+        """
+        from millstream.lance_tables import LanceDatasink
+
+        refuse_placement("write_lance", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(LanceDatasink(path, mode=mode, **options), concurrency=concurrency)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
@@ -45,6 +46,15 @@ def grouped(parts: list[Any], groups: int) -> list[list[Any]]:
     """The parts, in order, in at most so many groups whose numbers differ by at most one; 0: each by itself."""
     count = min(groups or len(parts), len(parts))
     return [parts[len(parts) * group // count : len(parts) * (group + 1) // count] for group in range(count)]
+
+
+def check_known(names: Iterable[str], known: Sequence[str], where: str) -> None:
+    """KeyError for a column that is not there, naming a near one or all."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(known)}"
+            raise KeyError(f"{where}: no column {name!r}; {hint}")
 
 
 def told_blocks(what: str, blocks: Callable[[], Iterable[Any]]) -> Iterator[Any]:
