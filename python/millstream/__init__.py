@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.expressions import Expr, col, lit
+    from millstream.iceberg_tables import read_iceberg
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.lance_tables import read_lance
@@ -81,6 +82,7 @@ __all__ = [
     "read_binary_files",
     "read_csv",
     "read_datasource",
+    "read_iceberg",
     "read_json",
     "read_lance",
     "read_parquet",
@@ -123,6 +125,7 @@ _MODULES = {
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
+    "read_iceberg": "iceberg_tables",
     "read_json": "read_files",
     "read_lance": "lance_tables",
     "read_parquet": "read_api",

@@ -716,6 +716,33 @@ class Dataset:
         refuse_placement("write_lance", {"ray_remote_args": ray_remote_args})
         self.write_datasink(LanceDatasink(path, mode=mode, **options), concurrency=concurrency)
 
+    def write_iceberg(
+        self,
+        table_identifier: str,
+        *,
+        mode: SaveMode | str = "append",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows into a table of Apache Iceberg that is there already, in one commit at the end.
+
+        Args:
+            table_identifier: Its name in its catalog, such as "weather.daily".
+            mode: "append" adds rows; "overwrite" deletes those for which `overwrite_filter` is true, all by default,
+                and adds these.
+            options: `catalog_kwargs` as in `read_iceberg`; `overwrite_filter`, a text or an expression of pyiceberg;
+                `overwrite_kwargs` ("case_sensitive", "branch"); `snapshot_properties`, texts that the snapshot keeps.
+
+        Columns are brought to the table's types where no value changes, TypeError where one does; columns that the
+        table does not have are added to it, and those that the rows lack are null. What pyiceberg raises is raised as a
+        UserCodeError. Where the rows fail no snapshot is made, and the files written until then are deleted.
+        """
+        from millstream.iceberg_tables import IcebergDatasink
+
+        refuse_placement("write_iceberg", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(IcebergDatasink(table_identifier, mode=mode, **options), concurrency=concurrency)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else

@@ -1,24 +1,15 @@
-"""Connections by Python's DB-API 2, ADBC's among them, as the user's factory opens them.
-
-What a factory raises is told without what it quotes, for drivers quote parts of connection strings, and a password may
-be in them. It is not the cause of what is raised either.
-"""
+"""Connections by Python's DB-API 2, ADBC's among them, as the user's factory opens them."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable
 from typing import Any
 
+from millstream.connection_error import connection_error
 from millstream.user_code_error import library_error
 
 POSTGRES_DRIVERS = ("psycopg", "psycopg2")
-
-_SECRETS = re.compile(
-    r"""(["'`]).*\1|\S*@\S*|\b\w*(?:passw|pwd|secret|token|key|credential)\w*\s*[=:]\s*\S+""", re.IGNORECASE
-)
-_OF_SERVER = "FATAL:"  # what follows it PostgreSQL says, which was never sent more than a hash
 
 
 def driver_of(connection: Any) -> str:
@@ -34,14 +25,13 @@ def is_adbc(cursor: Any) -> bool:
 def connect(connection_factory: Callable[[], Any], where: str) -> Any:
     """A connection, which is not in a mode that commits each statement where the driver has an attribute for that.
 
-    TypeError for what is none of DB-API 2.
+    What the factory raises is told as `connection_error` tells it; TypeError for what is no connection of DB-API 2.
     """
     failure: BaseException | None = None
     try:
         connection = connection_factory()
     except Exception as error:
-        text = f"{_without_secrets(str(error))} (call connection_factory() by itself for the whole text)"
-        failure = library_error(f"{where}: connection_factory()", error, text)
+        failure = connection_error(f"{where}: connection_factory()", error, "call connection_factory() by itself")
     if failure is not None:  # not raised above, for it would have the driver's own error as its context
         raise failure
     lacks = [name for name in ("cursor", "commit", "close") if not callable(getattr(connection, name, None))]
@@ -68,8 +58,3 @@ def run(cursor: Any, sql: str, parameters: Any, where: str) -> None:
         cursor.execute(sql) if parameters is None else cursor.execute(sql, parameters)
     except Exception as error:
         raise library_error(where, error) from error
-
-
-def _without_secrets(text: str) -> str:
-    ours, server, said = text.partition(_OF_SERVER)
-    return "\n".join(_SECRETS.sub("…", line) for line in ours.splitlines()) + server + said
