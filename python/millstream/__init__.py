@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
+    from millstream.delta_tables import read_delta
     from millstream.expressions import Expr, col, lit
     from millstream.iceberg_tables import read_iceberg
     from millstream.initialize import init, shutdown
@@ -82,6 +83,7 @@ __all__ = [
     "read_binary_files",
     "read_csv",
     "read_datasource",
+    "read_delta",
     "read_iceberg",
     "read_json",
     "read_lance",
@@ -125,6 +127,7 @@ _MODULES = {
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
+    "read_delta": "delta_tables",
     "read_iceberg": "iceberg_tables",
     "read_json": "read_files",
     "read_lance": "lance_tables",

@@ -743,6 +743,35 @@ class Dataset:
         refuse_placement("write_iceberg", {"ray_remote_args": ray_remote_args})
         self.write_datasink(IcebergDatasink(table_identifier, mode=mode, **options), concurrency=concurrency)
 
+    def write_delta(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: SaveMode | str = "append",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows as a Delta table: one new version of it, which is there once all rows are.
+
+        Args:
+            path: The table's directory, or its address where deltalake knows the store. Made where there is no table.
+            mode: "append" adds rows, "overwrite" replaces all, "ignore" leaves a table as it is, "error" raises
+                FileExistsError where there is one.
+            options: `partition_by`, names of columns; `schema_mode`, "merge" (the default) adds columns that the table
+                does not have, "overwrite" with that mode replaces its columns, None refuses others; `storage_options`,
+                of the store; `name` and `description` of a new table.
+
+        What deltalake raises is raised as a UserCodeError. Where the rows fail there is no new version; files that were
+        written until then stay, unseen by readers, until the table is vacuumed.
+        """
+        from millstream.delta_tables import DeltaDatasink
+
+        refuse_placement("write_delta", {"ray_remote_args": ray_remote_args})
+        sink = DeltaDatasink(path, mode=mode, **options)
+        if not sink.is_done():
+            self.write_datasink(sink, concurrency=concurrency)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else

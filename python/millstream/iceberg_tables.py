@@ -15,7 +15,7 @@ from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
 from millstream.save_mode import SaveMode, checked_mode
 from millstream.table_reading import check_known, dataset_of_tasks, grouped, library, told_blocks
-from millstream.table_writing import StreamDatasink
+from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
@@ -164,12 +164,8 @@ class IcebergDatasink(StreamDatasink):
         self._table = _table("write_iceberg", self._identifier, self._catalog_kwargs)
 
     def write_schema(self, schema: pyarrow.Schema) -> pyarrow.Schema:
-        """The table's own types; columns that it does not have yet as they are."""
-        import pyarrow
-
         of_table = _pyarrow_io("write_iceberg").schema_to_pyarrow(self._table.schema(), include_field_ids=False)
-        known = {field.name: field for field in of_table}
-        return pyarrow.schema([known.get(field.name, field) for field in schema])
+        return brought_schema(schema, of_table, "write_iceberg")
 
     def write_stream(self, rows: pyarrow.RecordBatchReader) -> None:
         transaction = self._table.transaction()

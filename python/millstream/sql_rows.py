@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream.result_columns import result_column
 from millstream.sql_connection import POSTGRES_DRIVERS
+from millstream.type_fits import fits
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class RowBatches:
         if array.type == wanted:
             return array
         error: Exception | None = None
-        if _holds(wanted, array.type):
+        if fits(wanted, array.type):
             try:
                 return pyarrow.array(values, wanted)
             except (pyarrow.ArrowException, OverflowError) as refused:
@@ -227,24 +228,6 @@ def _is_null(kind: pyarrow.DataType) -> bool:
     import pyarrow
 
     return bool(pyarrow.types.is_null(kind))
-
-
-def _holds(wanted: pyarrow.DataType, found: pyarrow.DataType) -> bool:
-    """Whether values of type `found` may be of `wanted` without a change; pyarrow.array tells of each."""
-    from pyarrow import types
-
-    if wanted == found or types.is_null(found):
-        return True
-    if types.is_struct(wanted) and types.is_struct(found):
-        known = {field.name: field.type for field in wanted}
-        return all(field.name in known and _holds(known[field.name], field.type) for field in found)
-    if types.is_list(wanted) and types.is_list(found):
-        return _holds(wanted.value_type, found.value_type)
-    if types.is_timestamp(wanted) and types.is_timestamp(found):
-        return (wanted.tz is None) == (found.tz is None)
-    if types.is_integer(found):
-        return bool(types.is_floating(wanted) or types.is_decimal(wanted) or types.is_integer(wanted))
-    return bool(types.is_decimal(wanted) and types.is_decimal(found))
 
 
 def _row_bytes(rows: Sequence[Sequence[Any]]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from millstream.datasink import Datasink, TaskContext, WriteResult
+from millstream.type_fits import brought
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
@@ -66,6 +67,28 @@ class StreamDatasink(Datasink[None]):
             raise library_error(f"Write{self.name}", error) from error
 
 
+def brought_schema(schema: pyarrow.Schema, of_table: pyarrow.Schema, where: str) -> pyarrow.Schema:
+    """The rows' columns with the table's types; those that it does not have as they are. TypeError where values would
+    change: libraries do not all ask.
+    """
+    import pyarrow
+
+    fields = []
+    for field in schema:
+        at = of_table.get_field_index(field.name)
+        if at < 0:
+            fields.append(field)
+            continue
+        kind = brought(of_table.field(at).type, field.type)
+        if kind is None:
+            raise TypeError(
+                f"{where}: column {field.name!r} is {field.type}, and {of_table.field(at).type} in the table; bring it "
+                "to that type with with_column() and cast()"
+            )
+        fields.append(of_table.field(at).with_type(kind))
+    return pyarrow.schema(fields)
+
+
 class _Batches:
     """The blocks as record batches, and what they raised."""
 
@@ -91,5 +114,5 @@ class _Batches:
         try:
             return block.cast(self._schema)
         except (pyarrow.ArrowException, ValueError) as error:
-            text = f"{self._where}: the rows do not become what schema says that they are ({error})"
+            text = f"{self._where}: the rows are not of the table's types ({error})"
         raise TypeError(text)
