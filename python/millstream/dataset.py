@@ -709,7 +709,8 @@ class Dataset:
                 `min_rows_per_file` (2²⁰), which files but the last have anyway; `data_storage_version`;
                 `storage_options`, of the store.
 
-        TypeError for rows that are not of `schema`. What Lance raises is raised as a UserCodeError.
+        Appended rows are brought to the table's types where no value changes; TypeError where one does, and for rows
+        that are not of `schema`. What Lance raises is raised as a UserCodeError.
         """
         from millstream.lance_tables import LanceDatasink
 
@@ -762,8 +763,9 @@ class Dataset:
                 does not have, "overwrite" with that mode replaces its columns, None refuses others; `storage_options`,
                 of the store; `name` and `description` of a new table.
 
-        What deltalake raises is raised as a UserCodeError. Where the rows fail there is no new version; files that were
-        written until then stay, unseen by readers, until the table is vacuumed.
+        Columns are brought to the table's types where no value changes, TypeError where one does. What deltalake raises
+        is raised as a UserCodeError. Where the rows fail there is no new version; files that were written until then
+        stay, unseen by readers, until the table is vacuumed.
         """
         from millstream.delta_tables import DeltaDatasink
 

@@ -14,7 +14,7 @@ from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
 from millstream.save_mode import SaveMode, checked_mode
 from millstream.table_reading import check_known, dataset_of_tasks, grouped, library, told_blocks
-from millstream.table_writing import StreamDatasink
+from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class LanceDatasink(StreamDatasink):
         self._lance = _lance("write_lance")
         self._path = os.fspath(path)
         self._given_schema = schema
+        self._appended_to: pyarrow.Schema | None = None
         self._options = {
             "mode": checked_mode(mode, _MODES).value,
             "max_rows_per_file": most,
@@ -123,18 +124,22 @@ class LanceDatasink(StreamDatasink):
 
     def check_target(self) -> None:
         try:
-            version = self._lance.dataset(self._path, storage_options=self._options["storage_options"]).version
+            table = self._lance.dataset(self._path, storage_options=self._options["storage_options"])
         except Exception:  # there is none, or Lance will say why it cannot be written either
             self._options["mode"] = "create"
             return
         if self._options["mode"] == "create":
             raise FileExistsError(
-                f"there is a Lance table at {self._path!r} already, of version {version}; give mode='append' or "
+                f"there is a Lance table at {self._path!r} already, of version {table.version}; give mode='append' or "
                 "mode='overwrite'"
             )
+        if self._options["mode"] == "append":
+            self._appended_to = table.schema
 
     def write_schema(self, schema: pyarrow.Schema) -> pyarrow.Schema:
-        return schema if self._given_schema is None else self._given_schema
+        if self._given_schema is not None:
+            return self._given_schema
+        return schema if self._appended_to is None else brought_schema(schema, self._appended_to, "write_lance")
 
     def write_stream(self, rows: pyarrow.RecordBatchReader) -> None:
         self._lance.write_dataset(rows, self._path, **self._options)

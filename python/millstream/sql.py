@@ -102,7 +102,7 @@ def checked_statement(sql: Any) -> str:
 
 @dataclass(frozen=True)
 class Query:
-    """A statement, and all that it takes to run it. `found`: types of its columns, where rows were looked at."""
+    """A statement, and all that it takes to run it. `given`: types of columns, by the user."""
 
     sql: str
     connection_factory: Callable[[], Any] = field(repr=False)
@@ -112,15 +112,17 @@ class Query:
     def blocks(
         self, sql: str | None = None, found: Mapping[str, pyarrow.DataType] | None = None
     ) -> Iterator[pyarrow.RecordBatch]:
-        """What it gives; `sql` is run in its place, with the same parameters."""
+        """What it gives, or what `sql` does in its place. `found`: types of its columns, where rows were looked at."""
         connection = connect(self.connection_factory, WHERE)
         try:
             driver = driver_of(connection)
             # One on the server, where a cursor without a name fetches all rows at once.
             cursor = connection.cursor(name="millstream") if driver in POSTGRES_DRIVERS else connection.cursor()
-            run(cursor, sql or self.sql, self.parameters, WHERE)
-            yield from self._batches(cursor, driver, found)
-            close(cursor)
+            try:
+                run(cursor, sql or self.sql, self.parameters, WHERE)
+                yield from self._batches(cursor, driver, found)
+            finally:
+                close(cursor)
         finally:
             close(connection)
 
@@ -156,9 +158,9 @@ class SQLDatasource(Datasource):
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
     ) -> list[ReadTask]:
         rows = self._rows_to_share(parallelism)
-        if rows is None:
-            return [ReadTask(self._query.blocks, BlockMetadata())]
-        tasks = max(1, min(parallelism, -(-rows // _TASK_ROWS_MIN)))
+        tasks = 1 if rows is None else min(parallelism, -(-rows // _TASK_ROWS_MIN))
+        if rows is None or tasks <= 1:
+            return [ReadTask(self._query.blocks, BlockMetadata(rows))]
         types = self._types_found(tasks)
         return [
             ReadTask(
@@ -213,8 +215,6 @@ def _condition(hashed: str, task: int, tasks: int) -> str:
     """
     share = f"ABS(MOD({hashed}, {tasks}))"
     from_here, to_here = f"{share} >= {task}", f"{share} < {task + 1}"
-    if tasks == 1:
-        return "1 = 1"
     if task == 0:
         return f"({to_here} OR {share} IS NULL)"
     return from_here if task == tasks - 1 else f"{from_here} AND {to_here}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _FIRST_ROWS = 64  # of the first fetch, before it is known how large a row is
+_FETCHED_ROWS = 1 << 10  # of a fetch, for what follows small rows may be large ones
 _BLOCK_ROWS = 1 << 13
 _BLOCK_BYTES = 4 << 20
 _LOOKED_AT = 8  # blocks that are waited for where a column is null in all of them
@@ -101,7 +102,7 @@ class RowBatches:
         while part:
             row_bytes = _row_bytes(part)
             yield part, row_bytes * len(part)
-            asked = max(1, min(asked * 8, _BLOCK_ROWS, _BLOCK_BYTES // row_bytes))
+            asked = max(1, min(asked * 8, _FETCHED_ROWS, _BLOCK_BYTES // row_bytes))
             part = self._fetched(asked)
 
     def _fetched(self, rows: int) -> Sequence[Any]:

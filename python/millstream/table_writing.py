@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from millstream.datasink import Datasink, TaskContext, WriteResult
-from millstream.type_fits import brought
+from millstream.type_fits import brought_field
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
@@ -76,16 +76,14 @@ def brought_schema(schema: pyarrow.Schema, of_table: pyarrow.Schema, where: str)
     fields = []
     for field in schema:
         at = of_table.get_field_index(field.name)
-        if at < 0:
-            fields.append(field)
-            continue
-        kind = brought(of_table.field(at).type, field.type)
-        if kind is None:
+        known = field if at < 0 else of_table.field(at)
+        kept = brought_field(known, field)
+        if kept is None:
             raise TypeError(
-                f"{where}: column {field.name!r} is {field.type}, and {of_table.field(at).type} in the table; bring it "
-                "to that type with with_column() and cast()"
+                f"{where}: column {field.name!r} is {field.type}, and {known.type} in the table; bring it to that type "
+                "with with_column() and cast()"
             )
-        fields.append(of_table.field(at).with_type(kind))
+        fields.append(kept)
     return pyarrow.schema(fields)
 
 

@@ -32,15 +32,20 @@ def brought(wanted: pyarrow.DataType, found: pyarrow.DataType) -> pyarrow.DataTy
     from pyarrow import types
 
     if types.is_struct(wanted) and types.is_struct(found):
-        known = {field.name: field.type for field in wanted}
-        fields = {
-            field.name: brought(known[field.name], field.type) if field.name in known else field.type for field in found
-        }
-        return None if None in fields.values() else pyarrow.struct(list(fields.items()))
+        known = {field.name: field for field in wanted}
+        fields = [brought_field(known[field.name], field) if field.name in known else field for field in found]
+        return None if any(field is None for field in fields) else pyarrow.struct(fields)
     if _is_list(wanted) and _is_list(found):
-        value_type = brought(wanted.value_type, found.value_type)
-        return None if value_type is None else pyarrow.list_(value_type)
+        values = brought_field(wanted.value_field, found.value_field)
+        make = pyarrow.large_list if types.is_large_list(wanted) else pyarrow.list_
+        return None if values is None else make(values)
     return wanted if fits(wanted, found) else None
+
+
+def brought_field(wanted: pyarrow.Field, found: pyarrow.Field) -> pyarrow.Field | None:
+    """The same of fields: with the name of `wanted`, and its word on nulls."""
+    kind = brought(wanted.type, found.type)
+    return None if kind is None else wanted.with_type(kind)
 
 
 def _is_wider(wanted: pyarrow.DataType, found: pyarrow.DataType) -> bool:

@@ -171,6 +171,14 @@ def test_rows_are_cast_to_a_schema(rows, tmp_path):
     assert not os.path.exists(tmp_path / "bad.lance") or data_files(tmp_path / "bad.lance") == []
 
 
+def test_appended_rows_are_brought_to_the_tables_types(path):
+    more = {"id": pa.array([7], pa.int8()), "half": [3], "name": pa.array(["x"], pa.large_string()), "list": [[None]]}
+    ms.from_arrow(pa.table(more)).write_lance(path, mode="append")
+    assert ms.read_lance(path).take_all()[-1] == {"id": 7, "half": 3.0, "name": "x", "list": [None]}
+    with pytest.raises(TypeError, match="write_lance: column 'id' is double, and int64 in the table"):
+        ms.from_items([{"id": 1.5}]).write_lance(path, mode="append")
+
+
 def test_a_failure_leaves_nothing_written(path):
     before = data_files(path)
 

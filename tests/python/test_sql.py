@@ -234,8 +234,9 @@ def test_shards_of_sqlite_with_a_function_of_its_own(flights):
     rows = ms.read_sql("SELECT * FROM flights", factory, shard_keys=["id"], override_num_blocks=5)
     assert rows.num_blocks() == 5
     assert sorted(row["id"] for row in rows.iter_rows()) == list(range(ROWS))
-    few = ms.read_sql("SELECT * FROM flights WHERE id < 120", factory, shard_keys=["id"])
-    assert (few.num_blocks(), few.count()) == (3, 120)  # at least fifty rows a task
+    for rows_of_few, tasks in ((120, 3), (30, 1), (0, 1)):  # at least fifty rows a task
+        few = ms.read_sql(f"SELECT * FROM flights WHERE id < {rows_of_few}", factory, shard_keys=["id"])
+        assert (few.num_blocks(), few.count()) == (tasks, rows_of_few)
 
 
 def test_shards_that_the_database_cannot_make_are_one_task(flights):
