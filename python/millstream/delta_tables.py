@@ -13,10 +13,9 @@ from millstream.arguments import check_columns, check_count, check_flag, check_t
 from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
-from millstream.expressions import Expr
 from millstream.file_arguments import block_count
 from millstream.save_mode import FILE_MODES, SaveMode, checked_mode
-from millstream.table_reading import check_known, dataset_of_tasks, grouped, library, told_blocks
+from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, library, told_blocks
 from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
@@ -81,7 +80,9 @@ def read_delta(
     with_path = check_flag(include_paths, "include_paths")
     if with_path and "path" in names:
         raise ValueError("read_delta: the table has a column 'path' itself; leave include_paths out")
-    read = _Read(table, names, filter.to_pyarrow() if isinstance(filter, Expr) else filter, with_path)
+    if isinstance(filter, str):
+        raise TypeError(f"read_delta: filter must be an expression, such as col('delay') > 15, not {filter!r}")
+    read = _Read(table, names, arrow_filter(filter), with_path)
     tasks = [read.task(files) for files in grouped(table.files, block_count(parallelism, override_num_blocks))]
     return dataset_of_tasks("Delta", tasks, read.schema(), concurrency)
 

@@ -13,7 +13,7 @@ from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
 from millstream.save_mode import SaveMode, checked_mode
-from millstream.table_reading import check_known, dataset_of_tasks, grouped, library, told_blocks
+from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, library, told_blocks
 from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
@@ -54,8 +54,8 @@ def read_lance(
         uri: The table's directory, or its address where Lance knows the store.
         version: A number, or a tag's name; by default the newest.
         columns: Names of the columns to read, in that order. All by default.
-        filter: Keeps the rows for which it is true: SQL, as Lance reads it, or a pyarrow expression. Lance uses its
-            indices for it.
+        filter: Keeps the rows for which it is true: SQL, as Lance reads it, or an expression, pyarrow's too. Lance uses
+            its indices for it.
         storage_options: What the store needs, credentials and the like. They are pickled with the data set.
         scanner_options: Further options of Lance's scanner, such as {"batch_size": 1024}.
         concurrency: Fragments read at one time, as in `read_datasource`.
@@ -75,7 +75,7 @@ def read_lance(
     if columns is not None:
         options["columns"] = check_columns(columns, "columns")
     if filter is not None:
-        options["filter"] = filter
+        options["filter"] = arrow_filter(filter)
     table = _opened(uri, version, storage_options)
     plain = [name for name in options.get("columns") or [] if "." not in name and not name.startswith("_")]
     check_known(plain, table.schema.names, "read_lance")

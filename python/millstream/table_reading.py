@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from millstream import _core
 from millstream.dataset import Dataset
 from millstream.datasource import Datasource, ReadTask
+from millstream.expressions import Expr
 from millstream.read_tasks import datasource_plan
 from millstream.user_code_error import library_error
 
@@ -55,6 +56,11 @@ def check_known(names: Iterable[str], known: Sequence[str], where: str) -> None:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(known)}"
             raise KeyError(f"{where}: no column {name!r}; {hint}")
+
+
+def arrow_filter(row_filter: Any) -> Any:
+    """A filter as pyarrow's, where it is an expression of this package."""
+    return row_filter.to_pyarrow() if isinstance(row_filter, Expr) else row_filter
 
 
 def told_blocks(what: str, blocks: Callable[[], Iterable[Any]]) -> Iterator[Any]:

@@ -100,6 +100,8 @@ class _Batches:
         try:
             for block in self._blocks:
                 yield from self._cast(block).to_batches()
+        except GeneratorExit:  # the library wants no more, and will say why
+            raise
         except BaseException as error:
             self.error = error
             raise

@@ -183,6 +183,7 @@ def test_mapped_columns_of_the_older_protocol_are_refused(path):
         ({"columns": ["nmae"]}, KeyError, "no column 'nmae'; did you mean 'name'"),
         ({"version": "1"}, TypeError, "version must be a whole number"),
         ({"version": -1}, ValueError, "version must be at least 0"),
+        ({"filter": "id > 3"}, TypeError, "filter must be an expression"),
         ({"shuffle": "files"}, NotImplementedError, "random_shuffle"),
         ({"filesystem": object()}, NotImplementedError, "storage_options"),
         ({"num_cpus": 2}, NotImplementedError, "num_cpus"),

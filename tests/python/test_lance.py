@@ -49,8 +49,8 @@ def test_columns_filters_and_options(path):
     assert ms.read_lance(path, columns=["name", "id"]).take(1) == [{"name": "row 0", "id": 0}]
     by_text = ms.read_lance(path, filter="id % 1000 = 0 AND half IS NOT NULL", columns=["id"])
     assert [row["id"] for row in by_text.iter_rows()] == [1000, 2000, 3000, 4000]
-    by_expression = ms.read_lance(path, filter=pc.field("id") >= ROWS - 2)
-    assert by_expression.take_all() == [row_of(ROWS - 2), row_of(ROWS - 1)]
+    for expression in (pc.field("id") >= ROWS - 2, ms.col("id") >= ROWS - 2):
+        assert ms.read_lance(path, filter=expression).take_all() == [row_of(ROWS - 2), row_of(ROWS - 1)]
     assert ms.read_lance(path, filter="id < 0").take_all() == []
     with_ids = ms.read_lance(path, scanner_options={"with_row_id": True, "batch_size": 100}, columns=["id"])
     assert with_ids.columns() == ["id", "_rowid"]
