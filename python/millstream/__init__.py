@@ -14,14 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millstream.avro import read_avro
     from millstream.call_random import function_random
     from millstream.compute_strategy import ActorPoolStrategy, TaskPoolStrategy
     from millstream.context import DataContext, ExecutionOptions, ExecutionResources
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
+    from millstream.delta_tables import read_delta
     from millstream.expressions import Expr, col, lit
+    from millstream.iceberg_tables import read_iceberg
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
+    from millstream.lance_tables import read_lance
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
     from millstream.preprocessor import Preprocessor
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.sql import read_sql
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
     from millstream.worker_process import WorkerDiedError
@@ -77,15 +82,20 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "read_avro",
     "read_binary_files",
     "read_csv",
     "read_datasource",
+    "read_delta",
+    "read_iceberg",
     "read_images",
     "read_ipc",
     "read_json",
+    "read_lance",
     "read_numpy",
     "read_orc",
     "read_parquet",
+    "read_sql",
     "read_text",
     "read_tfrecords",
     "shutdown",
@@ -121,15 +131,20 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "read_avro": "avro",
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
+    "read_delta": "delta_tables",
+    "read_iceberg": "iceberg_tables",
     "read_images": "read_arrays",
     "read_ipc": "read_columnar",
     "read_json": "read_files",
+    "read_lance": "lance_tables",
     "read_numpy": "read_arrays",
     "read_orc": "read_columnar",
     "read_parquet": "read_api",
+    "read_sql": "sql",
     "read_text": "read_files",
     "read_tfrecords": "read_records",
     "shutdown": "initialize",

@@ -663,6 +663,117 @@ class Dataset:
         self._ran_last = letters = ExecutionLetters()
         write_datasink(self._engine(), self._plan, datasink, preserve_order=order, letters=letters)
 
+    def write_sql(
+        self,
+        sql: str,
+        connection_factory: Callable[[], Any],
+        *,
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+    ) -> None:
+        """Runs a statement of a database, such as "INSERT INTO flights VALUES (?, ?)", with the values of each row.
+
+        Args:
+            sql: Its placeholders, as the driver writes those, take the columns in their order.
+            connection_factory: Makes a connection of DB-API 2 or ADBC, such as `lambda: sqlite3.connect("flights.db")`.
+
+        All rows go through one connection, in their order, and are committed once, at the end: a failure leaves nothing
+        written, where the database has transactions. Rows are given to `executemany` a thousand at a time, or as Arrow
+        batches where the connection is ADBC's; there "INSERT INTO table (columns) VALUES (?, ...)" of nothing but
+        columns and placeholders, into columns of just the rows' types, becomes `adbc_ingest`, which is faster.
+
+        What the driver raises is raised as a UserCodeError; no message repeats what a failing connection says in
+        quotes.
+        """
+        from millstream.sql_writing import SQLDatasink
+
+        refuse_placement("write_sql", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(SQLDatasink(sql, connection_factory), concurrency=concurrency)
+
+    def write_lance(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: SaveMode | str = "create",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows as a table of Lance: one new version of it, which is there once all rows are.
+
+        Args:
+            path: The table's directory, or its address where Lance knows the store.
+            mode: "create" raises FileExistsError where there is a table, "append" adds rows, "overwrite" makes a
+                version of these rows alone; both make a table where there is none.
+            options: `schema`, a pyarrow.Schema that the rows are cast to; `max_rows_per_file` (2²⁶) and
+                `min_rows_per_file` (2²⁰), which files but the last have anyway; `data_storage_version`;
+                `storage_options`, of the store.
+
+        Appended rows are brought to the table's types where no value changes; TypeError where one does, and for rows
+        that are not of `schema`. What Lance raises is raised as a UserCodeError.
+        """
+        from millstream.lance_tables import LanceDatasink
+
+        refuse_placement("write_lance", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(LanceDatasink(path, mode=mode, **options), concurrency=concurrency)
+
+    def write_iceberg(
+        self,
+        table_identifier: str,
+        *,
+        mode: SaveMode | str = "append",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows into a table of Apache Iceberg that is there already, in one commit at the end.
+
+        Args:
+            table_identifier: Its name in its catalog, such as "weather.daily".
+            mode: "append" adds rows; "overwrite" deletes those for which `overwrite_filter` is true, all by default,
+                and adds these.
+            options: `catalog_kwargs` as in `read_iceberg`; `overwrite_filter`, a text or an expression of pyiceberg;
+                `overwrite_kwargs` ("case_sensitive", "branch"); `snapshot_properties`, texts that the snapshot keeps.
+
+        Columns are brought to the table's types where no value changes, TypeError where one does; columns that the
+        table does not have are added to it, and those that the rows lack are null. What pyiceberg raises is raised as a
+        UserCodeError. Where the rows fail no snapshot is made, and the files written until then are deleted.
+        """
+        from millstream.iceberg_tables import IcebergDatasink
+
+        refuse_placement("write_iceberg", {"ray_remote_args": ray_remote_args})
+        self.write_datasink(IcebergDatasink(table_identifier, mode=mode, **options), concurrency=concurrency)
+
+    def write_delta(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: SaveMode | str = "append",
+        ray_remote_args: Any = None,
+        concurrency: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Writes the rows as a Delta table: one new version of it, which is there once all rows are.
+
+        Args:
+            path: The table's directory, or its address where deltalake knows the store. Made where there is no table.
+            mode: "append" adds rows, "overwrite" replaces all, "ignore" leaves a table as it is, "error" raises
+                FileExistsError where there is one.
+            options: `partition_by`, names of columns; `schema_mode`, "merge" (the default) adds columns that the table
+                does not have, "overwrite" with that mode replaces its columns, None refuses others; `storage_options`,
+                of the store; `name` and `description` of a new table.
+
+        Columns are brought to the table's types where no value changes, TypeError where one does. What deltalake raises
+        is raised as a UserCodeError. Where the rows fail there is no new version; files that were written until then
+        stay, unseen by readers, until the table is vacuumed.
+        """
+        from millstream.delta_tables import DeltaDatasink
+
+        refuse_placement("write_delta", {"ray_remote_args": ray_remote_args})
+        sink = DeltaDatasink(path, mode=mode, **options)
+        if not sink.is_done():
+            self.write_datasink(sink, concurrency=concurrency)
+
     # ---- what it is ----
     def size_bytes(self) -> int:
         """Bytes of the rows: the files' own figure of their uncompressed size where no operator is in the way, else

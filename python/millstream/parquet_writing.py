@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from millstream import _core
 from millstream.arguments import check_count, check_local_path, check_text, refuse, refuse_placement
-from millstream.save_mode import SaveMode
+from millstream.save_mode import FILE_MODES, SaveMode, checked_mode
 from millstream.seeds import run_seed
 
 if TYPE_CHECKING:
@@ -89,17 +89,9 @@ def write_parquet(
         row_group_rows=0 if row_group_size is None else check_count(row_group_size, "row_group_size", least=1),
         file_rows_min=rows_min,
         file_rows_max=rows_max,
-        mode=_save_mode(mode).value,
+        mode=checked_mode(mode, FILE_MODES).value,
         dead_letters=dead_letters,
     )
-
-
-def _save_mode(mode: Any) -> SaveMode:
-    try:
-        return SaveMode(mode)
-    except ValueError:
-        known = ", ".join(repr(known.value) for known in SaveMode)
-        raise ValueError(f"mode must be one of {known}, got {mode!r}") from None
 
 
 def _rows_per_file(least: int | None, most: int | None, number: int | None) -> tuple[int, int]:

@@ -113,6 +113,17 @@ def user_code_error(stage: str, origin: str, error: BaseException, more: str = "
     return raised
 
 
+def library_error(what: str, error: BaseException, text: str | None = None) -> BaseException:
+    """The error to raise for `error`, which a library raised when `what` was asked of it.
+
+    `text` is said in place of the error's own where that may hold a secret; then it is no cause either.
+    """
+    said = str(error) if text is None else text
+    raised: BaseException = _like(type(error))(f"{what}: {type(error).__name__}: {said}")
+    raised.__cause__ = error if text is None else None
+    return raised
+
+
 def own_frames(error: BaseException) -> str:
     """The error's traceback, of the frames outside this package; empty where the user's code did not raise it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]

@@ -234,8 +234,8 @@ def test_other_names_are_missing_as_python_says_it(rows):
         rows.iterator().iter_bathces  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'Datset'$"):
         ms.Datset  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no attribute 'read_avro' in this version; .*from_arrow\(\)"):
-        ms.read_avro  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'read_mongo' in this version; .*from_arrow\(\)"):
+        ms.read_mongo  # noqa: B018
 
 
 def test_an_iterator_and_a_set_say_what_to_loop_over(rows):
