@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.expressions import Expr, col, lit
+    from millstream.from_memory import from_blocks, range_tensor
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -67,6 +68,7 @@ __all__ = [
     "WorkerDiedError",
     "col",
     "from_arrow",
+    "from_blocks",
     "from_items",
     "from_numpy",
     "from_pandas",
@@ -74,6 +76,7 @@ __all__ = [
     "init",
     "lit",
     "range",
+    "range_tensor",
     "read_binary_files",
     "read_csv",
     "read_datasource",
@@ -106,6 +109,7 @@ _MODULES = {
     "Schema": "schema",
     "col": "expressions",
     "from_arrow": "read_api",
+    "from_blocks": "from_memory",
     "from_items": "read_api",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
@@ -113,6 +117,7 @@ _MODULES = {
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "range_tensor": "from_memory",
     "read_binary_files": "read_files",
     "read_csv": "read_files",
     "read_datasource": "read_api",
