@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.expressions import Expr, col, lit
+    from millstream.from_loaders import from_tf, from_torch
     from millstream.from_memory import from_blocks, range_tensor
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
@@ -72,6 +73,8 @@ __all__ = [
     "from_items",
     "from_numpy",
     "from_pandas",
+    "from_tf",
+    "from_torch",
     "function_random",
     "init",
     "lit",
@@ -113,6 +116,8 @@ _MODULES = {
     "from_items": "read_api",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
+    "from_tf": "from_loaders",
+    "from_torch": "from_loaders",
     "function_random": "call_random",
     "init": "initialize",
     "lit": "expressions",
