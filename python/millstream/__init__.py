@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from millstream.expressions import Expr, col, lit
     from millstream.from_loaders import from_tf, from_torch
     from millstream.from_memory import from_blocks, range_tensor
+    from millstream.hugging_face import from_huggingface
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
@@ -70,6 +71,7 @@ __all__ = [
     "col",
     "from_arrow",
     "from_blocks",
+    "from_huggingface",
     "from_items",
     "from_numpy",
     "from_pandas",
@@ -113,6 +115,7 @@ _MODULES = {
     "col": "expressions",
     "from_arrow": "read_api",
     "from_blocks": "from_memory",
+    "from_huggingface": "hugging_face",
     "from_items": "read_api",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
