@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millstream.dataset import Dataset
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.expressions import Expr, col, lit
+    from millstream.from_frames import from_daft, from_dask, from_modin
     from millstream.from_loaders import from_tf, from_torch
     from millstream.from_memory import from_blocks, range_tensor
     from millstream.hugging_face import from_huggingface
@@ -71,8 +72,11 @@ __all__ = [
     "col",
     "from_arrow",
     "from_blocks",
+    "from_daft",
+    "from_dask",
     "from_huggingface",
     "from_items",
+    "from_modin",
     "from_numpy",
     "from_pandas",
     "from_tf",
@@ -115,8 +119,11 @@ _MODULES = {
     "col": "expressions",
     "from_arrow": "read_api",
     "from_blocks": "from_memory",
+    "from_daft": "from_frames",
+    "from_dask": "from_frames",
     "from_huggingface": "hugging_face",
     "from_items": "read_api",
+    "from_modin": "from_frames",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
     "from_tf": "from_loaders",

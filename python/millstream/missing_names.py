@@ -26,8 +26,6 @@ _DATASET = {
     "state_dict": "its iterator has: dataset.iterator().state_dict()",
     "streaming_split": _SPLIT,
     "to_arrow_refs": "use to_arrow()",
-    "to_daft": "use to_arrow()",
-    "to_dask": "use to_pandas()",
     "to_numpy_refs": "use iter_batches()",
     "to_pandas_refs": "use to_pandas()",
     "to_random_access_dataset": _FRAME,
