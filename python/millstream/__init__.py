@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.spark_frames import from_spark
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
     from millstream.worker_process import WorkerDiedError
@@ -79,6 +80,7 @@ __all__ = [
     "from_modin",
     "from_numpy",
     "from_pandas",
+    "from_spark",
     "from_tf",
     "from_torch",
     "function_random",
@@ -126,6 +128,7 @@ _MODULES = {
     "from_modin": "from_frames",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
+    "from_spark": "spark_frames",
     "from_tf": "from_loaders",
     "from_torch": "from_loaders",
     "function_random": "call_random",

@@ -657,6 +657,13 @@ class Dataset:
 
         return to_modin(self)
 
+    def to_spark(self, spark: Any) -> Any:
+        """A Spark DataFrame of the session `spark` that runs the data set when it is computed. See
+        `spark_frames.to_spark`."""
+        from millstream.spark_frames import to_spark
+
+        return to_spark(self, spark)
+
     def write_parquet(self, path: str | os.PathLike[str], *, mode: SaveMode | str = "append", **options: Any) -> None:
         """Writes the rows as Parquet files in the directory `path`. See `parquet_writing.write_parquet`."""
         from millstream.parquet_writing import write_parquet

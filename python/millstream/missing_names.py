@@ -29,7 +29,6 @@ _DATASET = {
     "to_numpy_refs": "use iter_batches()",
     "to_pandas_refs": "use to_pandas()",
     "to_random_access_dataset": _FRAME,
-    "to_spark": "use write_parquet()",
     "to_tf": "use iter_batches(), whose numpy arrays tensorflow takes",
     "to_torch": "use iter_torch_batches()",
     "window": "random_shuffle() spills what does not fit in memory; leave the window out",
