@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.delta_tables import read_delta
     from millstream.expressions import Expr, col, lit
+    from millstream.from_frames import from_daft, from_dask, from_modin
+    from millstream.from_loaders import from_tf, from_torch
+    from millstream.from_memory import from_blocks, range_tensor
+    from millstream.hugging_face import from_huggingface
     from millstream.iceberg_tables import read_iceberg
     from millstream.initialize import init, shutdown
     from millstream.iterator import DataIterator
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
     from millstream.seeds import RandomSeedConfig
+    from millstream.spark_frames import from_spark
     from millstream.sql import read_sql
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
@@ -75,13 +80,22 @@ __all__ = [
     "WorkerDiedError",
     "col",
     "from_arrow",
+    "from_blocks",
+    "from_daft",
+    "from_dask",
+    "from_huggingface",
     "from_items",
+    "from_modin",
     "from_numpy",
     "from_pandas",
+    "from_spark",
+    "from_tf",
+    "from_torch",
     "function_random",
     "init",
     "lit",
     "range",
+    "range_tensor",
     "read_avro",
     "read_binary_files",
     "read_csv",
@@ -124,13 +138,22 @@ _MODULES = {
     "Schema": "schema",
     "col": "expressions",
     "from_arrow": "read_api",
+    "from_blocks": "from_memory",
+    "from_daft": "from_frames",
+    "from_dask": "from_frames",
+    "from_huggingface": "hugging_face",
     "from_items": "read_api",
+    "from_modin": "from_frames",
     "from_numpy": "read_api",
     "from_pandas": "read_api",
+    "from_spark": "spark_frames",
+    "from_tf": "from_loaders",
+    "from_torch": "from_loaders",
     "function_random": "call_random",
     "init": "initialize",
     "lit": "expressions",
     "range": "read_api",
+    "range_tensor": "from_memory",
     "read_avro": "avro",
     "read_binary_files": "read_files",
     "read_csv": "read_files",

@@ -639,6 +639,31 @@ class Dataset:
             raise ValueError(f"the data set has {rows} rows, more than the limit of {limit}; give limit=None for all")
         return data_frame(self.to_arrow())
 
+    def to_dask(self, meta: Any = None, verify_meta: bool = True) -> Any:
+        """A dask DataFrame that reads the rows, a partition a block, when it is computed. See `to_dask.to_dask`."""
+        from millstream.to_dask import to_dask
+
+        return to_dask(self, meta, verify_meta)
+
+    def to_daft(self) -> Any:
+        """A Daft DataFrame that reads the rows, as a stream, when it is computed. See `to_frames.to_daft`."""
+        from millstream.to_frames import to_daft
+
+        return to_daft(self)
+
+    def to_modin(self) -> Any:
+        """All rows as a modin.pandas.DataFrame. See `to_frames.to_modin`."""
+        from millstream.to_frames import to_modin
+
+        return to_modin(self)
+
+    def to_spark(self, spark: Any) -> Any:
+        """A Spark DataFrame of the session `spark` that runs the data set when it is computed. See
+        `spark_frames.to_spark`."""
+        from millstream.spark_frames import to_spark
+
+        return to_spark(self, spark)
+
     def write_parquet(self, path: str | os.PathLike[str], *, mode: SaveMode | str = "append", **options: Any) -> None:
         """Writes the rows as Parquet files in the directory `path`. See `parquet_writing.write_parquet`."""
         from millstream.parquet_writing import write_parquet

@@ -203,7 +203,6 @@ def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, t
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("to_dask", r"to_pandas\(\)"),
         ("streaming_split", "in each process"),
         ("to_torch", r"iter_torch_batches\(\)"),
         ("repeat", "once an epoch"),
