@@ -32,12 +32,28 @@ arrow::Field::MergeOptions Widening() {
   return options;
 }
 
+/// Whether the target has all fields of the type's structs, at any depth: a cast drops others without a word.
+bool HasAllFields(const arrow::DataType& target, const arrow::DataType& type) {
+  if (target.id() == arrow::Type::STRUCT && type.id() == arrow::Type::STRUCT) {
+    for (const auto& field : type.fields()) {
+      const auto kept = static_cast<const arrow::StructType&>(target).GetFieldByName(field->name());
+      if (kept == nullptr || !HasAllFields(*kept->type(), *field->type())) return false;
+    }
+    return true;
+  }
+  if (target.num_fields() != type.num_fields()) return true;
+  for (int child = 0; child < type.num_fields(); ++child) {
+    if (!HasAllFields(*target.field(child)->type(), *type.field(child)->type())) return false;
+  }
+  return true;
+}
+
 /// Whether values of one type may be cast to the other where none changes: texts that look like numbers are no numbers.
 bool GoTogether(const arrow::DataType& type, const arrow::Field& field) {
   const auto is_number = [](const arrow::DataType& of) { return arrow::is_numeric(of.id()) || arrow::is_decimal(of.id()); };
   const arrow::DataType& values = type.id() == arrow::Type::DICTIONARY ? *static_cast<const arrow::DictionaryType&>(type).value_type() : type;
   if (is_number(values) && is_number(*field.type())) return true;
-  return field.MergeWith(*field.WithType(values.GetSharedPtr()), Widening()).ok();
+  return HasAllFields(*field.type(), values) && field.MergeWith(*field.WithType(values.GetSharedPtr()), Widening()).ok();
 }
 
 Result<std::shared_ptr<arrow::Array>> ConformColumn(const std::string& stage, const arrow::RecordBatch& batch, const arrow::Field& field, arrow::MemoryPool* pool) {

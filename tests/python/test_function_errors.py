@@ -211,6 +211,19 @@ def test_columns_that_come_later_or_go_are_told_or_null():
     assert [row["b"] for row in fewer.take_all()] == [*range(10), *[None] * 10]
 
 
+@pytest.mark.parametrize("nest", [lambda value: value, lambda value: [value], lambda value: {"deep": value}])
+def test_fields_of_structs_that_come_later_are_not_dropped(nest):
+    def changing(batch):
+        first = int(batch["id"][0])
+        value = nest({"x": 1, "y": "a"} if first < 5 else {"y": "b"} if first < 10 else {"z": 2})
+        return {"s": [value] * len(batch["id"])}
+
+    rows = ms.range(15, override_num_blocks=3).map_batches(changing, batch_size=5)
+    assert rows.limit(10).take_all()[-1] == {"s": nest({"x": None, "y": "b"})}
+    with pytest.raises(TypeError, match=r"column 's' was .*y: string.* in an earlier batch and is .*z: int64"):
+        rows.take_all()
+
+
 UNKNOWN = {
     "filter": lambda rows: rows.filter(expr=col("kee") > 1),
     "filter text": lambda rows: rows.filter(expr="kee > 1"),
