@@ -71,7 +71,11 @@ def check_local_path(path: Any, name: str) -> str:
     scheme, separator, rest = text.partition("://")
     if separator and scheme.isidentifier():
         remedy = f"write {rest!r}" if scheme in ("file", "local") else "give one on a disk of this machine"
-        raise NotImplementedError(f"{text!r}: paths are local files in this version; {remedy}")
+        if scheme in ("s3a", "s3n"):
+            remedy = f"to read, write {'s3://' + rest!r}"
+        raise NotImplementedError(
+            f"{text!r}: this version reads local files and s3://, and writes local files; {remedy}"
+        )
     return text
 
 

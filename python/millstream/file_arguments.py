@@ -15,7 +15,7 @@ from millstream.process_engine import PROCESS_ENGINE
 HIVE = Partitioning(PartitionStyle.HIVE)
 
 _REMEDIES = {
-    "filesystem": "paths are local files in this version",
+    "filesystem": "give paths of this machine, or s3:// paths",
     "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
     "partition_filter": "select files by their paths",
     "shuffle": "use random_shuffle(), which shuffles rows over all files",
@@ -71,13 +71,21 @@ def file_values(
 
 
 def path_list(paths: Any) -> list[str]:
-    """The paths as texts. TypeError, ValueError where there is none, NotImplementedError for a URL."""
+    """The paths as texts. TypeError, ValueError where there is none, NotImplementedError for a URL other than s3://."""
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     if isinstance(given, bytes) or not isinstance(given, Sequence):
         raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
     if not given:
         raise ValueError("paths is empty: name at least one file, directory or glob")
-    return [check_local_path(path, "a path") for path in given]
+    return [_readable_path(path) for path in given]
+
+
+def _readable_path(path: Any) -> str:
+    if not isinstance(path, str) or not path.startswith("s3://"):
+        return check_local_path(path, "a path")
+    if path.removeprefix("s3://").split("/")[0] in ("", "*", "**"):
+        raise ValueError(f"{path!r} names no bucket: write s3://bucket/key")
+    return path
 
 
 def path_remedy(paths: Sequence[str]) -> str:

@@ -202,7 +202,7 @@ Plan Deserialize(const nb::bytes& data, const nb::sequence& specs) {
   Result<PlanPtr> plan = nullptr;
   {
     const ReleaseGil release;
-    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), RealEnv(), functions);
+    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), WithStores(RealEnv()), functions);
   }
   return Mutable(ValueOrRaise(std::move(plan)));
 }

@@ -75,11 +75,14 @@ Status EnsureS3Initialized() {
   if (library.start == nullptr) ARROW_RETURN_NOT_OK(Load(library));
   ARROW_RETURN_NOT_OK(library.start());
   library.started.emplace();
-  // After the library's own static objects were made, so before they go.
+  FinalizeS3AtExit();
+  return Status::OK();
+}
+
+void FinalizeS3AtExit() {
   std::atexit([] {
     if (const auto status = FinalizeS3(); !status.ok()) status.Warn();
   });
-  return Status::OK();
 }
 
 bool IsS3Initialized() {

@@ -15,6 +15,10 @@ namespace millstream {
 /// and in a child forked after it was started, where its threads are missing.
 Status EnsureS3Initialized();
 
+/// Has it ended at exit before the static objects that exist now. The client makes some when it is first used, which go before those that were there already: to be called
+/// after that once more.
+void FinalizeS3AtExit();
+
 /// Whether it runs in this process: started here, not ended.
 bool IsS3Initialized();
 

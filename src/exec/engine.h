@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "env/env.h"
+#include "env/store_env.h"
 #include "memory/budget_pool.h"
 #include "spill/spill_area.h"
 #include "task/scheduler.h"
@@ -37,7 +38,7 @@ class SpareMemory {
 
 class Engine {
  public:
-  static Result<std::shared_ptr<Engine>> Make(EngineOptions options, std::shared_ptr<Env> env = RealEnv(),
+  static Result<std::shared_ptr<Engine>> Make(EngineOptions options, std::shared_ptr<Env> env = WithStores(RealEnv()),
                                               std::shared_ptr<Scheduler> scheduler = nullptr);
   ~Engine();
 
