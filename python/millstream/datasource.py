@@ -25,6 +25,7 @@ from millstream.arguments import check_count
 from millstream.block import BlockMetadata
 from millstream.datasink import Datasink, DummyOutputDatasink, WriteResult, WriteReturnType
 from millstream.partitioning import Partitioning, PartitionStyle
+from millstream.path_partitions import PathPartitionFilter, PathPartitionParser
 from millstream.save_mode import SaveMode
 from millstream.seeds import RandomSeedConfig
 
@@ -40,6 +41,8 @@ __all__ = [
     "DummyOutputDatasink",
     "PartitionStyle",
     "Partitioning",
+    "PathPartitionFilter",
+    "PathPartitionParser",
     "RandomIntRowDatasource",
     "RandomSeedConfig",
     "ReadTask",

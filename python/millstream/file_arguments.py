@@ -17,7 +17,6 @@ HIVE = Partitioning(PartitionStyle.HIVE)
 _REMEDIES = {
     "filesystem": "give paths of this machine, or s3:// paths",
     "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
-    "partition_filter": "select files by their paths",
     "shuffle": "use random_shuffle(), which shuffles rows over all files",
 }
 
@@ -29,11 +28,27 @@ def read_files(
 
     `arguments`: as file_values.
     """
+    partition_filter = arguments.pop("partition_filter", None)
     files = file_values(reader, paths, **arguments)
+    engine = PROCESS_ENGINE.get()
     try:
-        return Dataset(read(PROCESS_ENGINE.get(), files))
+        if partition_filter is not None:
+            files["kept"] = _kept(partition_filter, _core.list_files(engine, files))
+        return Dataset(read(engine, files))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; {path_remedy(files['paths'])}") from None
+
+
+def _kept(partition_filter: Any, paths: list[str]) -> list[str]:
+    if not callable(partition_filter):
+        raise TypeError(
+            "partition_filter must be a PathPartitionFilter, or a function of paths that gives those to read, not "
+            f"{type(partition_filter).__name__}"
+        )
+    kept = list(partition_filter(paths))
+    if unknown := set(kept).difference(paths):
+        raise ValueError(f"partition_filter gave a path that it was not given: {min(unknown)}")
+    return kept
 
 
 def file_values(

@@ -99,6 +99,7 @@ FilesToRead FilesFrom(const nb::dict& values) {
   fields.Take("paths", &files.paths);
   fields.Take("extensions", &files.extensions);
   fields.Take("ignore_missing_paths", &files.ignore_missing);
+  if (values.contains("kept")) files.kept = nb::cast<std::vector<std::string>>(values["kept"]);
   fields.Take("blocks", &files.blocks);
   fields.Take("include_paths", &files.path.include_path);
   if (values.contains("partitioning")) files.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
@@ -116,6 +117,19 @@ std::shared_ptr<PlanNode> WithoutGil(const Engine& engine, const Read& read) {
     plan = alive.ok() ? read() : Result<PlanPtr>(alive);
   }
   return std::const_pointer_cast<PlanNode>(ValueOrRaise(std::move(plan)));
+}
+
+std::vector<std::string> ListedPaths(const Engine& engine, const nb::dict& values) {
+  const FilesToRead files = FilesFrom(values);
+  Result<std::vector<ListedFile>> listed = std::vector<ListedFile>();
+  {
+    const ReleaseGil release;
+    const Status alive = engine.CheckAlive();
+    listed = alive.ok() ? ListFiles(*engine.env(), files) : Result<std::vector<ListedFile>>(alive);
+  }
+  std::vector<std::string> paths;
+  for (const ListedFile& file : ValueOrRaise(std::move(listed))) paths.push_back(file.path);
+  return paths;
 }
 
 std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values, const MakeFormat& make) {
@@ -188,6 +202,7 @@ std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files
 }  // namespace
 
 void RegisterReadFiles(nb::module_& module) {
+  module.def("list_files", &ListedPaths, nb::arg("engine"), nb::arg("files"), "Paths of the files that a reader would read.");
   module.def("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("files"), nb::arg("columns") = nb::none());
   module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("files"), nb::arg("options"));
   module.def("read_json", &ReadJson, nb::arg("engine"), nb::arg("files"), nb::arg("schema").none());

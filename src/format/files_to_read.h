@@ -2,6 +2,7 @@
 /// What all readers of files are told.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,12 @@ struct FilesToRead {
   std::vector<std::string> paths;
   std::vector<std::string> extensions;  // as ListFiles
   bool ignore_missing = false;
+  std::optional<std::vector<std::string>> kept;  // paths: of the files found these alone
   PathOptions path;
   int64_t blocks = 0;                   // as plan/blocks.h
 };
+
+/// Errors as ListFiles of list_files.h; kInvalidArgument where no file is kept.
+Result<std::vector<ListedFile>> ListFiles(Env& env, const FilesToRead& files);
 
 }  // namespace millstream

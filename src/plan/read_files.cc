@@ -5,7 +5,7 @@
 namespace millstream {
 
 Result<PlanPtr> ReadFilesPlan(Env& env, const FilesToRead& files, const MakeFormat& make) {
-  ARROW_ASSIGN_OR_RAISE(auto found, ListFiles(env, files.paths, files.extensions, files.ignore_missing));
+  ARROW_ASSIGN_OR_RAISE(auto found, ListFiles(env, files));
   const auto listed = std::make_shared<const std::vector<ListedFile>>(std::move(found));
   ARROW_ASSIGN_OR_RAISE(auto format, make(listed));
   ARROW_ASSIGN_OR_RAISE(auto values, ValuesOfPaths(*listed, files.path));

@@ -5,7 +5,7 @@
 namespace millstream {
 
 Result<PlanPtr> ReadParquetPlan(const std::shared_ptr<Env>& env, Scheduler* scheduler, const FilesToRead& files, const std::optional<std::vector<std::string>>& columns) {
-  ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*env, files.paths, files.extensions, files.ignore_missing));
+  ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*env, files));
   ARROW_ASSIGN_OR_RAISE(auto values, ValuesOfPaths(listed, files.path));
   ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(listed), scheduler));
   ARROW_ASSIGN_OR_RAISE(PlanPtr plan, ParquetPlan(std::move(dataset), std::move(values), files.blocks));
