@@ -18,6 +18,7 @@ from workloads import process_tree
 
 HERE = Path(__file__).resolve().parent
 READ_BYTES = 16 << 20
+MEAN_OFF_MOST = 2.0  # of pictures of one batch; two readers scale a little differently
 
 
 def settle(data: Path, spill: Path) -> None:
@@ -25,7 +26,7 @@ def settle(data: Path, spill: Path) -> None:
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(parents=True)
     os.sync()
-    for path in data.rglob("*.parquet"):
+    for path in filter(Path.is_file, data.rglob("*")):
         with path.open("rb", buffering=0) as file:
             while file.read(READ_BYTES):
                 pass
@@ -81,4 +82,9 @@ def checked(result: dict[str, Any], expected: Mapping[str, Any]) -> dict[str, An
             return {**result, "error": f"epoch {number} came with wrong rows: {found}"}
         if not epoch.get("in_order", True):
             return {**result, "error": f"epoch {number} came in another order than that of the sort key"}
+        if epoch.get("mean_off", 0.0) > MEAN_OFF_MOST:
+            return {
+                **result,
+                "error": f"epoch {number} came with pictures whose mean is off by {epoch['mean_off']:.1f}",
+            }
     return result

@@ -99,6 +99,12 @@ def make_data(python: Path, cache: Path, rows: int, files: int, scale: int = 1) 
     return Path(done.stdout.strip())
 
 
+def make_reader_data(python: Path, cache: Path, form: str, rows: int) -> Path:
+    command = [str(python), str(HERE / "reader_data.py"), "--out", str(cache / "data"), "--form", form]
+    done = subprocess.run([*command, "--rows", str(rows)], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
 def make_transform_data(python: Path, data: Path) -> dict[str, Any]:
     command = [str(python), str(HERE / "transform_data.py"), "--data", str(data)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -116,7 +122,9 @@ class Bench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         cache = arguments.cache
-        made = dict.fromkeys(["pyarrow", *arguments.peers])
+        forms = kept.in_order(form for workload in arguments.only if (form := WORKLOADS[workload].form))
+        makers = {form: "torch" if form == "jpeg" else "pyarrow" for form in forms}
+        made = dict.fromkeys(["pyarrow", *makers.values(), *arguments.peers])
         self.pythons = {name: environments.make_environment(name, cache) for name in made}
         self.pythons[OURS] = Path(arguments.millstream_python)
         self.permutation = environments.build_program(HERE / "cpp" / "permutation_limit.cc", cache)
@@ -126,6 +134,9 @@ class Bench:
         self.data = {scale: make_data(python, cache, arguments.rows, FILES, scale) for scale in sorted(scales)}
         transformed = any(WORKLOADS[workload].outcome for workload in arguments.only)
         self.outcomes = make_transform_data(python, self.data[1]) if transformed else {}
+        self.files = {
+            form: make_reader_data(self.pythons[maker], cache, form, arguments.rows) for form, maker in makers.items()
+        }
         self.spill = cache / "spill"
         self.threads, self.seconds_limit = arguments.threads, arguments.time_limit
 
@@ -139,11 +150,14 @@ class Bench:
 
     def run(self, each: Cell) -> dict[str, Any]:
         comparison = WORKLOADS[each.workload]
-        data = self.data[comparison.scale]
+        data = self.files[comparison.form] if comparison.form else self.data[comparison.scale]
+        manifest = manifest_of(data)
         processes.settle(data, self.spill)
         run = {**each._asdict(), "load": os.getloadavg()[0]}
+        if comparison.form:
+            run["read"] = {name: manifest[name] for name in ("rows", "files", "stored_bytes", "decoded_bytes")}
         result = processes.run_process(self.command(each, data), environment_of(each.peer), self.seconds_limit)
-        expected = self.outcomes[comparison.outcome] if comparison.outcome else manifest_of(data)
+        expected = self.outcomes[comparison.outcome] if comparison.outcome else manifest
         return {**run, **processes.checked(result, expected)}
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 OURS = "millstream"
 LIMITS = "limits"
-PEERS = ("ray", "petastorm", "duckdb", "polars", "daft", "pyarrow")
+TABULAR = ("ray", "petastorm", "duckdb", "polars", "daft", "pyarrow")
+PEERS = (*TABULAR, "torch")
 
 
 class Cell(NamedTuple):
@@ -21,19 +22,20 @@ class Comparison(NamedTuple):
     limits: bool = False  # whether the machine's bare limits are measured just before Millstream
     rounds_max: int | None = None
     scale: int = 1  # data A so many times over
-    outcome: str | None = None  # what must come out, by its name in transform_data.py; else data A itself
+    outcome: str | None = None  # what must come out, by its name in transform_data.py; else what is read
+    form: str | None = None  # of files made by reader_data.py, which are read; else data A
 
 
 WORKLOADS = {
-    "read": Comparison(PEERS, limits=True),
-    "shuffle": Comparison(PEERS, limits=True),
+    "read": Comparison(TABULAR, limits=True),
+    "shuffle": Comparison(TABULAR, limits=True),
     "shuffle_warm": Comparison(limits=True),
     "epochs": Comparison(("ray",)),
     "epochs_materialized": Comparison(("ray",)),
     "shuffle_limited": Comparison(("ray", "duckdb")),
     "shuffle_spilled": Comparison(rounds_max=2, scale=5),
     "overlap": Comparison(),
-    "first_rows": Comparison(PEERS),
+    "first_rows": Comparison(TABULAR),
     "sort": Comparison(("ray", "duckdb", "polars", "daft"), outcome="sort"),
     "sort_limited": Comparison(("ray", "duckdb"), outcome="sort"),
     "groupby": Comparison(("ray", "duckdb", "polars", "daft"), outcome="groupby"),
@@ -42,6 +44,12 @@ WORKLOADS = {
     "join_limited": Comparison(("ray", "duckdb"), outcome="join"),
     "map_batches": Comparison(("ray", "daft", "pyarrow"), outcome="map_batches"),
     "small_blocks": Comparison(("ray",), rounds_max=3, outcome="small_blocks"),
+    "csv": Comparison(("ray", "duckdb", "polars", "daft", "pyarrow"), form="csv"),
+    "json_lines": Comparison(("ray", "duckdb", "polars", "daft", "pyarrow"), form="json_lines"),
+    "jpeg": Comparison(("ray", "daft", "torch"), form="jpeg"),
+    "small_files": Comparison(("ray", "daft"), form="small_files"),
+    "small_csv_files": Comparison(("ray", "polars", "daft", "pyarrow"), form="small_csv_files"),
+    "one_column_of_30": Comparison(("pyarrow",), outcome="one_column"),
 }
 
 

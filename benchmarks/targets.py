@@ -12,7 +12,14 @@ from schedule import LIMITS, OURS
 from workloads.transforms import BLOCKS
 
 Results = dict[str, Any]
-PEER_NAMES = {"ray": "Ray Data", "duckdb": "DuckDB", "polars": "Polars"}
+PEER_NAMES = {
+    "ray": "Ray Data",
+    "duckdb": "DuckDB",
+    "polars": "Polars",
+    "pyarrow": "pyarrow",
+    "torch": "torch's DataLoader",
+}
+ONE_COLUMN = "one_column_of_30"
 
 
 class Target(NamedTuple):
@@ -90,6 +97,11 @@ def disk_traffic(run: Run) -> float:
     return float(max(system, told) / run["decoded_bytes"])
 
 
+def share(run: Run) -> float:
+    """The time of one column over its share, by decoded bytes, of the time of all."""
+    return float(run["over_share"])
+
+
 def block_microseconds(run: Run) -> float:
     """Of all three functions together."""
     return float(run["seconds"] / BLOCKS * 1e6)
@@ -134,6 +146,18 @@ def transforms() -> list[Target]:
         *versus("10,000 blocks of 100 rows", "small_blocks", ray=20.0),
         Target("… microseconds a block", partial(of, OURS, "small_blocks", block_microseconds), digits=0),
         Target("… microseconds a block, Ray Data", partial(of, "ray", "small_blocks", block_microseconds), digits=0),
+    ]
+
+
+def readers() -> list[Target]:
+    return [
+        *versus("CSV", "csv", pyarrow=1.0, polars=1.0, ray=5.0),
+        *versus("JSON lines", "json_lines", polars=1.0, ray=5.0),
+        *versus("JPEG", "jpeg", torch=4.0, ray=8.0),
+        *versus("text files of 3 lines", "small_files", ray=5.0),
+        *versus("CSV files of 3 rows", "small_csv_files", ray=5.0),
+        Target("one column of 30: time over its share", partial(of, OURS, ONE_COLUMN, share), most=1.2),
+        Target("… the same of pyarrow", partial(of, "pyarrow", ONE_COLUMN, share)),
     ]
 
 
@@ -186,7 +210,7 @@ def overlaps() -> list[Target]:
 def rows(results: Results) -> list[list[str]]:
     """Title, asked, measured, met."""
     lines = []
-    for target in [*shuffles(), *against_peers(), *alone(), *transforms()]:
+    for target in [*shuffles(), *against_peers(), *alone(), *transforms(), *readers()]:
         values = target.figures(results)
         lines.append([target.title, target.asked(), spread(values, target.digits), target.met(values)])
     return lines

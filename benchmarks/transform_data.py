@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import data
-from workloads import transforms
+from workloads import readers, transforms
 from workloads.arrays import from_arrow
 from workloads.peer import Batch
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 STEP = 10
 COLUMNS = [transforms.JOIN_KEY, transforms.GROUP_KEY, *transforms.RowsTally.columns]
 
@@ -69,15 +69,24 @@ def outcomes(directory: Path) -> dict[str, Any]:
 
     whole, mapped, right = transforms.RowsTally(), transforms.RowsTally(), transforms.JoinedTally()
     means, groups, numbers = GroupMeans(), transforms.GroupsTally(), transforms.NumbersTally()
+    one_column = readers.ColumnTally()
     for path in sorted(directory.glob("*.parquet")):
         batch = from_arrow(pq.read_table(path, columns=COLUMNS))
         whole.add(batch)
         means.add(batch)
+        one_column.add(batch)
         right.add(joined(batch))
         mapped.add(transforms.map_batch(dict(batch)))
     groups.add(means.result())
     numbers.add(small_blocks())
-    tallies = {"sort": whole, "groupby": groups, "join": right, "map_batches": mapped, "small_blocks": numbers}
+    tallies = {
+        "sort": whole,
+        "groupby": groups,
+        "join": right,
+        "map_batches": mapped,
+        "small_blocks": numbers,
+        "one_column": one_column,
+    }
     return {name: tally.figures() for name, tally in tallies.items()}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from workloads import transforms
+from workloads import readers, transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -18,6 +18,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 
 class Daft(Peer):
     modules = ("daft", "daft.extension_type", "pyarrow")
+    reader_modules = ("daft.functions", "pyarrow.compute")
     first_rows_modules = ("daft",)
     held: Any = None
 
@@ -26,6 +27,11 @@ class Daft(Peer):
         import daft
 
         daft.set_runner_native()
+
+    def warm_up(self, kind: str) -> None:
+        """Its pictures would import torch within the timer."""
+        if self.job.workload == "jpeg":
+            import torch  # noqa: F401
 
     def frame(self) -> Any:
         import daft
@@ -82,6 +88,38 @@ class Daft(Peer):
             return transforms.map_batch({name: column.to_arrow().to_numpy()})[name]
 
         return self.arrays(self.frame().with_column(name, mapped(daft.col(name))))
+
+    def tables(self, frame: Any) -> Iterator[Batch]:
+        from workloads.arrays import gathered
+
+        return gathered(frame.to_arrow_iter())
+
+    def csv(self) -> Iterator[Batch]:
+        import daft
+
+        return self.tables(daft.read_csv(f"{self.data}/*.csv"))
+
+    def json_lines(self) -> Iterator[Batch]:
+        import daft
+
+        return self.tables(daft.read_json(f"{self.data}/*.jsonl"))
+
+    def texts(self) -> Iterator[Batch]:
+        import daft
+
+        return self.tables(daft.read_text(f"{self.data}/*.txt"))
+
+    def pictures(self) -> Iterator[Batch]:
+        import daft
+        from daft.functions import decode_image, download, resize
+
+        image = resize(decode_image(download(daft.col("path")), mode="RGB"), w=readers.SIDE, h=readers.SIDE)
+        frame = daft.from_glob_path(f"{self.data}/*.jpg").select(image.alias("image"))
+        rows = readers.PICTURE_BATCH_ROWS
+        for batch in frame.to_arrow_iter():
+            for start in range(0, batch.num_rows, rows):
+                pixels = batch.column(0).slice(start, rows).storage.flatten().to_numpy()
+                yield {"image": pixels.reshape(-1, readers.SIDE, readers.SIDE, 3)}
 
     def first_rows(self, path: str, rows: int) -> int:
         import daft

@@ -65,6 +65,12 @@ class DuckDb(Peer):
         right = f"SELECT {key}, COLUMNS(* EXCLUDE {key}) AS '\\0{suffix}' FROM read_parquet('{self.tenth}/*.parquet')"
         return self.arrays(f"SELECT * FROM {self.source} JOIN ({right}) USING ({key})")
 
+    def csv(self) -> Iterator[Batch]:
+        return iter(self.reader(f"SELECT * FROM read_csv('{self.data}/*.csv')"))
+
+    def json_lines(self) -> Iterator[Batch]:
+        return iter(self.reader(f"SELECT * FROM read_json('{self.data}/*.jsonl')"))
+
     def first_rows(self, path: str, rows: int) -> int:
         return len(self.connection.execute(f"SELECT * FROM read_parquet('{path}') LIMIT {rows}").fetchall())
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workloads import overlap, process_tree, transforms
+from workloads import one_column, overlap, process_tree, readers, transforms
 from workloads.epoch import AnyTally, Epoch, run_epoch
-from workloads.peer import Batch, Peer, Unsupported
+from workloads.peer import LOADER, READER, TRANSFORM, Batch, Peer, Unsupported
 
 FIRST_ROWS = 5
 EPOCHS = 4
@@ -35,7 +35,7 @@ class Workload(NamedTuple):
     first_counted: int  # The figures shown are the mean of the epochs from this one on.
     held_ready: bool = False  # whether the data set is materialized before the clock starts
     memory_share: float | None = None  # the memory limit as a share of the decoded bytes
-    transforms: bool = False  # whether batches come as numpy arrays, and not as torch tensors
+    kind: str = LOADER
 
 
 def figures_of(epochs: list[Epoch]) -> list[dict[str, Any]]:
@@ -64,7 +64,14 @@ def transform(
     def run_once(peer: Peer, job: argparse.Namespace) -> Done:
         return [run_epoch(lambda: batches(peer), job, tally=tally()).figures], {}
 
-    return Workload(run_once, 0, memory_share=memory_share, transforms=True)
+    return Workload(run_once, 0, memory_share=memory_share, kind=TRANSFORM)
+
+
+def reader(batches: Callable[[Peer], Iterator[Batch]], tally: Callable[[argparse.Namespace], AnyTally]) -> Workload:
+    def run_once(peer: Peer, job: argparse.Namespace) -> Done:
+        return [run_epoch(lambda: batches(peer), job, tally=tally(job)).figures], {}
+
+    return Workload(run_once, 0, kind=READER)
 
 
 WORKLOADS = {
@@ -84,6 +91,12 @@ WORKLOADS = {
     "join_limited": transform(lambda peer: peer.join(), transforms.JoinedTally, 0.5),
     "map_batches": transform(lambda peer: peer.map_batches(), transforms.RowsTally),
     "small_blocks": transform(lambda peer: peer.small_blocks(), transforms.NumbersTally),
+    "csv": reader(lambda peer: peer.csv(), lambda job: readers.AllTripsTally()),
+    "json_lines": reader(lambda peer: peer.json_lines(), lambda job: readers.AllTripsTally()),
+    "jpeg": reader(lambda peer: peer.pictures(), lambda job: readers.PicturesTally(job.manifest["means"])),
+    "small_files": reader(lambda peer: peer.texts(), lambda job: readers.LinesTally()),
+    "small_csv_files": reader(lambda peer: peer.small_csv(), lambda job: readers.TripsTally()),
+    "one_column_of_30": Workload(one_column.run, one_column.PAIRS, kind=READER),
 }
 
 
@@ -103,17 +116,17 @@ def measure_batches(peer_type: type[Peer], job: argparse.Namespace) -> dict[str,
     share = workload.memory_share
     memory_limit = None if share is None else int(job.decoded_bytes * share)
     form_seconds = timed(
-        lambda: importlib.import_module("workloads.arrays" if workload.transforms else "workloads.tensors")
+        lambda: importlib.import_module("workloads.tensors" if workload.kind == LOADER else "workloads.arrays")
     )
-    modules = peer_type.modules + (peer_type.transform_modules if workload.transforms else ())
-    import_seconds = timed(lambda: [importlib.import_module(name) for name in modules])
+    more = {TRANSFORM: peer_type.transform_modules, READER: peer_type.reader_modules}.get(workload.kind, ())
+    import_seconds = timed(lambda: [importlib.import_module(name) for name in (*peer_type.modules, *more)])
     peer = peer_type(job)
     sampler = process_tree.TreePeak() if peer.uses_processes else None
     if sampler:
         sampler.start()
     start_seconds = timed(lambda: peer.open(memory_limit))
     try:
-        warm_up_seconds = timed(lambda: peer.warm_up(workload.transforms))
+        warm_up_seconds = timed(lambda: peer.warm_up(workload.kind))
         memory_before = process_tree.status_bytes(os.getpid(), "VmRSS")[0]
         disk_before = process_tree.disk_bytes(os.getpid())
         prepare_seconds = timed(peer.materialize) if workload.held_ready else 0.0
@@ -186,15 +199,15 @@ def measure_first_rows(peer_type: type[Peer], job: argparse.Namespace) -> dict[s
 def parse_job() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs one workload once and prints one line of JSON.")
     parser.add_argument("workload", choices=[*WORKLOADS, "first_rows"])
-    parser.add_argument("--data", type=Path, required=True, help="directory of Parquet files made by data.py")
+    parser.add_argument("--data", type=Path, required=True, help="directory made by data.py or reader_data.py")
     parser.add_argument("--small", required=True, help="a small file of the same columns")
     parser.add_argument("--spill", required=True, help="directory on disk for what does not fit")
     parser.add_argument("--threads", type=int, default=2)
     job = parser.parse_args()
-    manifest = json.loads(job.data.with_name(job.data.name + ".json").read_text())
+    job.manifest = json.loads(job.data.with_name(job.data.name + ".json").read_text())
     job.tenth = transforms.tenth_of(job.data)
-    job.rows_per_row_group = manifest["rows_per_row_group"]
-    job.decoded_bytes = manifest["decoded_bytes"]
+    job.rows_per_row_group = job.manifest.get("rows_per_row_group")
+    job.decoded_bytes = job.manifest["decoded_bytes"]
     return job
 
 

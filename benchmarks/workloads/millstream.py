@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from workloads import transforms
+from workloads import readers, transforms
 from workloads.measure import run
 from workloads.peer import BATCH_ROWS, Batch, Peer
 
@@ -42,6 +42,13 @@ class Millstream(Peer):
         "millstream.user_code_error",
         "cloudpickle",
         "pandas",
+        "pyarrow.pandas_compat",
+    )
+    reader_modules = (
+        "millstream.read_files",
+        "millstream.read_arrays",
+        "pandas",
+        "pyarrow.compute",
         "pyarrow.pandas_compat",
     )
     first_rows_modules = ("millstream",)
@@ -110,6 +117,37 @@ class Millstream(Peer):
         for _ in range(transforms.SMALL_BLOCK_STAGES):
             dataset = dataset.map_batches(transforms.add_block_rows, batch_size=None)
         return self.arrays(dataset)
+
+    def tables(self, dataset: Any) -> Iterator[Batch]:
+        self.transformed = dataset
+        return iter(dataset.iter_batches(batch_size=BATCH_ROWS, batch_format="pyarrow"))
+
+    def csv(self) -> Iterator[Batch]:
+        import millstream
+
+        return self.tables(millstream.read_csv(self.data))
+
+    def json_lines(self) -> Iterator[Batch]:
+        import millstream
+
+        return self.tables(millstream.read_json(self.data))
+
+    def texts(self) -> Iterator[Batch]:
+        import millstream
+
+        return self.tables(millstream.read_text(self.data))
+
+    def pictures(self) -> Iterator[Batch]:
+        import millstream
+
+        dataset = millstream.read_images(self.data, size=(readers.SIDE, readers.SIDE), mode="RGB")
+        self.transformed = dataset
+        return iter(dataset.iter_batches(batch_size=readers.PICTURE_BATCH_ROWS, batch_format="numpy"))
+
+    def columns(self, names: list[str] | None) -> Iterator[Batch]:
+        import millstream
+
+        return self.arrays(millstream.read_parquet(self.data, columns=names))
 
     def statistics(self) -> dict[str, Any]:
         if self.transformed is not None:

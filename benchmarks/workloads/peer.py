@@ -8,7 +8,11 @@ from typing import Any
 
 BATCH_ROWS = 65_536
 
-Batch = Mapping[str, Any]  # column name -> torch.Tensor, or numpy.ndarray where data is transformed
+# Column name -> torch.Tensor, numpy.ndarray or Arrow column. Arrow tables and record batches do for one.
+Batch = Mapping[str, Any]
+
+# Kinds of workloads: batches come as torch tensors to a loader; the others need no torch.
+LOADER, TRANSFORM, READER = "loader", "transform", "reader"
 
 
 class Unsupported(Exception):
@@ -16,10 +20,14 @@ class Unsupported(Exception):
 
 
 class Peer:
-    """Batches have at most BATCH_ROWS rows. They come as torch tensors, and from a transform as numpy arrays."""
+    """Batches have at most BATCH_ROWS rows. They come as torch tensors, and from a transform as numpy arrays; what
+    readers of files give is said there.
+    """
 
     modules: tuple[str, ...] = ()
     transform_modules: tuple[str, ...] = ()  # that a transform needs as well
+    # That a reader of files needs as well, or the count of its rows.
+    reader_modules: tuple[str, ...] = ("pyarrow.compute",)
     first_rows_modules: tuple[str, ...] | None = None  # where fewer do for a look at a file
     uses_processes = False
 
@@ -34,8 +42,8 @@ class Peer:
         if memory_limit_bytes is not None:
             raise Unsupported("has no memory limit to set")
 
-    def warm_up(self, transforming: bool) -> None:
-        """For a library that works in other processes: has those import what they need, for a transform or not."""
+    def warm_up(self, kind: str) -> None:
+        """For a library that works in other processes: has those import what they need for a workload of the kind."""
 
     def close(self) -> None:
         """Ends what open() started."""
@@ -69,6 +77,32 @@ class Peer:
 
     def small_blocks(self) -> Iterator[Batch]:
         """The numbers of transforms.BLOCKS blocks, after transforms.add_block_rows of each in several stages."""
+        raise NotImplementedError
+
+    def csv(self) -> Iterator[Batch]:
+        """Rows of CSV files, times as times and not as texts; Arrow tables or record batches of about BATCH_ROWS rows."""
+        raise NotImplementedError
+
+    def small_csv(self) -> Iterator[Batch]:
+        """The same of many small files, where that is done otherwise."""
+        return self.csv()
+
+    def json_lines(self) -> Iterator[Batch]:
+        """Rows of files with an object a line, as csv() gives them."""
+        raise NotImplementedError
+
+    def texts(self) -> Iterator[Batch]:
+        """Lines of text files as the column "text", in batches as csv() gives them."""
+        raise NotImplementedError
+
+    def pictures(self) -> Iterator[Batch]:
+        """JPEG files in RGB as the column "image": numpy arrays, uint8, of (rows, SIDE, SIDE, 3), at most
+        readers.PICTURE_BATCH_ROWS rows each.
+        """
+        raise NotImplementedError
+
+    def columns(self, names: list[str] | None) -> Iterator[Batch]:
+        """These columns of data A, or all, as numpy arrays."""
         raise NotImplementedError
 
     def first_rows(self, path: str, rows: int) -> int:

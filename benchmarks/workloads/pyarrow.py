@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from workloads import transforms
@@ -12,6 +13,7 @@ from workloads.peer import BATCH_ROWS, Batch, Peer
 
 class PyArrow(Peer):
     modules = ("pyarrow", "pyarrow.dataset", "pyarrow.parquet", "numpy.random")
+    reader_modules = ("pyarrow.csv", "pyarrow.json", "pyarrow.compute")
     first_rows_modules = ("pyarrow.dataset",)
     held: Any = None
 
@@ -21,10 +23,10 @@ class PyArrow(Peer):
 
         pyarrow.set_cpu_count(self.threads)
 
-    def scan(self) -> Iterator[Any]:
+    def scan(self, columns: list[str] | None = None) -> Iterator[Any]:
         from pyarrow.dataset import dataset
 
-        return iter(dataset(self.data, format="parquet").to_batches(batch_size=BATCH_ROWS))
+        return iter(dataset(self.data, format="parquet").to_batches(columns=columns, batch_size=BATCH_ROWS))
 
     def read(self) -> Iterator[Batch]:
         from workloads.tensors import from_arrow
@@ -49,6 +51,33 @@ class PyArrow(Peer):
         from workloads.arrays import from_arrow
 
         return (transforms.map_batch(dict(from_arrow(batch))) for batch in self.scan())
+
+    def tables(self, read: Callable[[Path], Any]) -> Iterator[Batch]:
+        """File by file: each is read by several threads."""
+        for path in sorted(Path(self.data).iterdir()):
+            yield from read(path).to_batches(max_chunksize=BATCH_ROWS)
+
+    def csv(self) -> Iterator[Batch]:
+        from pyarrow.csv import read_csv
+
+        return self.tables(read_csv)
+
+    def small_csv(self) -> Iterator[Batch]:
+        from pyarrow.dataset import dataset
+
+        from workloads.arrays import gathered
+
+        return gathered(dataset(self.data, format="csv").to_batches(batch_size=BATCH_ROWS))
+
+    def json_lines(self) -> Iterator[Batch]:
+        from pyarrow.json import read_json
+
+        return self.tables(read_json)
+
+    def columns(self, names: list[str] | None) -> Iterator[Batch]:
+        from workloads.arrays import from_arrow
+
+        return map(from_arrow, self.scan(names))
 
     def first_rows(self, path: str, rows: int) -> int:
         from pyarrow.dataset import dataset

@@ -7,11 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from workloads import transforms
+from workloads import readers, transforms
 from workloads.measure import run
-from workloads.peer import BATCH_ROWS, Batch, Peer
+from workloads.peer import BATCH_ROWS, READER, TRANSFORM, Batch, Peer
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
@@ -52,8 +53,15 @@ class Ray(Peer):
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False
 
-    def warm_up(self, transforming: bool) -> None:
+    def warm_up(self, kind: str) -> None:
         """Has every worker process started and done its imports; those are outside the timer for the others too."""
+        if kind == READER:
+            files = [str(min(Path(self.data).iterdir()))] * (4 * self.threads)
+            self.files(files, override_num_blocks=len(files)).materialize()
+        else:
+            self.warm_up_parquet(kind == TRANSFORM)
+
+    def warm_up_parquet(self, transforming: bool) -> None:
         import ray
 
         files = [self.job.small] * (4 * self.threads)
@@ -114,6 +122,31 @@ class Ray(Peer):
         for _ in range(transforms.SMALL_BLOCK_STAGES):
             dataset = dataset.map_batches(transforms.add_block_rows, batch_size=None)
         return self.arrays(dataset)
+
+    def files(self, paths: Any, **options: Any) -> Any:
+        """Of the form that the workload reads."""
+        import ray
+
+        def read_pictures(paths: Any, **options: Any) -> Any:
+            return ray.data.read_images(paths, size=(readers.SIDE, readers.SIDE), mode="RGB", **options)
+
+        forms = {
+            "csv": ray.data.read_csv,
+            "small_csv_files": ray.data.read_csv,
+            "json_lines": ray.data.read_json,
+            "small_files": ray.data.read_text,
+            "jpeg": read_pictures,
+        }
+        return forms[self.job.workload](paths, **options)
+
+    def tables(self) -> Iterator[Batch]:
+        return iter(self.files(self.data).iter_batches(batch_size=BATCH_ROWS, batch_format="pyarrow"))
+
+    csv = json_lines = texts = tables
+
+    def pictures(self) -> Iterator[Batch]:
+        rows = readers.PICTURE_BATCH_ROWS
+        return iter(self.files(self.data).iter_batches(batch_size=rows, batch_format="numpy"))
 
     def first_rows(self, path: str, rows: int) -> int:
         import ray
