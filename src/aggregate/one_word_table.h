@@ -52,8 +52,8 @@ class OneWordTable {
 
   Status ReservePlaces(const uint64_t* words, int64_t count) {
     const int64_t keys = size() + count;
-    if (window_.is_open() ? window_.size() >= WindowPlaces(keys) && window_.HasAll(words, count) : slots_.HasRoomFor(keys)) return Status::OK();
     ARROW_RETURN_NOT_OK(SlotTable::CheckCount(keys));
+    if (window_.is_open() ? window_.size() >= WindowPlaces(keys) && window_.HasAll(words, count) : slots_.HasRoomFor(keys)) return Status::OK();
     WordRange range;
     range.Include(keys_.data(), size());
     range.Include(words, count);

@@ -29,8 +29,8 @@ class SlotTable {
   /// Room for numbers up to `count`, at most seven in ten slots taken. `hash_of(number)` gives the hashes of the `held` that are there. On a refusal nothing has changed.
   template <typename HashOf>
   Status Reserve(int64_t count, int64_t held, HashOf hash_of) {
-    if (HasRoomFor(count)) return Status::OK();
     ARROW_RETURN_NOT_OK(CheckCount(count));
+    if (HasRoomFor(count)) return Status::OK();
     SlotTable larger(pool());
     ARROW_RETURN_NOT_OK(larger.slots_.Grow(SlotsFor(count), 0));
     for (int64_t number = 0; number < held; ++number) larger.Add(hash_of(static_cast<uint32_t>(number)), static_cast<uint32_t>(number));

@@ -13,10 +13,15 @@ class Checked : public arrow::RecordBatchReader {
       : form_(std::move(form)), listed_(listed), stored_(std::move(stored)), schema_(std::move(schema)), pool_(pool) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
-    Status status = stored_->ReadNext(out);
-    if (status.ok() && *out != nullptr) status = (*out)->ValidateFull();
-    if (!status.ok()) return DamagedFile(form_, listed_, status);
-    if (*out == nullptr) return Status::OK();
+    out->reset();
+    while (rest_ == nullptr || rest_->num_rows() == 0) {
+      Status status = stored_->ReadNext(&rest_);
+      if (status.ok() && rest_ == nullptr) return Status::OK();
+      if (status.ok()) status = Check(*rest_);
+      if (!status.ok()) return DamagedFile(form_, listed_, status);
+    }
+    *out = rest_->Slice(0, kBatchRows);
+    rest_ = rest_->num_rows() > kBatchRows ? rest_->Slice(kBatchRows) : nullptr;
     // A file without any of the columns that are wanted is read for its rows.
     std::vector<int> wanted;
     for (int column = 0; column < (*out)->num_columns(); ++column) {
@@ -27,6 +32,16 @@ class Checked : public arrow::RecordBatchReader {
   }
 
  private:
+  static constexpr int64_t kBatchRows = 1 << 16;
+  /// Columns without bytes may claim any number of rows.
+  static constexpr int64_t kStoredRowsMax = int64_t{1} << 31;
+
+  static Status Check(const arrow::RecordBatch& batch) {
+    if (batch.num_rows() >= kStoredRowsMax) return Status::Invalid("a record batch has ", batch.num_rows(), " rows");
+    return batch.ValidateFull();
+  }
+
+  std::shared_ptr<arrow::RecordBatch> rest_;  // of the batch read last
   const std::string form_;
   const ListedFile& listed_;
   const std::shared_ptr<arrow::RecordBatchReader> stored_;

@@ -18,6 +18,9 @@
 
 namespace millstream {
 
+/// Of rows that files claim.
+constexpr int64_t kRowsGuessMax = int64_t{1} << 40;
+
 struct FileRange {
   uint32_t file = 0;  // in the listing
   int64_t begin = 0;  // in bytes

@@ -47,6 +47,7 @@ Result<std::shared_ptr<const FileFormat>> PathColumns::Select(const std::vector<
     if (column >= 0) of_paths.push_back(column);
     else of_files.push_back(name);
   }
+  if (format_->schema()->num_fields() == 0) return nullptr;
   if (of_files.empty()) of_files.push_back(format_->schema()->field(0)->name());  // that there are rows
   ARROW_ASSIGN_OR_RAISE(auto format, format_->Select(of_files));
   if (format == nullptr) return nullptr;

@@ -1,5 +1,6 @@
 #include "format/path_values.h"
 
+#include <arrow/array/array_binary.h>
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/util.h>
 #include <arrow/io/memory.h>
@@ -7,8 +8,10 @@
 #include <arrow/ipc/writer.h>
 #include <arrow/scalar.h>
 #include <arrow/util/uri.h>
+#include <arrow/util/utf8.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace millstream {
@@ -102,7 +105,11 @@ Result<std::shared_ptr<arrow::RecordBatch>> ValuesOfPaths(const std::vector<List
   }
   if (options.include_path) {
     arrow::StringBuilder paths;
-    for (const ListedFile& file : files) ARROW_RETURN_NOT_OK(paths.Append(file.path));
+    for (const ListedFile& file : files) {
+      arrow::util::InitializeUTF8();
+      if (!arrow::util::ValidateUTF8(file.path)) return MakeError(ErrorKind::kInvalidArgument, "the name of file " + file.path + " is not UTF-8, so that it is no text; read without include_paths");
+      ARROW_RETURN_NOT_OK(paths.Append(file.path));
+    }
     ARROW_ASSIGN_OR_RAISE(auto column, paths.Finish());
     fields.push_back(arrow::field("path", arrow::utf8()));
     columns.push_back(std::move(column));
@@ -124,6 +131,10 @@ Result<std::shared_ptr<arrow::Schema>> WithFieldsOfPaths(const arrow::Schema& of
 
 Result<std::shared_ptr<arrow::Array>> ColumnOfPath(const arrow::Array& values, int64_t file, int64_t rows, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const auto value, values.GetScalar(file));
+  const int64_t value_bytes = values.type_id() == arrow::Type::STRING ? static_cast<const arrow::StringArray&>(values).value_length(file) : 8;
+  if (rows > std::numeric_limits<int32_t>::max() / std::max<int64_t>(value_bytes, 1)) {
+    return MakeError(ErrorKind::kInvalidArgument, "a batch of " + std::to_string(rows) + " rows is too large for a column that its file's path tells; write smaller batches");
+  }
   return arrow::MakeArrayFromScalar(*value, rows, pool);
 }
 

@@ -1,5 +1,7 @@
 #include "format/unify_schemas.h"
 
+#include <arrow/util/utf8.h>
+
 #include <unordered_set>
 
 namespace millstream {
@@ -19,6 +21,10 @@ std::shared_ptr<arrow::DataType> CommonType(const std::shared_ptr<arrow::DataTyp
 Status SchemaUnifier::Add(const arrow::Schema& schema, const std::string& path) {
   std::unordered_set<std::string> names;
   for (const auto& field : schema.fields()) {
+    arrow::util::InitializeUTF8();
+    if (!arrow::util::ValidateUTF8(field->name())) {
+      return MakeError(ErrorKind::kCorruptData, "file " + path + " has a column whose name is not UTF-8 ('" + field->name() + "'); rewrite it with another name");
+    }
     if (!names.insert(field->name()).second) {
       return MakeError(ErrorKind::kInvalidArgument, "file " + path + " has two columns named '" + field->name() + "'; rewrite it with names that differ");
     }

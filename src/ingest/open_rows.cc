@@ -139,7 +139,8 @@ std::shared_ptr<const BatchFunction> RowValuesFunction(const RowValues& values, 
 std::shared_ptr<const BatchFunction> FileReader(const std::shared_ptr<const FileFormat>& format) {
   return MakeNativeBatchesFunction(format->reader(), [format](const FunctionCall& call) -> Result<NextBatch> {
     ARROW_ASSIGN_OR_RAISE(auto opened, format->Read(RangeOfRow(*call.batch, 0, call.source), arrow::default_memory_pool()));
-    return [reader = std::shared_ptr<arrow::RecordBatchReader>(std::move(opened))] { return reader->Next(); };
+    // What is read refers to the format.
+    return [format, reader = std::shared_ptr<arrow::RecordBatchReader>(std::move(opened))] { return reader->Next(); };
   }, [schema = format->schema()](const std::shared_ptr<arrow::Schema>&) -> Result<std::shared_ptr<arrow::Schema>> { return schema; });
 }
 

@@ -81,7 +81,13 @@ std::shared_ptr<arrow::DataType> CommonTensorType(const arrow::DataType& first, 
 Result<std::shared_ptr<arrow::Array>> WithVariableShape(const std::shared_ptr<arrow::Array>& column, const std::shared_ptr<arrow::DataType>& type,
                                                         arrow::MemoryPool* pool) {
   if (column->type()->Equals(*type)) return column;
-  const auto& storage = checked_cast<const arrow::FixedSizeListArray&>(*checked_cast<const arrow::ExtensionArray&>(*column).storage());
+  const auto& stored = *checked_cast<const arrow::ExtensionArray&>(*column).storage();
+  if (checked_cast<const arrow::ExtensionType&>(*column->type()).extension_name() == "arrow.variable_shape_tensor") {
+    // The same in all but names of axes.
+    ARROW_ASSIGN_OR_RAISE(auto same, stored.View(checked_cast<const arrow::ExtensionType&>(*type).storage_type()));
+    return arrow::ExtensionType::WrapArray(type, std::move(same));
+  }
+  const auto& storage = checked_cast<const arrow::FixedSizeListArray&>(stored);
   const int64_t rows = storage.length();
   const int64_t size = checked_cast<const arrow::FixedSizeListType&>(*storage.type()).list_size();
   if (rows * size > std::numeric_limits<int32_t>::max()) {

@@ -19,10 +19,18 @@ struct Shared {
   Status error;
 
   /// False when there is nothing left to begin.
+  Status Done(int64_t index) const {
+    try {
+      return work(index);
+    } catch (const std::bad_alloc&) {
+      return Status::OutOfMemory("out of memory");
+    }
+  }
+
   bool RunNext() {
     const int64_t index = next++;
     if (index >= count) return false;
-    const Status status = work(index);
+    const Status status = Done(index);
     ++done;
     if (status.ok()) return true;
     // Indexes are given out in order, so every lower one has been begun and will report its own error.

@@ -18,6 +18,15 @@ struct LaneResult {
 using ResultFunction = std::function<Result<LaneResult>(const FunctionCall& call, const FunctionCalls& calls)>;
 using SharedFunction = std::shared_ptr<const ResultFunction>;
 
+/// Memory that nobody accounts for may run out inside of a library.
+Result<LaneResult> Called(const ResultFunction& function, const FunctionCall& call, const FunctionCalls& calls) {
+  try {
+    return function(call, calls);
+  } catch (const std::bad_alloc&) {
+    return Status::OutOfMemory("out of memory in ", calls.stage(call));
+  }
+}
+
 class ServeTask : public Task {
  public:
   ServeTask(std::shared_ptr<FunctionCalls> calls, SharedFunction function)
@@ -29,7 +38,7 @@ class ServeTask : public Task {
     auto call = calls_->TryTake(waker, &closed);
     if (!call.has_value()) return closed ? Step::kDone : Step::kBlocked;
     CpuTimer timer(&calls_->statistics().cpu_nanoseconds);
-    auto result = (*function_)(*call, *calls_);
+    auto result = Called(*function_, *call, *calls_);
     const int64_t number = call->number;
     call.reset();
     if (result.ok()) calls_->Give(number, std::move(result->batches), std::move(result->more));
@@ -49,7 +58,7 @@ class LaneStep : public FunctionStep {
   LaneStep(SharedFunction function, const Traits& traits) : FunctionStep(traits), function_(std::move(function)) {}
 
   StepResult Call(const FunctionCall& call, const FunctionCalls& calls) override {
-    auto result = (*function_)(call, calls);
+    auto result = Called(*function_, call, calls);
     if (!result.ok()) return {result.status()};
     return {std::move(result->batches)};
   }

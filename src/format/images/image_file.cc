@@ -1,6 +1,8 @@
 #include "format/images/image_file.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "format/images/jpeg_image.h"
@@ -8,6 +10,9 @@
 
 namespace millstream {
 namespace {
+
+/// Of four bytes each, as many as a tensor can have.
+constexpr int64_t kPixelsMax = std::numeric_limits<int32_t>::max() / 4;
 
 int ChannelsOf(ImageMode mode, int stored) {
   switch (mode) {
@@ -35,13 +40,24 @@ Status Damaged(const Status& status) {
   return MakeError(ErrorKind::kCorruptData, "it is damaged: " + status.message() + "; write it again, or leave it out");
 }
 
+}  // namespace
+
+bool IsImage(std::string_view bytes) { return IsJpeg(bytes) || IsPng(bytes); }
+
+Status CheckSize(const ImageOptions& options) {
+  if (options.height <= kPixelsMax && options.width <= kPixelsMax && options.height * options.width <= kPixelsMax) return Status::OK();
+  return MakeError(ErrorKind::kInvalidArgument, "read_images: a size of " + std::to_string(options.height) + " x " + std::to_string(options.width) + " is more than a value can have");
+}
+
+namespace {
+
 Result<ImageShape> StoredShape(std::string_view bytes, const ImageOptions& options) {
-  if (!IsJpeg(bytes) && !IsPng(bytes)) return NotRead(bytes);
+  if (!IsImage(bytes)) return NotRead(bytes);
   const auto shape = IsJpeg(bytes) ? JpegShape(bytes) : PngShape(bytes);
   if (!shape.ok()) return Damaged(shape.status());
-  if (shape->height * shape->width <= options.pixels_max) return shape;
+  if (shape->height * shape->width <= std::min(options.pixels_max, kPixelsMax)) return shape;
   return MakeError(ErrorKind::kInvalidArgument, "it has " + std::to_string(shape->width) + " x " + std::to_string(shape->height) + " pixels, more than the " +
-                                                    std::to_string(options.pixels_max) + " that are allowed; scale it down, or leave it out");
+                                                    std::to_string(std::min(options.pixels_max, kPixelsMax)) + " that are allowed; scale it down, or leave it out");
 }
 
 }  // namespace

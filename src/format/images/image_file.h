@@ -22,6 +22,12 @@ struct ImageOptions {
   bool resizes() const { return height > 0; }
 };
 
+/// Whether the bytes begin as a picture that is read.
+bool IsImage(std::string_view bytes);
+
+/// kInvalidArgument where what is asked for is larger than a value can be.
+Status CheckSize(const ImageOptions& options);
+
 /// Of the picture as ReadImage gives it. kCorruptData for what is no picture, kInvalidArgument for one that is too large or of a format that is not read, without the
 /// name of the file.
 Result<ImageShape> ImageShapeOf(std::string_view bytes, const ImageOptions& options);

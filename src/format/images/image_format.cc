@@ -4,6 +4,7 @@
 #include <arrow/extension/fixed_shape_tensor.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "format/schema_bytes.h"
@@ -31,6 +32,7 @@ Status OfFile(const ListedFile& listed, const Status& status) { return WithConte
 }  // namespace
 
 Result<std::shared_ptr<const ImageFormat>> ImageFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ImageOptions options, Scheduler* scheduler) {
+  ARROW_RETURN_NOT_OK(CheckSize(options));
   std::shared_ptr<ImageFormat> format(new ImageFormat(std::move(env), std::move(files), options));
   ARROW_RETURN_NOT_OK(format->FindSchema(scheduler));
   return format;
@@ -46,7 +48,7 @@ Result<std::vector<ImageShape>> ImageFormat::ShapesOf(const std::vector<size_t>&
       ARROW_ASSIGN_OR_RAISE(const auto head, file->ReadAt(0, bytes));
       auto shape = ImageShapeOf(std::string_view(*head), options_);
       if (shape.ok()) shapes[static_cast<size_t>(i)] = *shape;
-      if (shape.ok() || KindOf(shape.status()) != ErrorKind::kCorruptData) break;
+      if (shape.ok() || KindOf(shape.status()) != ErrorKind::kCorruptData || !IsImage(std::string_view(*head))) break;
     }
     return Status::OK();
   }));
@@ -85,6 +87,7 @@ Status ImageFormat::FindSchema(Scheduler* scheduler) {
 
 Result<std::shared_ptr<arrow::RecordBatchReader>> ImageFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
   const ListedFile& listed = (*files_)[range.file];
+  if (listed.size_bytes > std::numeric_limits<int32_t>::max()) return MakeError(ErrorKind::kInvalidArgument, "file " + listed.path + " has more than the 2 GB that a picture's file may have");
   ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(*env_, listed, pool, kName));
   ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, listed.size_bytes));
   auto read = ReadImage(std::string_view(*bytes), options_, pool);
@@ -118,6 +121,7 @@ Result<std::shared_ptr<const ImageFormat>> ImageFormat::Read(std::shared_ptr<Env
   ARROW_ASSIGN_OR_RAISE(options.pixels_max, in->Number<int64_t>());
   const bool sized = options.height > 0 && options.width > 0;
   if (mode > static_cast<uint8_t>(ImageMode::kRgba) || (!sized && (options.height != 0 || options.width != 0))) return in->Damaged();
+  if (!CheckSize(options).ok()) return in->Damaged();
   options.mode = static_cast<ImageMode>(mode);
   std::shared_ptr<ImageFormat> format(new ImageFormat(std::move(env), std::move(files), options));
   ARROW_ASSIGN_OR_RAISE(format->schema_, ReadSchema(in));

@@ -18,6 +18,8 @@ namespace {
 
 constexpr int kRowsAtOnce = 16;
 constexpr int kPlanesMax = 3;
+constexpr int kScansMax = 100;
+constexpr long kCoefficientBytesMax = 1L << 30;
 constexpr int kPlaneRowsMax = MAX_SAMP_FACTOR * DCTSIZE;
 
 /// libjpeg tells of an error by a call that must not return.
@@ -30,6 +32,7 @@ class JpegReader {
       decoder->err->format_message(decoder, errors->message.data());
       longjmp(errors->jump, 1);
     };
+    progress_.progress_monitor = &CheckScans;
     errors_.manager.emit_message = [](j_common_ptr decoder, int level) {
       // Other oddities leave a picture as everybody sees it.
       if (level < 0 && decoder->err->msg_code == JWRN_JPEG_EOF) decoder->err->error_exit(decoder);
@@ -42,6 +45,8 @@ class JpegReader {
   Status ReadHeader(std::string_view bytes) {
     return Guarded([&] {
       jpeg_create_decompress(&decoder_);
+      decoder_.progress = &progress_;
+      decoder_.mem->max_memory_to_use = kCoefficientBytesMax;
       jpeg_mem_src(&decoder_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
       jpeg_read_header(&decoder_, TRUE);
     });
@@ -130,6 +135,15 @@ class JpegReader {
     return Status::OK();
   }
 
+  /// All coefficients are visited for each scan, be it of a few bytes.
+  static void CheckScans(j_common_ptr decoder) {
+    if (reinterpret_cast<j_decompress_ptr>(decoder)->input_scan_number <= kScansMax) return;
+    auto* errors = reinterpret_cast<Errors*>(decoder->err);
+    std::snprintf(errors->message.data(), errors->message.size(), "it has more than %d scans", kScansMax);
+    longjmp(errors->jump, 1);
+  }
+
+  jpeg_progress_mgr progress_ = {};
   jpeg_decompress_struct decoder_ = {};
   Errors errors_;
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr png_alloc_size_t kChunkBytesMax = 8 << 20;
 constexpr png_uint_32 kSideMax = 1 << 24;
+constexpr png_byte kIgnoredChunks[] = "tEXt\0zTXt\0iTXt\0iCCP\0sPLT\0eXIf\0hIST";  // each with its zero
 
 /// libpng tells of an error by a call that must not return.
 class PngReader {
@@ -35,6 +36,9 @@ class PngReader {
     return Guarded([&] {
       png_set_user_limits(png_, kSideMax, kSideMax);
       png_set_chunk_malloc_max(png_, kChunkBytesMax);
+      // Texts and profiles would be kept, and are not looked at.
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kIgnoredChunks, sizeof(kIgnoredChunks) / 5);
+      png_set_chunk_cache_max(png_, 2);
       png_set_read_fn(png_, this, [](png_structp png, png_bytep out, size_t count) {
         auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
         if (count > reader->bytes_.size()) png_error(png, "it ends too early");

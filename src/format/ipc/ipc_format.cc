@@ -58,7 +58,8 @@ Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> en
     const Head& head = format->heads_[file];
     const ListedFile& listed = (*format->files_)[file];
     ARROW_RETURN_NOT_OK(unifier.Add(*head.schema, listed.path));
-    format->rows_guess_ += head.rows >= 0 ? head.rows : listed.size_bytes / kStreamRowBytesGuess;
+    const int64_t rows = head.rows >= 0 ? head.rows : listed.size_bytes / kStreamRowBytesGuess;
+    format->rows_guess_ = std::min(format->rows_guess_ + std::min(rows, kRowsGuessMax), kRowsGuessMax);
   }
   format->schema_ = unifier.Finish();
   return format;

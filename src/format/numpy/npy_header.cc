@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr int64_t kFirstBytes = 4096;
 constexpr int64_t kHeaderBytesMax = 1 << 20;
+constexpr int64_t kEmptyRowsMax = 1 << 20;
 constexpr size_t kAxesMax = 64;  // as many as numpy has
 
 /// The dict in a header, as Python writes it: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }
@@ -186,12 +187,14 @@ Result<NpyHeader> ReadNpyHeader(arrow::io::RandomAccessFile& file, const ListedF
   header.shape = dict.shape().empty() ? std::vector<int64_t>{1} : dict.shape();
   const auto long_axes = std::count_if(header.shape.begin(), header.shape.end(), [](int64_t length) { return length != 1; });
   header.fortran_order = dict.fortran_order() && long_axes > 1;
-  const auto bytes = BytesOf(header);
   NpyHeader row = header;
   row.shape[0] = 1;
-  if (!bytes || *bytes > listed.size_bytes - header.data_begin || !BytesOf(row)) {
-    return Damaged(listed, "ends at byte " + std::to_string(listed.size_bytes) + ", before its array does");
+  const auto bytes = BytesOf(header), row_bytes = BytesOf(row);
+  if (!bytes || *bytes > listed.size_bytes - header.data_begin) return Damaged(listed, "ends at byte " + std::to_string(listed.size_bytes) + ", before its array does");
+  if (!row_bytes || *row_bytes > std::numeric_limits<int32_t>::max()) {
+    return MakeError(ErrorKind::kInvalidArgument, "file " + listed.path + " has rows of more than the 2 GB that a value can have; save it with more and smaller ones");
   }
+  if (*row_bytes == 0 && header.rows() > kEmptyRowsMax) return Damaged(listed, "has " + std::to_string(header.rows()) + " rows without values");
   return header;
 }
 

@@ -121,7 +121,7 @@ Status NumpyFormat::FindSchema() {
 
 int64_t NumpyFormat::rows_guess() const {
   int64_t rows = 0;
-  for (const NpyHeader& header : headers_) rows += header.rows();
+  for (const NpyHeader& header : headers_) rows = std::min(rows + header.rows(), kRowsGuessMax);
   return rows;
 }
 

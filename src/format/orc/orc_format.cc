@@ -16,7 +16,9 @@ using arrow::adapters::orc::ORCFileReader;
 
 constexpr const char* kName = "read_orc";
 constexpr const char* kForm = "ORC";
-constexpr int64_t kBatchRows = 8192;
+constexpr int64_t kBatchRows = 4096;
+/// Row numbers stay far from the limits of int64, whatever a footer claims.
+constexpr int64_t kFileRowsMax = int64_t{1} << 48;
 
 /// Some stripes of a file, one after the other.
 class StripeBatches : public arrow::RecordBatchReader {
@@ -65,12 +67,17 @@ Result<OrcFormat::Head> OrcFormat::ReadHead(uint32_t file) const {
     Head head;
     ARROW_ASSIGN_OR_RAISE(head.schema, reader->ReadSchema());
     head.rows = reader->NumberOfRows();
+    int64_t rows = 0, end = 0;
     for (int64_t stripe = 0; stripe < reader->NumberOfStripes(); ++stripe) {
       const auto information = reader->GetStripeInformation(stripe);
-      const bool within = information.offset >= 0 && information.offset < listed.size_bytes;
-      if (!within || information.num_rows < 0) return Status::Invalid("its stripe ", stripe, " is not in the file");
+      const bool within = information.offset >= end && information.length >= 0 && information.length <= listed.size_bytes - information.offset;
+      if (!within) return Status::Invalid("its stripe ", stripe, " is not in the file, or not behind the one before");
+      if (information.num_rows < 0 || information.num_rows > kFileRowsMax - rows) return Status::Invalid("its stripe ", stripe, " has an impossible number of rows");
       if (information.num_rows > 0) head.stripes.push_back({information.offset, information.first_row_id});
+      rows += information.num_rows;
+      end = information.offset + information.length;
     }
+    if (rows != head.rows) return Status::Invalid("its footer tells of ", head.rows, " rows, its stripes of ", rows);
     return head;
   };
   auto head = read();
@@ -80,7 +87,7 @@ Result<OrcFormat::Head> OrcFormat::ReadHead(uint32_t file) const {
 
 int64_t OrcFormat::rows_guess() const {
   int64_t rows = 0;
-  for (const Head& head : heads_) rows += head.rows;
+  for (const Head& head : heads_) rows = std::min(rows + head.rows, kRowsGuessMax);
   return rows;
 }
 

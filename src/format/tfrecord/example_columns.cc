@@ -3,6 +3,7 @@
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/builder_nested.h>
 #include <arrow/array/builder_primitive.h>
+#include <arrow/util/utf8.h>
 
 namespace millstream {
 namespace {
@@ -41,6 +42,8 @@ Result<size_t> CountOf(const Feature& feature) {
 }  // namespace
 
 Status AddShape(std::string_view name, FeatureShape shape, FeatureShapes* shapes) {
+  arrow::util::InitializeUTF8();
+  if (!arrow::util::ValidateUTF8(name)) return Status::Invalid("it has a feature whose name is not UTF-8");
   FeatureShape& known = shapes->try_emplace(std::string(name)).first->second;
   if (known.kind != FeatureKind::kNone && shape.kind != FeatureKind::kNone && known.kind != shape.kind) {
     return Status::Invalid("its feature '", name, "' has ", NameOf(shape.kind), ", where others have ", NameOf(known.kind));

@@ -17,8 +17,6 @@ class RecordStream {
   Result<bool> Next(std::string_view* record);
   /// Of the record given last, from 0 on.
   int64_t number() const { return number_; }
-  /// Whether the next record is in what has been read, as far as that can be told without reading on.
-  bool has_more_in_hand() const { return pieces_.text().size() > taken_ + kHeadBytes; }
   /// Of the records given, with what surrounds them, in the decompressed file.
   int64_t bytes() const { return pieces_.begin() + static_cast<int64_t>(taken_); }
   Status Error(const std::string& what) const;

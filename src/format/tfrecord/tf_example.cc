@@ -115,11 +115,17 @@ Result<std::vector<Feature>> ParseExample(std::string_view record) {
     if (field.type != kBytes) return false;
     Feature feature;
     status = ParseFeature(field.bytes, &feature);
-    const auto known = std::find_if(features.begin(), features.end(), [&](const Feature& other) { return other.name == feature.name; });
-    if (known == features.end()) features.push_back(feature);
-    else *known = feature;
+    features.push_back(feature);
     return status.ok();
   }));
+  // Of a name that comes twice the last one counts.
+  std::stable_sort(features.begin(), features.end(), [](const Feature& a, const Feature& b) { return a.name < b.name; });
+  const auto behind = [&](size_t i) { return i + 1 < features.size() && features[i + 1].name == features[i].name; };
+  size_t kept = 0;
+  for (size_t i = 0; i < features.size(); ++i) {
+    if (!behind(i)) features[kept++] = features[i];
+  }
+  features.resize(kept);
   return features;
 }
 

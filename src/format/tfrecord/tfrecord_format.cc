@@ -14,6 +14,7 @@ constexpr size_t kSampleFiles = 64;
 constexpr int64_t kSampleBytes = 1 << 20;  // of a file
 constexpr int64_t kPieceBytes = 1 << 20;
 constexpr int64_t kBatchRows = 4096;
+constexpr int64_t kBatchValues = 1 << 18;
 constexpr int64_t kBatchBytes = 1 << 20;
 
 class ExampleReader : public arrow::RecordBatchReader {
@@ -23,7 +24,8 @@ class ExampleReader : public arrow::RecordBatchReader {
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     out->reset();
     const int64_t begin = records_.bytes();
-    while (rows_.rows() < kBatchRows && records_.bytes() - begin < kBatchBytes) {
+    const int64_t rows_max = std::clamp<int64_t>(kBatchValues / schema_->num_fields(), 1, kBatchRows);
+    while (rows_.rows() < rows_max && records_.bytes() - begin < kBatchBytes) {
       std::string_view record;
       ARROW_ASSIGN_OR_RAISE(const bool more, records_.Next(&record));
       if (!more) break;
