@@ -15,8 +15,9 @@ from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count, read_files
+from millstream.libraries import library
 from millstream.partitioning import Partitioning
-from millstream.table_reading import dataset_of_tasks, grouped, library
+from millstream.table_reading import dataset_of_tasks, grouped
 
 if TYPE_CHECKING:
     import pyarrow
@@ -191,7 +192,7 @@ def _blocks_reader(path: str, file: Any) -> Any:
 
 
 def _fastavro() -> Any:
-    return library("fastavro", "read_avro", "fastavro", "avro")
+    return library("fastavro", "avro", "read_avro")
 
 
 class _Bounded:

@@ -14,8 +14,9 @@ from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
+from millstream.libraries import library
 from millstream.save_mode import FILE_MODES, SaveMode, checked_mode
-from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, library, told_blocks
+from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, told_blocks
 from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
@@ -111,7 +112,7 @@ class _DeltaTable:
         return self._fragments[path]
 
     def _opened(self, version: int | None) -> Any:
-        deltalake = library("deltalake", "read_delta", "deltalake", "delta")
+        deltalake = library("deltalake", "delta", "read_delta")
         if version is not None:
             check_count(version, "version")
         try:
@@ -237,7 +238,7 @@ class DeltaDatasink(StreamDatasink):
         refuse("write_delta", {"catalog": catalog, "filesystem": filesystem}, _REMEDIES)
         if schema_mode not in ("merge", "overwrite", None):
             raise ValueError(f"schema_mode must be 'merge', 'overwrite' or None, got {schema_mode!r}")
-        self._delta = library("deltalake", "write_delta", "deltalake", "delta")
+        self._delta = library("deltalake", "delta", "write_delta")
         self._path = os.fspath(path)
         self._mode = checked_mode(mode, FILE_MODES)
         self._options = {

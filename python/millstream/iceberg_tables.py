@@ -13,8 +13,9 @@ from millstream.connection_error import connection_error
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
+from millstream.libraries import library
 from millstream.save_mode import SaveMode, checked_mode
-from millstream.table_reading import check_known, dataset_of_tasks, grouped, library, told_blocks
+from millstream.table_reading import check_known, dataset_of_tasks, grouped, told_blocks
 from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
@@ -200,7 +201,7 @@ class IcebergDatasink(StreamDatasink):
     def _stage(self, transaction: Any, files: list[Any]) -> None:
         branch = {"branch": self._delete_options["branch"]} if "branch" in self._delete_options else {}
         if self._overwrites:
-            everything = library("pyiceberg.expressions", "write_iceberg", "pyiceberg", "iceberg").AlwaysTrue()
+            everything = library("pyiceberg.expressions", "iceberg", "write_iceberg", "pyiceberg").AlwaysTrue()
             transaction.delete(
                 everything if self._filter is None else self._filter,
                 snapshot_properties=self._properties,
@@ -229,14 +230,14 @@ def _parts(rows: pyarrow.RecordBatchReader) -> Iterator[pyarrow.Table]:
 
 
 def _pyarrow_io(function: str) -> Any:
-    return library("pyiceberg.io.pyarrow", function, "pyiceberg", "iceberg")
+    return library("pyiceberg.io.pyarrow", "iceberg", function, "pyiceberg")
 
 
 def _table(function: str, identifier: Any, catalog_kwargs: Mapping[str, Any] | None) -> Any:
     """The table. What a catalog that cannot be reached raises is told without what it quotes."""
     name = check_text(identifier, "table_identifier")
     options = dict(catalog_kwargs or {})
-    catalogs = library("pyiceberg.catalog", function, "pyiceberg", "iceberg")
+    catalogs = library("pyiceberg.catalog", "iceberg", function, "pyiceberg")
     failure: BaseException | None = None
     try:
         catalog = catalogs.load_catalog(options.pop("name", None), **options)

@@ -12,8 +12,9 @@ from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import block_count
+from millstream.libraries import library
 from millstream.save_mode import SaveMode, checked_mode
-from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, library, told_blocks
+from millstream.table_reading import arrow_filter, check_known, dataset_of_tasks, grouped, told_blocks
 from millstream.table_writing import StreamDatasink, brought_schema
 from millstream.user_code_error import library_error
 
@@ -157,7 +158,7 @@ def _remedies() -> dict[str, str]:
 
 
 def _lance(function: str) -> Any:
-    return library("lance", function, "pylance", "lance")
+    return library("lance", "lance", function, "pylance")
 
 
 def _opened(uri: Any, version: int | str | None, storage_options: Mapping[str, str] | None) -> Any:

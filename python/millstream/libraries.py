@@ -44,12 +44,13 @@ class Pieces(Datasource):
         return list(self._tasks(parallelism))
 
 
-def library(module: str, extra: str) -> Any:
-    """The module. ImportError that says how to install it, where it is not."""
+def library(module: str, extra: str, function: str | None = None, package: str | None = None) -> Any:
+    """The module, imported. ImportError that says how to install it, and which function needs what package for it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"{module} cannot be imported ({error}): pip install 'millstream[{extra}]'") from error
+        needed = module if function is None else f"{function} needs {package or module}, which"
+        raise ImportError(f"{needed} cannot be imported ({error}); pip install 'millstream[{extra}]'") from error
 
 
 def row_ranges(rows: int, parts: int) -> list[range]:

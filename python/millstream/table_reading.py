@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
 from millstream.dataset import Dataset
-from millstream.datasource import Datasource, ReadTask
+from millstream.datasource import ReadTask
 from millstream.expressions import Expr
+from millstream.libraries import Pieces
 from millstream.read_tasks import datasource_plan
 from millstream.user_code_error import library_error
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from millstream.context import DataContext
-
-
-class TaskDatasource(Datasource):
-    """Tasks that are known already."""
-
-    def __init__(self, name: str, tasks: list[ReadTask]) -> None:
-        self._name = name
-        self._tasks = tasks
-
-    def get_name(self) -> str:
-        return self._name
-
-    def get_read_tasks(
-        self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
-    ) -> list[ReadTask]:
-        return self._tasks
-
 
 def dataset_of_tasks(name: str, tasks: list[ReadTask], schema: pyarrow.Schema, concurrency: Any) -> Dataset:
     """The rows of the tasks, in their order. Where there are none, no rows of `schema`."""
     if not tasks:
         return Dataset(_core.Plan.from_arrow(schema.empty_table(), blocks=1))
-    return Dataset(datasource_plan(TaskDatasource(name, tasks), len(tasks), None, concurrency))
+    return Dataset(datasource_plan(Pieces(name, lambda _: tasks), len(tasks), None, concurrency))
 
 
 def grouped(parts: list[Any], groups: int) -> list[list[Any]]:
@@ -77,13 +59,3 @@ def told_blocks(what: str, blocks: Callable[[], Iterable[Any]]) -> Iterator[Any]
         except Exception as error:
             raise library_error(what, error) from error
         yield block
-
-
-def library(module: str, function: str, package: str, extra: str) -> Any:
-    """The module, imported. ImportError that says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"{function} needs {package}, which cannot be imported ({error}); pip install 'millstream[{extra}]'"
-        ) from error
