@@ -107,40 +107,40 @@ FilesToRead FilesFrom(const nb::dict& values) {
   return files;
 }
 
-/// What `read` gives, without the lock.
+/// What `read` gives, which returns a Result, without the lock.
 template <typename Read>
-std::shared_ptr<PlanNode> WithoutGil(const Engine& engine, const Read& read) {
-  Result<PlanPtr> plan = nullptr;
-  {
+auto WithoutGil(const Engine& engine, const Read& read) {
+  auto result = [&]() -> decltype(read()) {
     const ReleaseGil release;
-    const Status alive = engine.CheckAlive();
-    plan = alive.ok() ? read() : Result<PlanPtr>(alive);
-  }
-  return std::const_pointer_cast<PlanNode>(ValueOrRaise(std::move(plan)));
+    ARROW_RETURN_NOT_OK(engine.CheckAlive());
+    return read();
+  }();
+  return ValueOrRaise(std::move(result));
+}
+
+/// The same of a plan.
+template <typename Read>
+std::shared_ptr<PlanNode> PlanWithoutGil(const Engine& engine, const Read& read) {
+  return std::const_pointer_cast<PlanNode>(WithoutGil(engine, read));
 }
 
 std::vector<std::string> ListedPaths(const Engine& engine, const nb::dict& values) {
   const FilesToRead files = FilesFrom(values);
-  Result<std::vector<ListedFile>> listed = std::vector<ListedFile>();
-  {
-    const ReleaseGil release;
-    const Status alive = engine.CheckAlive();
-    listed = alive.ok() ? ListFiles(*engine.env(), files) : Result<std::vector<ListedFile>>(alive);
-  }
+  const auto listed = WithoutGil(engine, [&] { return ListFiles(*engine.env(), files); });
   std::vector<std::string> paths;
-  for (const ListedFile& file : ValueOrRaise(std::move(listed))) paths.push_back(file.path);
+  for (const ListedFile& file : listed) paths.push_back(file.path);
   return paths;
 }
 
 std::shared_ptr<PlanNode> ReadFiles(const Engine& engine, const nb::dict& values, const MakeFormat& make) {
   const FilesToRead files = FilesFrom(values);
-  return WithoutGil(engine, [&] { return ReadFilesPlan(*engine.env(), files, make); });
+  return PlanWithoutGil(engine, [&] { return ReadFilesPlan(*engine.env(), files, make); });
 }
 
 std::shared_ptr<PlanNode> ReadParquet(const Engine& engine, const nb::dict& values, const std::optional<std::vector<std::string>>& columns) {
   FilesToRead files = FilesFrom(values);
   if (!values.contains("extensions")) files.extensions = {".parquet"};
-  return WithoutGil(engine, [&] { return ReadParquetPlan(engine.env(), engine.scheduler().get(), files, columns); });
+  return PlanWithoutGil(engine, [&] { return ReadParquetPlan(engine.env(), engine.scheduler().get(), files, columns); });
 }
 
 std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const nb::dict& files, const nb::dict& options) {

@@ -22,7 +22,7 @@ std::shared_ptr<arrow::Schema> SchemaOf(const NpyHeader& header) {
   return arrow::schema({arrow::field("data", is_tensor ? arrow::extension::fixed_shape_tensor(header.type, header.row_shape()) : header.type)});
 }
 
-/// The values of some rows, row after row, from an array whose first axis is the fastest; `first`: of the rows.
+/// The values of all rows, row after row, from an array whose first axis is the fastest.
 void TakeFortranRows(const NpyHeader& header, const uint8_t* array, int64_t rows, uint8_t* out) {
   const auto& shape = header.shape;
   const int64_t row_values = header.row_values();

@@ -15,8 +15,6 @@ class RecordStream {
   /// The next record, which stays until the next call; false at the end. kCorruptData, with the record's number and byte, for one that is cut short, too long or does
   /// not have its checksum.
   Result<bool> Next(std::string_view* record);
-  /// Of the record given last, from 0 on.
-  int64_t number() const { return number_; }
   /// Of the records given, with what surrounds them, in the decompressed file.
   int64_t bytes() const { return pieces_.begin() + static_cast<int64_t>(taken_); }
   Status Error(const std::string& what) const;
@@ -31,7 +29,7 @@ class RecordStream {
   const ListedFile* listed_;
   TextPieces pieces_;
   size_t taken_ = 0;  // of the pieces' text: the record given last
-  int64_t number_ = -1;
+  int64_t number_ = -1;  // of that record
 };
 
 }  // namespace millstream
