@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,8 @@ class DirectoryCommit final : public OutputCommit {
   std::vector<std::string> made_directories_;  // the deepest first
   std::optional<StagingFolder> staging_;
   std::vector<std::string> names_;
+  std::unordered_set<std::string> staged_;   // the same names
+  std::unordered_set<std::string> folders_;  // of the names
 };
 
 Result<std::vector<std::string>> DirectoryCommit::Existing() const {
@@ -117,13 +120,15 @@ Result<std::string> DirectoryCommit::Stage(const std::string& name) {
   if (!staging_) return MakeError(ErrorKind::kInvalidArgument, "Cannot stage file '" + name + "': the job has ended");
   if (!StagingFolder::IsStageable(name)) {
     return MakeError(ErrorKind::kInvalidArgument,
-                     "Cannot stage a file under the name '" + name + "': it must not be empty, hidden, or hold a '/' or a line break");
+                     "Cannot stage a file under the name '" + name + "': no part of it may be empty, hidden, or hold a line break");
   }
-  if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
-    return MakeError(ErrorKind::kInvalidArgument, "Cannot stage file '" + name + "' twice");
-  }
+  if (!staged_.insert(name).second) return MakeError(ErrorKind::kInvalidArgument, "Cannot stage file '" + name + "' twice");
   names_.push_back(name);
-  return staging_->NewPath(name);
+  const std::string path = staging_->NewPath(name);
+  if (const size_t slash = name.rfind('/'); slash != std::string::npos && folders_.insert(name.substr(0, slash)).second) {
+    ARROW_RETURN_NOT_OK(staging_->MakeFolderOf(path));
+  }
+  return path;
 }
 
 Status DirectoryCommit::SyncStaged() {
@@ -135,7 +140,7 @@ Status DirectoryCommit::SyncStaged() {
 Status DirectoryCommit::MoveAll(const std::vector<std::string>& old_names) {
   for (const std::string& name : old_names) ARROW_RETURN_NOT_OK(staging_->MoveAway(name));
   for (const std::string& name : names_) ARROW_RETURN_NOT_OK(staging_->MoveIn(name));
-  return staging_->EndPublish();
+  return staging_->EndPublish(names_);
 }
 
 Status DirectoryCommit::Publish() {
@@ -146,7 +151,10 @@ Status DirectoryCommit::Publish() {
   ARROW_RETURN_NOT_OK(CheckMode(!existing.empty()));
   if (skipped_) return Abort();
   for (const std::string& name : names_) {
-    if (!std::binary_search(existing.begin(), existing.end(), name)) continue;
+    if (!std::binary_search(existing.begin(), existing.end(), name.substr(0, name.find('/')))) continue;
+    const auto entry = env_->Stat(FinalPath(name));
+    if (KindOf(entry.status()) == ErrorKind::kFileNotFound) continue;
+    ARROW_RETURN_NOT_OK(entry.status());
     return MakeError(ErrorKind::kIo, "Cannot publish file '" + FinalPath(name) + "': it exists already");
   }
   if (mode_ != SaveMode::kOverwrite) existing.clear();

@@ -29,13 +29,21 @@ std::string TextOf(const std::string& path) {
   return file.ok() ? (*(*file)->Read(1 << 20))->ToString() : "unreadable";
 }
 
-/// Name to text of what readers see.
+/// Name to text of what readers see, in folders too; an empty folder has the text "/".
 Contents Visible(const std::string& directory) {
   Contents out;
   const auto entries = RealEnv()->List(directory);
   if (!entries.ok()) return out;
   for (const auto& entry : *entries) {
-    if (!StagingFolder::IsStaging(entry.path)) out[entry.path.substr(directory.size() + 1)] = entry.is_directory ? "/" : TextOf(entry.path);
+    if (StagingFolder::IsStaging(entry.path)) continue;
+    const std::string name = entry.path.substr(directory.size() + 1);
+    if (!entry.is_directory) {
+      out[name] = TextOf(entry.path);
+      continue;
+    }
+    const Contents inside = Visible(entry.path);
+    if (inside.empty()) out[name] = "/";
+    for (const auto& [deeper, text] : inside) out[name + "/" + deeper] = text;
   }
   return out;
 }
@@ -52,26 +60,33 @@ Status StageText(Env& env, OutputCommit& commit, const std::string& name, const 
   return out->Close();
 }
 
-/// A job that writes n1 and n2.
+/// A job that writes n1, n2 and two files in folders.
 Status RunJob(const std::shared_ptr<Env>& env, const std::string& directory, SaveMode mode) {
   ARROW_ASSIGN_OR_RAISE(auto commit, OpenDirectoryCommit(env, directory, mode));
   if (commit->skipped()) return Status::OK();
   ARROW_RETURN_NOT_OK(StageText(*env, *commit, "n1", "one"));
   ARROW_RETURN_NOT_OK(StageText(*env, *commit, "n2", "two"));
+  ARROW_RETURN_NOT_OK(StageText(*env, *commit, "p=1/n3", "three"));
+  ARROW_RETURN_NOT_OK(StageText(*env, *commit, "p=1/q=2/n4", "four"));
   return commit->Publish();
 }
 
-const Contents kNew = {{"n1", "one"}, {"n2", "two"}};
+const Contents kNew = {{"n1", "one"}, {"n2", "two"}, {"p=1/n3", "three"}, {"p=1/q=2/n4", "four"}};
+
+Contents WithNew(Contents contents) {
+  contents.insert(kNew.begin(), kNew.end());
+  return contents;
+}
 
 TEST(DirectoryCommit, NothingIsVisibleBeforePublish) {
   TemporaryDirectory root;
   const std::string directory = root / "a/b";
   auto commit = *OpenDirectoryCommit(RealEnv(), directory + "/", SaveMode::kError);
   ASSERT_TRUE(StageText(*RealEnv(), *commit, "n1", "one").ok());
-  ASSERT_TRUE(StageText(*RealEnv(), *commit, "n2", "two").ok());
+  ASSERT_TRUE(StageText(*RealEnv(), *commit, "p/n2", "two").ok());
   EXPECT_EQ(Visible(directory), Contents{});
   ASSERT_TRUE(commit->Publish().ok());
-  EXPECT_EQ(Visible(directory), kNew);
+  EXPECT_EQ(Visible(directory), (Contents{{"n1", "one"}, {"p/n2", "two"}}));
   EXPECT_FALSE(HasStaging(directory));
   EXPECT_EQ(commit->FinalPath("n1"), directory + "/n1");
 }
@@ -95,7 +110,7 @@ TEST(DirectoryCommit, AnAbortedJobKeepsADirectoryThatOthersFilled) {
 
 TEST(DirectoryCommit, EachModeTreatsWhatIsThereAsItsNameSays) {
   TemporaryDirectory root;
-  const Contents old = {{"old", "x"}, {"sub", "/"}};
+  const Contents old = {{"old", "x"}, {"sub/deep", "y"}};
   auto fresh = [&](const std::string& name) {
     EXPECT_TRUE(RealEnv()->CreateDirectories(root / name + "/sub").ok());
     WriteFile(*RealEnv(), root / name + "/old", "x");
@@ -104,7 +119,7 @@ TEST(DirectoryCommit, EachModeTreatsWhatIsThereAsItsNameSays) {
   };
   const auto appended = fresh("append");
   ASSERT_TRUE(RunJob(RealEnv(), appended, SaveMode::kAppend).ok());
-  EXPECT_EQ(Visible(appended), (Contents{{"old", "x"}, {"sub", "/"}, {"n1", "one"}, {"n2", "two"}}));
+  EXPECT_EQ(Visible(appended), WithNew(old));
   const auto replaced = fresh("overwrite");
   ASSERT_TRUE(RunJob(RealEnv(), replaced, SaveMode::kOverwrite).ok());
   EXPECT_EQ(Visible(replaced), kNew);
@@ -150,13 +165,13 @@ TEST(DirectoryCommit, JobsOnOneDirectoryLeaveEachOtherAlone) {
   ASSERT_TRUE(StageText(*RealEnv(), *first, "f", "f").ok());
   ASSERT_TRUE(RunJob(RealEnv(), root.path(), SaveMode::kOverwrite).ok());
   ASSERT_TRUE(first->Publish().ok());
-  EXPECT_EQ(Visible(root.path()), (Contents{{"f", "f"}, {"n1", "one"}, {"n2", "two"}}));
+  EXPECT_EQ(Visible(root.path()), WithNew({{"f", "f"}}));
 }
 
 TEST(DirectoryCommit, OddNamesAreRefused) {
   TemporaryDirectory root;
   auto commit = *OpenDirectoryCommit(RealEnv(), root.path(), SaveMode::kAppend);
-  for (const char* name : {"", ".hidden", "_hidden", "a/b", "../a", "a\nb"}) EXPECT_FALSE(commit->Stage(name).ok()) << name;
+  for (const char* name : {"", ".hidden", "_hidden", "a/.b", "a/_b", "../a", "a/../b", "a//b", "/a", "a/", "a\nb"}) EXPECT_FALSE(commit->Stage(name).ok()) << name;
   ASSERT_TRUE(commit->Stage("twice").ok());
   EXPECT_FALSE(commit->Stage("twice").ok());
   WriteFile(*RealEnv(), root / "file", "x");
@@ -182,7 +197,7 @@ TEST(DirectoryCommit, TheNextJobTakesBackWhatAKilledOneHalfPublished) {
   ASSERT_TRUE(RealEnv()->CreateDirectories(directory).ok());
   LeaveHalfPublished(directory);
   ASSERT_TRUE(RunJob(RealEnv(), directory, SaveMode::kAppend).ok());
-  EXPECT_EQ(Visible(directory), (Contents{{"was", "here"}, {"n1", "one"}, {"n2", "two"}}));
+  EXPECT_EQ(Visible(directory), WithNew({{"was", "here"}}));
   EXPECT_FALSE(HasStaging(directory));
   EXPECT_EQ(TextOf(root / "outside"), "stays");
 }
@@ -200,7 +215,7 @@ constexpr EnvCall kCalls[] = {EnvCall::kOpen, EnvCall::kCreate, EnvCall::kRead, 
                               EnvCall::kList, EnvCall::kRename, EnvCall::kRemove, EnvCall::kSync,  EnvCall::kLock};
 
 TEST(DirectoryCommit, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
-  const Contents old = {{"o1", "x"}, {"o2", "y"}};
+  const Contents old = {{"o1", "x"}, {"p=1/o2", "y"}};
   for (const SaveMode mode : {SaveMode::kAppend, SaveMode::kOverwrite}) {
     Contents both = kNew;
     if (mode == SaveMode::kAppend) both.insert(old.begin(), old.end());
@@ -208,7 +223,8 @@ TEST(DirectoryCommit, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
       for (int index = 0; index < 100; ++index) {
         TemporaryDirectory root;
         WriteFile(*RealEnv(), root / "o1", "x");
-        WriteFile(*RealEnv(), root / "o2", "y");
+        ASSERT_TRUE(RealEnv()->CreateDirectories(root / "p=1").ok());
+        WriteFile(*RealEnv(), root / "p=1/o2", "y");
         auto env = FaultEnv::Make(RealEnv());
         env->FailCall(call, index, ErrorKind::kPermission);
         const Status status = RunJob(env, root.path(), mode);
@@ -240,7 +256,7 @@ bool KillJobAt(EnvCall call, int index, const std::string& directory, SaveMode m
 }
 
 TEST(DirectoryCommit, AJobMayBeKilledAtAnyCallAndTheNextOneFindsTheOldOrTheNewFiles) {
-  const Contents old = {{"o1", "x"}, {"o2", "y"}};
+  const Contents old = {{"o1", "x"}, {"p=1/o2", "y"}};
   for (const SaveMode mode : {SaveMode::kAppend, SaveMode::kOverwrite}) {
     Contents both = kNew;
     if (mode == SaveMode::kAppend) both.insert(old.begin(), old.end());
@@ -252,10 +268,15 @@ TEST(DirectoryCommit, AJobMayBeKilledAtAnyCallAndTheNextOneFindsTheOldOrTheNewFi
         SCOPED_TRACE(std::string(NameOf(call)) + " " + std::to_string(index));
         TemporaryDirectory root;
         WriteFile(*RealEnv(), root / "o1", "x");
-        WriteFile(*RealEnv(), root / "o2", "y");
+        ASSERT_TRUE(RealEnv()->CreateDirectories(root / "p=1").ok());
+        WriteFile(*RealEnv(), root / "p=1/o2", "y");
         killed = KillJobAt(call, index, root.path(), mode);
         // Each file that is seen is complete, at any time.
-        for (const auto& [name, text] : Visible(root.path())) EXPECT_EQ(text, kNew.contains(name) ? kNew.at(name) : old.at(name));
+        for (const auto& [name, text] : Visible(root.path())) {
+          if (text != "/") {
+            EXPECT_EQ(text, kNew.contains(name) ? kNew.at(name) : old.at(name));
+          }
+        }
         { auto next = *OpenDirectoryCommit(RealEnv(), root.path(), SaveMode::kAppend); }
         const Contents found = Visible(root.path());
         EXPECT_TRUE(found == old || found == both);

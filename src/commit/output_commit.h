@@ -36,7 +36,8 @@ class OutputCommit {
 
   /// True where the mode says that nothing is to be written: at once, or after Publish where another job came first.
   virtual bool skipped() const = 0;
-  /// The path at which the caller creates the file that will be called `name`; `name` must be new to the job, of one component, and not hidden.
+  /// The path at which the caller creates the file that will be called `name`; `name` must be new to the job, and not hidden. It may be in folders ("a=1/x.parquet"),
+  /// which are made.
   virtual Result<std::string> Stage(const std::string& name) = 0;
   /// Where `name` will be seen.
   virtual std::string FinalPath(const std::string& name) const = 0;

@@ -2,7 +2,9 @@
 
 #include <arrow/buffer.h>
 
+#include <set>
 #include <sstream>
+#include <string_view>
 
 #include "commit/job_name.h"
 
@@ -14,12 +16,30 @@ constexpr int kAttempts = 8;
 
 std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+bool IsComponent(std::string_view name) {
+  return !name.empty() && name[0] != '.' && name[0] != '_' && name.find_first_of(std::string_view("\n\0", 2)) == std::string_view::npos;
+}
+
+/// The folders inside the target that files of these names are in, those inside others behind them.
+std::set<std::string> FoldersOf(const std::vector<std::string>& names) {
+  std::set<std::string> folders;
+  for (const std::string& name : names) {
+    for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) folders.insert(name.substr(0, slash));
+  }
+  return folders;
+}
+
 }  // namespace
 
 bool StagingFolder::IsStaging(const std::string& path) { return NameOf(path).starts_with(kPrefix); }
 
 bool StagingFolder::IsStageable(const std::string& name) {
-  return !name.empty() && name[0] != '.' && name[0] != '_' && name.find_first_of(std::string("/\n\0", 3)) == std::string::npos;
+  size_t begin = 0;
+  for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', begin)) {
+    if (!IsComponent(std::string_view(name).substr(begin, slash - begin))) return false;
+    begin = slash + 1;
+  }
+  return IsComponent(std::string_view(name).substr(begin));
 }
 
 Result<StagingFolder> StagingFolder::Create(std::shared_ptr<Env> env, const std::string& directory) {
@@ -73,7 +93,17 @@ Status StagingFolder::BeginPublish(const std::vector<std::string>& names) {
   return Status::OK();
 }
 
-Status StagingFolder::EndPublish() {
+Status StagingFolder::MakeFolderOf(const std::string& path) {
+  return env_->CreateDirectories(path.substr(0, path.rfind('/')));
+}
+
+Status StagingFolder::MoveIn(const std::string& name) {
+  if (name.find('/') != std::string::npos) ARROW_RETURN_NOT_OK(MakeFolderOf(FinalPath(name)));
+  return env_->Rename(NewPath(name), FinalPath(name));
+}
+
+Status StagingFolder::EndPublish(const std::vector<std::string>& names) {
+  for (const std::string& folder : FoldersOf(names)) ARROW_RETURN_NOT_OK(env_->Sync(FinalPath(folder)));
   ARROW_RETURN_NOT_OK(env_->Sync(directory_));
   ARROW_RETURN_NOT_OK(env_->Remove(path_ + "/undo"));
   return env_->Sync(path_);
@@ -111,6 +141,9 @@ Status StagingFolder::Undo(const std::vector<std::string>& names) {
     ARROW_ASSIGN_OR_RAISE(const bool published, Exists(FinalPath(*name)));
     if (!waiting && published) ARROW_RETURN_NOT_OK(env_->Rename(FinalPath(*name), NewPath(*name)));
   }
+  // Where others have put something into a folder it stays.
+  const auto folders = FoldersOf(names);
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) (void)env_->Remove(FinalPath(*folder));
   ARROW_ASSIGN_OR_RAISE(const auto moved, env_->List(path_ + "/old"));
   for (const FileEntry& entry : moved) ARROW_RETURN_NOT_OK(env_->Rename(entry.path, FinalPath(NameOf(entry.path))));
   ARROW_RETURN_NOT_OK(env_->Sync(directory_));

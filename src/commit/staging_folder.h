@@ -26,21 +26,23 @@ class StagingFolder {
   static Result<int> RemoveLeftovers(const std::shared_ptr<Env>& env, const std::string& directory);
   /// Whether a path is that of a staging folder.
   static bool IsStaging(const std::string& path);
-  /// Whether a name may be staged: one component, visible to readers, fit for a line of the undo list.
+  /// Whether a name may be staged: each of its components visible to readers and fit for a line of the undo list.
   static bool IsStageable(const std::string& name);
 
   StagingFolder(StagingFolder&&) = default;
 
+  /// The folder that holds the path.
+  Status MakeFolderOf(const std::string& path);
   std::string NewPath(const std::string& name) const { return path_ + "/new/" + name; }
   std::string FinalPath(const std::string& name) const { return directory_ + "/" + name; }
 
   /// Writes the undo list, to last; nothing may be moved before.
   Status BeginPublish(const std::vector<std::string>& names);
-  Status MoveIn(const std::string& name) { return env_->Rename(NewPath(name), FinalPath(name)); }
+  Status MoveIn(const std::string& name);
   Status MoveAway(const std::string& name) { return env_->Rename(FinalPath(name), path_ + "/old/" + name); }
   /// The job has published from here on: the undo list is gone.
-  Status EndPublish();
-  /// Takes back what MoveIn and MoveAway did since BeginPublish(names).
+  Status EndPublish(const std::vector<std::string>& names);
+  /// Takes back what MoveIn and MoveAway did since BeginPublish(names); folders in the target that are left empty go.
   Status Undo(const std::vector<std::string>& names);
   /// Removes the folder.
   Status Remove();
