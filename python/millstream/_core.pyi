@@ -330,18 +330,31 @@ class Passes:
     ) -> Stream: ...
     def close(self) -> None: ...
 
-def write_parquet(
+class WriteFormat:
+    """What kind of files rows are written as."""
+
+def parquet_files(compression: str, row_group_rows: int) -> WriteFormat: ...  # 0: about 32 MiB of rows, by the schema
+def csv_files(*, include_header: bool, delimiter: str, quoting: str, compression: str) -> WriteFormat: ...
+def json_files(*, lines: bool, compression: str) -> WriteFormat: ...
+def ipc_files(compression: str) -> WriteFormat: ...
+def orc_files(compression: str) -> WriteFormat: ...
+def numpy_files(column: str) -> WriteFormat: ...
+def tfrecord_files(compression: str) -> WriteFormat: ...
+def image_files(column: str, form: str) -> WriteFormat: ...  # "png", "jpg" or "jpeg"
+def write_files(
     engine: Engine,
     plan: Plan,
     path: str,  # a directory, made where missing
+    format: WriteFormat,
     *,
     seed: int = 0,
     epoch: int = 0,
-    compression: str = "snappy",
-    row_group_rows: int = 0,  # 0: about 32 MiB of rows, by the schema
     file_rows_min: int = 0,  # 0: a file has as many rows as a block on average
     file_rows_max: int = 0,
+    file_bytes_min: int = 0,
+    partition_columns: list[str] = ...,  # their values become folders
     mode: str = "append",  # append, overwrite, ignore, error
+    file_name: Callable[[str, int], str] | None = None,  # of this write's identity and a file's number
     progress: Any = None,  # called with what stages() gives, the writing last, at most four times a second; what it raises ends the job
     dead_letters: list[tuple[str, str, int, int, str, str]]
     | None = None,  # gets what Stream.dead_letters() gives, at the end

@@ -10,6 +10,7 @@ from millstream import _core
 from millstream.arguments import check_columns, check_count, check_flag, check_text, refuse_placement
 from millstream.context import DataContext
 from millstream.dataset_text import describe_dataset
+from millstream.dataset_writing import DatasetWriting
 from millstream.dead_letters import ExecutionLetters
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
 from millstream.expression_stages import FunctionSettings, is_staged, staged_filter
@@ -36,20 +37,18 @@ if TYPE_CHECKING:
     import pyarrow
 
     from millstream.aggregate import AggregateFn
-    from millstream.datasink import Datasink
     from millstream.dead_letters import HasLetters
     from millstream.grouped_data import GroupedData
     from millstream.iterator import DataIterator
     from millstream.materialized_dataset import MaterializedDataset
     from millstream.mixing import MixStoppingCondition
-    from millstream.save_mode import SaveMode
     from millstream.summary import DatasetSummary
 
 
 _ANALYZED_BATCH_ROWS = 1 << 14
 
 
-class Dataset:
+class Dataset(DatasetWriting):
     """Rows of named columns, described by a plan that runs when rows are asked for.
 
     Made by `read_parquet`, `from_arrow` and the like. A method such as `filter` gives a new data set and leaves this
@@ -663,141 +662,6 @@ class Dataset:
         from millstream.spark_frames import to_spark
 
         return to_spark(self, spark)
-
-    def write_parquet(self, path: str | os.PathLike[str], *, mode: SaveMode | str = "append", **options: Any) -> None:
-        """Writes the rows as Parquet files in the directory `path`. See `parquet_writing.write_parquet`."""
-        from millstream.parquet_writing import write_parquet
-
-        self._ran_last = letters = ExecutionLetters()
-        write_parquet(self._engine(), self._plan, path, mode=mode, dead_letters=letters.kept, **options)
-
-    def write_datasink(
-        self, datasink: Datasink[Any], *, ray_remote_args: Any = None, concurrency: int | None = None
-    ) -> None:
-        """Writes the rows into a sink of the user's own, a `millstream.datasource.Datasink`, as a stream.
-
-        Its `write` is called on this thread, one call after the other; `concurrency` is the most at one time, so any
-        number will do. What it raises is raised, after its `on_write_failed` was called.
-        """
-        from millstream.datasink import write_datasink
-
-        refuse_placement("write_datasink", {"ray_remote_args": ray_remote_args})
-        if concurrency is not None:
-            check_count(concurrency, "concurrency", least=1)
-        order = self._context.execution_options.preserve_order
-        self._ran_last = letters = ExecutionLetters()
-        write_datasink(self._engine(), self._plan, datasink, preserve_order=order, letters=letters)
-
-    def write_sql(
-        self,
-        sql: str,
-        connection_factory: Callable[[], Any],
-        *,
-        ray_remote_args: Any = None,
-        concurrency: int | None = None,
-    ) -> None:
-        """Runs a statement of a database, such as "INSERT INTO flights VALUES (?, ?)", with the values of each row.
-
-        Args:
-            sql: Its placeholders, as the driver writes those, take the columns in their order.
-            connection_factory: Makes a connection of DB-API 2 or ADBC, such as `lambda: sqlite3.connect("flights.db")`.
-
-        All rows go through one connection, in their order, and are committed once, at the end: a failure leaves nothing
-        written, where the database has transactions. Rows are given to `executemany` a thousand at a time, or as Arrow
-        batches where the connection is ADBC's; there "INSERT INTO table (columns) VALUES (?, ...)" of nothing but
-        columns and placeholders, into columns of just the rows' types, becomes `adbc_ingest`, which is faster.
-
-        What the driver raises is raised as a UserCodeError; no message repeats what a failing connection says in
-        quotes.
-        """
-        from millstream.sql_writing import SQLDatasink
-
-        refuse_placement("write_sql", {"ray_remote_args": ray_remote_args})
-        self.write_datasink(SQLDatasink(sql, connection_factory), concurrency=concurrency)
-
-    def write_lance(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        mode: SaveMode | str = "create",
-        ray_remote_args: Any = None,
-        concurrency: int | None = None,
-        **options: Any,
-    ) -> None:
-        """Writes the rows as a table of Lance: one new version of it, which is there once all rows are.
-
-        Args:
-            path: The table's directory, or its address where Lance knows the store.
-            mode: "create" raises FileExistsError where there is a table, "append" adds rows, "overwrite" makes a
-                version of these rows alone; both make a table where there is none.
-            options: `schema`, a pyarrow.Schema that the rows are cast to; `max_rows_per_file` (2²⁶) and
-                `min_rows_per_file` (2²⁰), which files but the last have anyway; `data_storage_version`;
-                `storage_options`, of the store.
-
-        Appended rows are brought to the table's types where no value changes; TypeError where one does, and for rows
-        that are not of `schema`. What Lance raises is raised as a UserCodeError.
-        """
-        from millstream.lance_tables import LanceDatasink
-
-        refuse_placement("write_lance", {"ray_remote_args": ray_remote_args})
-        self.write_datasink(LanceDatasink(path, mode=mode, **options), concurrency=concurrency)
-
-    def write_iceberg(
-        self,
-        table_identifier: str,
-        *,
-        mode: SaveMode | str = "append",
-        ray_remote_args: Any = None,
-        concurrency: int | None = None,
-        **options: Any,
-    ) -> None:
-        """Writes the rows into a table of Apache Iceberg that is there already, in one commit at the end.
-
-        Args:
-            table_identifier: Its name in its catalog, such as "weather.daily".
-            mode: "append" adds rows; "overwrite" deletes those for which `overwrite_filter` is true, all by default,
-                and adds these.
-            options: `catalog_kwargs` as in `read_iceberg`; `overwrite_filter`, a text or an expression of pyiceberg;
-                `overwrite_kwargs` ("case_sensitive", "branch"); `snapshot_properties`, texts that the snapshot keeps.
-
-        Columns are brought to the table's types where no value changes, TypeError where one does; columns that the
-        table does not have are added to it, and those that the rows lack are null. What pyiceberg raises is raised as a
-        UserCodeError. Where the rows fail no snapshot is made, and the files written until then are deleted.
-        """
-        from millstream.iceberg_tables import IcebergDatasink
-
-        refuse_placement("write_iceberg", {"ray_remote_args": ray_remote_args})
-        self.write_datasink(IcebergDatasink(table_identifier, mode=mode, **options), concurrency=concurrency)
-
-    def write_delta(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        mode: SaveMode | str = "append",
-        ray_remote_args: Any = None,
-        concurrency: int | None = None,
-        **options: Any,
-    ) -> None:
-        """Writes the rows as a Delta table: one new version of it, which is there once all rows are.
-
-        Args:
-            path: The table's directory, or its address where deltalake knows the store. Made where there is no table.
-            mode: "append" adds rows, "overwrite" replaces all, "ignore" leaves a table as it is, "error" raises
-                FileExistsError where there is one.
-            options: `partition_by`, names of columns; `schema_mode`, "merge" (the default) adds columns that the table
-                does not have, "overwrite" with that mode replaces its columns, None refuses others; `storage_options`,
-                of the store; `name` and `description` of a new table.
-
-        Columns are brought to the table's types where no value changes, TypeError where one does. What deltalake raises
-        is raised as a UserCodeError. Where the rows fail there is no new version; files that were written until then
-        stay, unseen by readers, until the table is vacuumed.
-        """
-        from millstream.delta_tables import DeltaDatasink
-
-        refuse_placement("write_delta", {"ray_remote_args": ray_remote_args})
-        sink = DeltaDatasink(path, mode=mode, **options)
-        if not sink.is_done():
-            self.write_datasink(sink, concurrency=concurrency)
 
     # ---- what it is ----
     def size_bytes(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 _BATCHES = "process the batches that iter_batches() gives"
 _FRAME = "use to_pandas() or to_arrow() where the result fits in memory"
-_WRITE = "use write_parquet(), or write_datasink() with a sink of your own"
+_WRITE = "use write_parquet(), write_csv(), write_json(), or write_datasink() with a sink of your own"
 _SPLIT = "read a part of the files, or of the rows with limit() or filter(), in each process"
 
 _DATASET = {

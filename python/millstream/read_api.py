@@ -17,6 +17,7 @@ from millstream.partitioning import Partitioning
 if TYPE_CHECKING:
     import numpy
     import pandas
+    import pyarrow
 
     from millstream.datasource import Datasource
 
@@ -186,7 +187,8 @@ def from_items(
 ) -> MaterializedDataset:
     """One row an item: a dict gives its keys as columns, anything else the column "item".
 
-    A key that an item lacks is null there. Types are found by pyarrow; TypeError or ValueError where they do not fit.
+    A key that an item lacks is null there. Types are found by pyarrow; arrays of numpy are tensors. TypeError or
+    ValueError where values do not fit.
     """
     import pyarrow
 
@@ -197,7 +199,8 @@ def from_items(
         )
     rows = [item if isinstance(item, dict) else {"item": item} for item in items]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pyarrow.table({name: _column_of_items(name, [row.get(name) for row in rows]) for name in names})
+    columns = [_column_of_items(name, [row.get(name) for row in rows]) for name in names]
+    table = pyarrow.table([array for _, array in columns], pyarrow.schema([field for field, _ in columns]))
     return MaterializedDataset(_core.Plan.from_arrow(table, blocks=block_count(parallelism, override_num_blocks)))
 
 
@@ -227,13 +230,17 @@ def _arrow_column(array: Any) -> Any:
         raise TypeError(f"numpy's dtype {array.dtype} has no Arrow type ({error}); convert the array before") from error
 
 
-def _column_of_items(name: Any, values: list[Any]) -> Any:
-    from millstream.result_columns import plain_values
+def _column_of_items(name: Any, values: list[Any]) -> tuple[pyarrow.Field, pyarrow.Array]:
+    import pyarrow
+
+    from millstream.result_columns import is_array_like, plain_values, result_column
 
     if not isinstance(name, str):
         raise TypeError(f"the keys of an item are names of columns; {name!r} is not a text")
+    if any(map(is_array_like, values)):
+        return result_column(name, values, where="from_items")
     try:
-        return plain_values(values)
+        array = plain_values(values)
     except OverflowError as error:
         raise ValueError(
             f"column {name!r} holds a whole number that does not fit in 64 bits, or not with the others ({error}); "
@@ -241,6 +248,7 @@ def _column_of_items(name: Any, values: list[Any]) -> Any:
         ) from None
     except (ValueError, TypeError) as error:
         raise type(error)(f"column {name!r}: {error}; the values of a column must be of one type") from None
+    return pyarrow.field(name, array.type), array
 
 
 def _checked_table(table: Any) -> Any:

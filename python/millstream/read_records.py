@@ -55,7 +55,7 @@ def read_tfrecords(
             record; while rows are read, a feature that the records looked at did not have, or more than one value where
             they had one.
     """
-    features = _features_of(tf_schema)
+    features = features_of(tf_schema)
     return read_files(
         "read_tfrecords",
         paths,
@@ -75,7 +75,7 @@ def read_tfrecords(
     )
 
 
-def _features_of(schema: Any) -> dict[str, tuple[str, bool]]:
+def features_of(schema: Any) -> dict[str, tuple[str, bool]]:
     """Kind of each feature, and whether it is a list, of a tensorflow_metadata Schema."""
     if schema is None:
         return {}

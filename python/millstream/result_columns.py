@@ -102,7 +102,7 @@ def _column(name: str, values: Any) -> Any:
         return pyarrow.array(values)
     if hasattr(values, "__arrow_c_stream__"):
         return pyarrow.chunked_array(values)
-    if _is_array_like(values) and not is_single_value(values):
+    if is_array_like(values) and not is_single_value(values):
         return _of_numpy(name, numpy.asarray(values))
     raise _NoColumnError(_not_a_column(values))
 
@@ -124,7 +124,7 @@ def _is_pandas(values: Any) -> bool:
     return isinstance(values, kinds)
 
 
-def _is_array_like(value: Any) -> bool:
+def is_array_like(value: Any) -> bool:
     """numpy's arrays and what becomes one, such as a tensor of torch."""
     return hasattr(value, "__array__") and hasattr(value, "__len__") and not isinstance(value, str | bytes)
 
@@ -185,7 +185,7 @@ def _of_list(name: str, values: Sequence[Any]) -> Any:
     first = next((value for value in values if value is not None), None)
     if isinstance(first, pyarrow.Array | pyarrow.ChunkedArray):
         return _of_arrow_lists(values)
-    if _is_array_like(first):
+    if is_array_like(first):
         return _of_arrays(name, values)
     if isinstance(first, datetime.datetime | datetime.timedelta):
         return pyarrow.array(values, _time_type(values), from_pandas=True)
@@ -237,7 +237,7 @@ def _without_arrays(value: Any) -> Any:
         return {key: _without_arrays(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_arrays(inner) for inner in value]
-    if _is_array_like(value):
+    if is_array_like(value):
         import numpy
 
         return numpy.asarray(value).tolist()

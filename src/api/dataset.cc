@@ -8,7 +8,8 @@
 #include "api/trees.h"
 #include "exec/engine.h"
 #include "format/parquet/parquet_dataset.h"
-#include "ingest/write_parquet.h"
+#include "format/parquet/parquet_writer.h"
+#include "ingest/write_files.h"
 #include "ops/table_source.h"
 #include "plan/blocks.h"
 
@@ -29,7 +30,7 @@ ColumnChange ChangeOf(ColumnChange::Kind kind, std::vector<std::string> names) {
   return change;
 }
 
-Result<WriteParquetOptions> WritingOf(const WriteOptions& options, const PlanNode& plan) {
+Result<WriteFilesOptions> WritingOf(const WriteOptions& options, const PlanNode& plan) {
   if (options.row_group_size < 0 || options.min_rows_per_file < 0 || options.max_rows_per_file < 0) {
     return MakeError(ErrorKind::kInvalidArgument, "rows of a row group or file must not be negative");
   }
@@ -37,10 +38,10 @@ Result<WriteParquetOptions> WritingOf(const WriteOptions& options, const PlanNod
     return MakeError(ErrorKind::kInvalidArgument, "min_rows_per_file (" + std::to_string(options.min_rows_per_file) + ") is more than max_rows_per_file (" +
                                                       std::to_string(options.max_rows_per_file) + ")");
   }
-  WriteParquetOptions writing;
+  WriteFilesOptions writing;
   writing.seed = SeedOf(plan);
-  ARROW_ASSIGN_OR_RAISE(writing.parquet.compression, ParseCompression(options.compression));
-  writing.parquet.row_group_rows = options.row_group_size;
+  ARROW_ASSIGN_OR_RAISE(const auto compression, ParseCompression(options.compression, ParquetCompressions()));
+  writing.format = std::make_shared<ParquetWriteFormat>(ParquetWriterOptions{compression, options.row_group_size});
   writing.file_rows_min = options.min_rows_per_file;
   writing.file_rows_max = options.max_rows_per_file;
   writing.mode = options.mode;
@@ -157,7 +158,7 @@ Result<Dataset> Dataset::Materialize() const {
 
 Result<std::vector<FileReport>> Dataset::WriteParquet(const std::string& directory, const WriteOptions& options) const {
   ARROW_ASSIGN_OR_RAISE(const auto writing, WritingOf(options, *plan_));
-  ARROW_ASSIGN_OR_RAISE(const auto files, millstream::WriteParquet(context_.engine_, plan_, directory, writing));
+  ARROW_ASSIGN_OR_RAISE(const auto files, WriteFiles(context_.engine_, plan_, directory, writing));
   std::vector<FileReport> reports;
   for (const WrittenFile& file : files) reports.push_back({file.path, file.rows, file.bytes});
   return reports;

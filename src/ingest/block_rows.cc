@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "format/parquet/parquet_writer.h"
+#include "format/batch_bytes.h"
 
 namespace millstream {
 

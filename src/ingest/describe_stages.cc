@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "exchange/join_table.h"
-#include "format/parquet/parquet_writer.h"
+#include "format/batch_bytes.h"
 #include "ingest/block_rows.h"
 #include "ingest/describe_execution.h"
 #include "ingest/fold_plan.h"

@@ -3,6 +3,8 @@
 #include <mutex>
 #include <utility>
 
+#include "format/batch_bytes.h"
+
 namespace millstream {
 namespace {
 
@@ -41,12 +43,12 @@ struct FileTasks::State {
 
   StreamCore core;
   const Options options;
-  StageStatistics statistics{"WriteParquet"};
+  StageStatistics statistics{options.format->writer()};
   std::mutex mutex;
   // Guarded by mutex:
   int open_files = 0;
   int64_t queued_bytes = 0;
-  std::vector<ParquetWriter::Written> written;
+  std::vector<WrittenRows> written;
 };
 
 /// Writes one file, a batch a step.
@@ -83,7 +85,8 @@ class FileTasks::EncodeTask : public Task {
 
   Status Open() {
     const Options& options = state_->options;
-    return ParquetWriter::Open(*state_->core.engine()->env(), file_->path, *options.schema, options.parquet, options.pool).Value(&writer_);
+    const FileToWrite file{file_->path, options.schema, options.file_rows, options.pool};
+    return options.format->Open(*state_->core.engine()->env(), file).Value(&writer_);
   }
 
   Result<Step> Write(QueuedBatch next) {
@@ -116,7 +119,7 @@ class FileTasks::EncodeTask : public Task {
   TaskCount count_;  // first: see TaskCount
   std::shared_ptr<State> state_;
   std::shared_ptr<File> file_;
-  std::unique_ptr<ParquetWriter> writer_;
+  std::unique_ptr<FileWriter> writer_;
 };
 
 FileTasks::FileTasks(std::shared_ptr<Engine> engine, Options options) : state_(std::make_shared<State>(std::move(engine), std::move(options))) {}
@@ -174,7 +177,7 @@ void FileTasks::End() {
   state_->core.WakeAll();
 }
 
-Result<std::vector<ParquetWriter::Written>> FileTasks::Finish() {
+Result<std::vector<WrittenRows>> FileTasks::Finish() {
   ARROW_RETURN_NOT_OK(WaitUntil([this] { return state_->open_files == 0; }));
   return state_->written;
 }

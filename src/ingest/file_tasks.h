@@ -12,15 +12,16 @@
 
 #include "exec/stage_statistics.h"
 #include "exec/stream_task.h"
-#include "format/parquet/parquet_writer.h"
+#include "format/file_writer.h"
 
 namespace millstream {
 
 class FileTasks {
  public:
   struct Options {
+    std::shared_ptr<const WriteFormat> format;
     std::shared_ptr<arrow::Schema> schema;
-    ParquetWriterOptions parquet;
+    int64_t file_rows = 0;  // at most
     std::shared_ptr<BudgetPool> pool;     // of the encoders
     std::shared_ptr<Ledger> queue_ledger;  // of batches that wait
     int open_files_max = 1;
@@ -38,7 +39,7 @@ class FileTasks {
   /// The file begun last is complete.
   void End();
   /// Waits until all files are written; one entry a file, in the order of Begin.
-  Result<std::vector<ParquetWriter::Written>> Finish();
+  Result<std::vector<WrittenRows>> Finish();
 
   const StageStatistics& statistics() const;
   StageStatistics* mutable_statistics();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "format/parquet/parquet_writer.h"
+#include "format/batch_bytes.h"
 #include "ingest/block_rows.h"
 #include "ingest/fold_plan.h"
 #include "ingest/fused_nodes.h"

@@ -5,8 +5,9 @@
 
 #include <regex>
 
+#include "format/parquet/parquet_writer.h"
 #include "ingest/scan_plan.h"
-#include "ingest/write_parquet.h"
+#include "ingest/write_files.h"
 #include "testing/batch_generator.h"
 #include "testing/oracle_tables.h"
 #include "testing/parquet_files.h"
@@ -109,7 +110,8 @@ TEST(ScanMemory, WriteParquetIsRefusedOrRunsWithTheBytesNamed) {
   ExpectNamesItsMinimum([&](int64_t limit) {
     TestEngine host({.lanes = 2, .memory_limit_bytes = limit});
     const auto plan = *files.parquet.Plan(host.engine()->env());
-    const auto written = WriteParquet(host.engine(), plan, host.directory() / "out");
+    const WriteFilesOptions options{.format = std::make_shared<ParquetWriteFormat>(ParquetWriterOptions{})};
+    const auto written = WriteFiles(host.engine(), plan, host.directory() / "out", options);
     EXPECT_TRUE(written.ok() || !host.env().Stat(host.directory() / "out").ok()) << "a refused job leaves a directory";
     return written.status();
   });

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "format/parquet/parquet_writer.h"
+#include "format/batch_bytes.h"
 #include "ingest/aggregate_stream.h"
 #include "ingest/block_rows.h"
 #include "ingest/group_exchange.h"

@@ -206,7 +206,7 @@ def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, t
         ("streaming_split", "in each process"),
         ("to_torch", r"iter_torch_batches\(\)"),
         ("repeat", "once an epoch"),
-        ("write_csv", r"write_parquet\(\)"),
+        ("write_bigquery", r"write_parquet\(\)"),
         ("state_dict", r"dataset\.iterator\(\)\.state_dict\(\)"),
     ],
 )

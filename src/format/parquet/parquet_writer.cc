@@ -4,9 +4,9 @@
 #include <parquet/properties.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "column/gather.h"
+#include "format/batch_bytes.h"
 #include "format/parquet/parquet_form.h"
 #include "format/parquet/parquet_guard.h"
 #include "memory/overdraft_pool.h"
@@ -14,7 +14,6 @@
 namespace millstream {
 namespace {
 
-constexpr int64_t kVaryingBytesGuess = 32;
 constexpr int64_t kRowGroupBytesGuess = 32 << 20;
 constexpr int64_t kRowGroupRowsMin = 1 << 10;
 constexpr int64_t kRowGroupRowsMax = 1 << 20;
@@ -25,21 +24,6 @@ constexpr int64_t kHashBytesPerValue = 256;
 constexpr int64_t kCodeBytes = 4;
 constexpr int64_t kColumnBytesMin = 256 << 10;
 
-int64_t ValueBytes(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::EXTENSION) return ValueBytes(*static_cast<const arrow::ExtensionType&>(type).storage_type());
-  if (type.id() == arrow::Type::FIXED_SIZE_LIST) {
-    const auto& list = static_cast<const arrow::FixedSizeListType&>(type);
-    return 1 + list.list_size() * ValueBytes(*list.value_type());
-  }
-  if (type.id() == arrow::Type::STRUCT) {
-    int64_t bytes = 1;
-    for (const auto& field : type.fields()) bytes += ValueBytes(*field->type());
-    return bytes;
-  }
-  if (type.id() == arrow::Type::DICTIONARY || !arrow::is_fixed_width(type.id())) return kVaryingBytesGuess;
-  return std::max(type.bit_width() / 8, 1);
-}
-
 std::shared_ptr<parquet::WriterProperties> PropertiesOf(const ParquetWriterOptions& options, int64_t row_group_rows, arrow::MemoryPool* pool) {
   parquet::WriterProperties::Builder builder;
   builder.memory_pool(pool)->compression(options.compression)->max_row_group_length(row_group_rows)->enable_page_checksum();
@@ -49,33 +33,6 @@ std::shared_ptr<parquet::WriterProperties> PropertiesOf(const ParquetWriterOptio
 std::shared_ptr<parquet::ArrowWriterProperties> ArrowPropertiesOf() {
   parquet::ArrowWriterProperties::Builder builder;
   return builder.store_schema()->set_use_threads(false)->build();
-}
-
-struct BufferSizes {
-  int64_t used = 0;
-  int64_t held = 0;
-  void Add(const arrow::ArrayData& data) {
-    for (const auto& buffer : data.buffers) {
-      if (buffer == nullptr) continue;
-      used += buffer->size();
-      held += BudgetPool::ChargedBytes(buffer->size());
-    }
-    for (const auto& child : data.child_data) Add(*child);
-    if (data.dictionary != nullptr) Add(*data.dictionary);
-  }
-};
-
-/// A batch whose columns lie in buffers larger by so much is copied.
-constexpr double kPartRatio = 1.1;
-constexpr int64_t kPartBytes = 4 << 10;
-
-bool IsPartOfMore(const arrow::RecordBatch& batch) {
-  for (const auto& column : batch.columns()) {
-    BufferSizes sizes;
-    sizes.Add(*column->data());
-    if (sizes.used > RowBytes(*column->data(), 0, batch.num_rows()) * kPartRatio + kPartBytes) return true;
-  }
-  return false;
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Copied(const arrow::RecordBatch& batch, arrow::MemoryPool* pool) {
@@ -90,11 +47,11 @@ Result<std::shared_ptr<arrow::RecordBatch>> Copied(const arrow::RecordBatch& bat
   return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
-class FileWriter final : public ParquetWriter {
+class ParquetWriter final : public FileWriter {
  public:
-  FileWriter(std::string path, std::shared_ptr<arrow::Schema> schema, std::shared_ptr<BudgetPool> pool)
+  ParquetWriter(std::string path, std::shared_ptr<arrow::Schema> schema, std::shared_ptr<BudgetPool> pool)
       : path_(std::move(path)), schema_(std::move(schema)), pool_(std::move(pool)), library_pool_(pool_) {}
-  ~FileWriter() override {
+  ~ParquetWriter() override {
     // The library would write the rest of an unfinished file; whoever gave up on it does not want it.
     if (sink_ != nullptr && !sink_->closed()) (void)sink_->Abort();
   }
@@ -118,12 +75,12 @@ class FileWriter final : public ParquetWriter {
     return Status::OK();
   }
 
-  Result<Written> Close() override {
+  Result<WrittenRows> Close() override {
     if (kept_rows_ > 0) ARROW_RETURN_NOT_OK(WriteRowGroup());
     ARROW_RETURN_NOT_OK(Guarded([&] { return writer_->Close(); }));
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, sink_->Tell());
     ARROW_RETURN_NOT_OK(sink_->Close());
-    return Written{rows_, bytes};
+    return WrittenRows{rows_, bytes};
   }
 
  private:
@@ -196,34 +153,30 @@ int64_t ColumnBytes(int64_t rows, int64_t value_bytes) {
 
 }  // namespace
 
-Result<arrow::Compression::type> ParseCompression(const std::string& name) {
-  std::string lower;
-  for (const char letter : name) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  static const std::pair<const char*, arrow::Compression::type> kCodecs[] = {
-      {"snappy", arrow::Compression::SNAPPY}, {"zstd", arrow::Compression::ZSTD},     {"gzip", arrow::Compression::GZIP},
-      {"lz4", arrow::Compression::LZ4},       {"brotli", arrow::Compression::BROTLI}, {"none", arrow::Compression::UNCOMPRESSED}};
-  for (const auto& [known, codec] : kCodecs) {
-    if (lower == known && arrow::util::Codec::IsAvailable(codec)) return codec;
-  }
-  return MakeError(ErrorKind::kInvalidArgument, "Unknown compression '" + name + "': use 'snappy', 'zstd', 'gzip', 'lz4', 'brotli' or 'none'");
-}
-
-int64_t RowBytesGuess(const arrow::Schema& schema) {
-  int64_t bytes = 1;
-  for (const auto& field : schema.fields()) bytes += ValueBytes(*field->type());
-  return bytes;
+const CompressionTypes& ParquetCompressions() {
+  using arrow::Compression;
+  static const CompressionTypes kTypes = {Compression::SNAPPY, Compression::ZSTD,   Compression::GZIP,
+                                          Compression::LZ4,    Compression::BROTLI, Compression::UNCOMPRESSED};
+  return kTypes;
 }
 
 int64_t DefaultRowGroupRows(const arrow::Schema& schema) {
   return std::clamp(kRowGroupBytesGuess / RowBytesGuess(schema), kRowGroupRowsMin, kRowGroupRowsMax);
 }
 
-int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& options, int64_t file_rows, int64_t batch_rows) {
-  const int64_t group_rows = options.row_group_rows > 0 ? options.row_group_rows : DefaultRowGroupRows(schema);
+Status ParquetWriteFormat::Check(const arrow::Schema& schema) const {
+  if (options_.row_group_rows < 0) {
+    return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options_.row_group_rows));
+  }
+  return ParquetSchema(schema).status();
+}
+
+int64_t ParquetWriteFormat::EncodeBytes(const arrow::Schema& schema, int64_t file_rows, int64_t batch_rows) const {
+  const int64_t group_rows = options_.row_group_rows > 0 ? options_.row_group_rows : DefaultRowGroupRows(schema);
   const int64_t rows = std::min(group_rows, file_rows);
   int64_t rows_bytes = 0, column_bytes = 0;
   for (const auto& field : schema.fields()) {
-    const int64_t value_bytes = ValueBytes(*field->type());
+    const int64_t value_bytes = ValueBytesGuess(*field->type());
     rows_bytes += rows * value_bytes;
     rows_bytes += (rows / batch_rows + 1) * (BudgetPool::ChargedBytes(batch_rows * value_bytes) - batch_rows * value_bytes);
     column_bytes = std::max(column_bytes, ColumnBytes(rows, value_bytes));
@@ -231,28 +184,11 @@ int64_t EncodeBytes(const arrow::Schema& schema, const ParquetWriterOptions& opt
   return rows_bytes + column_bytes;
 }
 
-int64_t HeldBytes(const arrow::RecordBatch& batch) {
-  int64_t bytes = 0;
-  for (const auto& column : batch.columns()) {
-    BufferSizes sizes;
-    sizes.Add(*column->data());
-    const int64_t rows_bytes = RowBytes(*column->data(), 0, batch.num_rows());
-    // Buffers may be shared, or hold more than these rows.
-    bytes += sizes.used > rows_bytes ? static_cast<int64_t>(static_cast<double>(sizes.held) * static_cast<double>(rows_bytes) / static_cast<double>(sizes.used))
-                                     : std::max(sizes.held, rows_bytes);
-  }
-  return bytes;
-}
-
-Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(Env& env, const std::string& path, const arrow::Schema& schema,
-                                                           const ParquetWriterOptions& options, std::shared_ptr<BudgetPool> pool) {
-  if (options.row_group_rows < 0) {
-    return MakeError(ErrorKind::kInvalidArgument, "A row group needs at least 1 row, got " + std::to_string(options.row_group_rows));
-  }
-  auto written = ParquetSchema(schema);
-  if (!written.ok()) return WithContext(written.status(), "file " + path);
-  auto writer = std::make_unique<FileWriter>(path, std::move(*written), std::move(pool));
-  ARROW_RETURN_NOT_OK(writer->Init(env, options));
+Result<std::unique_ptr<FileWriter>> ParquetWriteFormat::Open(Env& env, const FileToWrite& file) const {
+  ARROW_RETURN_NOT_OK(WithContext(Check(*file.schema), "file " + file.path));
+  ARROW_ASSIGN_OR_RAISE(auto written, ParquetSchema(*file.schema));
+  auto writer = std::make_unique<ParquetWriter>(file.path, std::move(written), file.pool);
+  ARROW_RETURN_NOT_OK(writer->Init(env, options_));
   return writer;
 }
 

@@ -35,7 +35,7 @@ Pools MakePools(int64_t limit) {
 
 Status WriteBatches(Env& env, const std::string& path, const arrow::Schema& schema, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
                     const ParquetWriterOptions& options, std::shared_ptr<BudgetPool> pool = MakePools(256 << 20).pool) {
-  ARROW_ASSIGN_OR_RAISE(auto writer, ParquetWriter::Open(env, path, schema, options, pool));
+  ARROW_ASSIGN_OR_RAISE(auto writer, ParquetWriteFormat(options).Open(env, {path, arrow::schema(schema.fields(), schema.metadata()), 0, pool}));
   int64_t rows = 0;
   for (const auto& batch : batches) {
     ARROW_RETURN_NOT_OK(writer->Write(batch));
@@ -159,7 +159,7 @@ TEST(ParquetWriter, CutsRowGroupsAndWritesChecksums) {
   const auto schema = arrow::schema({arrow::field("n", arrow::int64()), arrow::field("s", arrow::utf8())});
   for (const char* name : {"snappy", "ZSTD", "gzip", "lz4", "none"}) {
     const std::string path = root / name;
-    ParquetWriterOptions options{.compression = *ParseCompression(name), .row_group_rows = 400};
+    ParquetWriterOptions options{.compression = *ParseCompression(name, ParquetCompressions()), .row_group_rows = 400};
     ASSERT_TRUE(WriteBatches(*RealEnv(), path, *schema, {RandomBatch(schema, {.rows = 1000}), RandomBatch(schema, {.rows = 1})}, options).ok());
     auto reader = parquet::ParquetFileReader::Open(*RealEnv()->OpenForRead(path));
     const auto metadata = reader->metadata();
@@ -176,7 +176,7 @@ TEST(ParquetWriter, CutsRowGroupsAndWritesChecksums) {
     ASSERT_TRUE(out->Close().ok());
     EXPECT_FALSE(ReadBack(path + ".bad").ok());
   }
-  EXPECT_EQ(KindOf(ParseCompression("zip").status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(ParseCompression("zip", ParquetCompressions()).status()), ErrorKind::kInvalidArgument);
 }
 
 TEST(ParquetWriter, AFileWithoutRowsHoldsTheSchema) {
@@ -247,7 +247,7 @@ TEST(ParquetWriter, HoldsNoMoreThanItsEstimate) {
       batches.push_back(RandomBatch(schema, {.rows = std::min<int64_t>(10'000, rows), .null_share = 0, .seed = static_cast<uint64_t>(done + 1)}));
     }
     ASSERT_TRUE(WriteBatches(*RealEnv(), root / std::to_string(rows), *schema, batches, {}, pools.pool).ok());
-    EXPECT_LE(pools.budget->peak_bytes(), EncodeBytes(*schema, {}, rows, 10'000)) << rows;
+    EXPECT_LE(pools.budget->peak_bytes(), ParquetWriteFormat({}).EncodeBytes(*schema, rows, 10'000)) << rows;
     EXPECT_EQ(pools.budget->used_bytes(), 0);
   }
 }

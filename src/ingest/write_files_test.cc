@@ -1,11 +1,13 @@
-#include "ingest/write_parquet.h"
+#include "ingest/write_files.h"
 
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "format/parquet/parquet_dataset.h"
+#include "format/parquet/parquet_writer.h"
 #include "ingest/execute.h"
 #include "ops/table_source.h"
 #include "testing/batch_generator.h"
@@ -38,6 +40,15 @@ std::shared_ptr<Engine> MakeEngine(std::shared_ptr<Env> env = RealEnv(), int cpu
   return *Engine::Make(options, std::move(env), std::move(scheduler));
 }
 
+std::shared_ptr<const WriteFormat> ParquetFiles(int64_t row_group_rows = 0) {
+  return std::make_shared<ParquetWriteFormat>(ParquetWriterOptions{.row_group_rows = row_group_rows});
+}
+
+Result<std::vector<WrittenFile>> WriteParquet(std::shared_ptr<Engine> engine, const PlanPtr& plan, const std::string& directory, WriteFilesOptions options = {}) {
+  if (options.format == nullptr) options.format = ParquetFiles();
+  return WriteFiles(std::move(engine), plan, directory, options);
+}
+
 std::shared_ptr<arrow::Table> Rows(const std::shared_ptr<Engine>& engine, const PlanPtr& plan) {
   auto stream = *Execute(engine, plan, {});
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
@@ -65,11 +76,11 @@ std::vector<std::string> FileBytes(const std::string& directory) {
   return out;
 }
 
-TEST(WriteParquet, RowsComeBackInOrderOutOfFilesOfEqualSize) {
+TEST(WriteFiles, RowsComeBackInOrderOutOfFilesOfEqualSize) {
   TemporaryDirectory root;
   const auto plan = TablePlan();
   const auto engine = MakeEngine();
-  const auto files = *WriteParquet(engine, plan, root / "out", {.parquet = {.row_group_rows = 300}, .file_rows_max = 700});
+  const auto files = *WriteParquet(engine, plan, root / "out", {.format = ParquetFiles(300), .file_rows_max = 700});
   ASSERT_EQ(files.size(), 8u);
   int64_t rows = 0;
   for (size_t file = 0; file < files.size(); ++file) {
@@ -86,17 +97,17 @@ TEST(WriteParquet, RowsComeBackInOrderOutOfFilesOfEqualSize) {
   EXPECT_EQ(engine->budget()->used_bytes(), 0);
 }
 
-TEST(WriteParquet, FilesAreCutByBlocksAndBounds) {
+TEST(WriteFiles, FilesAreCutByBlocksAndBounds) {
   const auto plan = TablePlan();
-  EXPECT_EQ(*FileRows(*plan, {}), 1000);
-  EXPECT_EQ(*FileRows(*plan, {.file_rows_min = 1500}), 1500);
-  EXPECT_EQ(*FileRows(*plan, {.file_rows_min = 10, .file_rows_max = 20}), 20);
-  EXPECT_EQ(*FileRows(**LimitPlan(plan, 3), {}), 1000);
-  EXPECT_EQ(KindOf(FileRows(*plan, {.file_rows_min = 30, .file_rows_max = 20}).status()), ErrorKind::kInvalidArgument);
-  EXPECT_FALSE(FileRows(*plan, {.file_rows_min = -1}).ok());
+  EXPECT_EQ(*FileRows(*plan, {.format = ParquetFiles()}), 1000);
+  EXPECT_EQ(*FileRows(*plan, {.format = ParquetFiles(), .file_rows_min = 1500}), 1500);
+  EXPECT_EQ(*FileRows(*plan, {.format = ParquetFiles(), .file_rows_min = 10, .file_rows_max = 20}), 20);
+  EXPECT_EQ(*FileRows(**LimitPlan(plan, 3), {.format = ParquetFiles()}), 1000);
+  EXPECT_EQ(KindOf(FileRows(*plan, {.format = ParquetFiles(), .file_rows_min = 30, .file_rows_max = 20}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_FALSE(FileRows(*plan, {.format = ParquetFiles(), .file_rows_min = -1}).ok());
 }
 
-TEST(WriteParquet, FilesAreTheSameBytesWhateverTheLanesAndTheBudget) {
+TEST(WriteFiles, FilesAreTheSameBytesWhateverTheLanesAndTheBudget) {
   std::vector<std::string> first;
   for (const auto& [cpus, limit] : {std::pair{1, int64_t{1} << 30}, {4, int64_t{1} << 30}, {2, int64_t{24} << 20}}) {
     TemporaryDirectory root;
@@ -110,7 +121,7 @@ TEST(WriteParquet, FilesAreTheSameBytesWhateverTheLanesAndTheBudget) {
   }
 }
 
-TEST(WriteParquet, AnyOrderOfStepsGivesTheSameFiles) {
+TEST(WriteFiles, AnyOrderOfStepsGivesTheSameFiles) {
   std::vector<std::string> first;
   for (uint64_t seed = 0; seed < 12; ++seed) {
     TemporaryDirectory root;
@@ -122,7 +133,7 @@ TEST(WriteParquet, AnyOrderOfStepsGivesTheSameFiles) {
   }
 }
 
-TEST(WriteParquet, NoRowsAreOneFileWithTheSchema) {
+TEST(WriteFiles, NoRowsAreOneFileWithTheSchema) {
   TemporaryDirectory root;
   const auto files = *WriteParquet(MakeEngine(), *LimitPlan(TablePlan(), 0), root.path());
   ASSERT_EQ(files.size(), 1u);
@@ -131,7 +142,7 @@ TEST(WriteParquet, NoRowsAreOneFileWithTheSchema) {
   EXPECT_TRUE(dataset->schema()->Equals(*SmallSchema(), false));
 }
 
-TEST(WriteParquet, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
+TEST(WriteFiles, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
   TemporaryDirectory root;
   const auto engine = MakeEngine();
   const auto expected = Rows(engine, TablePlan());
@@ -142,7 +153,7 @@ TEST(WriteParquet, ADirectoryMayBeOverwrittenByWhatIsReadFromIt) {
   EXPECT_TRUE(ReadBack(root.path())->Equals(*expected, arrow::EqualOptions().nans_equal(true)));
 }
 
-TEST(WriteParquet, AnInterruptionLeavesNothingBehind) {
+TEST(WriteFiles, AnInterruptionLeavesNothingBehind) {
   TemporaryDirectory root;
   const auto engine = MakeEngine();
   int looks = 0;
@@ -153,7 +164,7 @@ TEST(WriteParquet, AnInterruptionLeavesNothingBehind) {
   EXPECT_EQ(engine->budget()->used_bytes(), 0);
 }
 
-TEST(WriteParquet, ProgressNamesTheStagesOfReadingAndWriting) {
+TEST(WriteFiles, ProgressNamesTheStagesOfReadingAndWriting) {
   TemporaryDirectory root;
   std::vector<std::string> names;
   const auto progress = [&](const std::vector<const StageStatistics*>& stages) {
@@ -164,11 +175,11 @@ TEST(WriteParquet, ProgressNamesTheStagesOfReadingAndWriting) {
   EXPECT_EQ(names[2], "WriteParquet");
 }
 
-TEST(WriteParquet, StagesAreToldOfOnceWhenTheJobHasEndedAndWhenItIsInterrupted) {
+TEST(WriteFiles, StagesAreToldOfOnceWhenTheJobHasEndedAndWhenItIsInterrupted) {
   for (const bool interrupt : {false, true}) {
     TemporaryDirectory root;
     std::vector<std::string> names;
-    WriteParquetOptions options;
+    WriteFilesOptions options;
     options.interrupted = [&] { return interrupt; };
     options.ended = [&](const std::vector<const StageStatistics*>& stages) {
       for (const auto* stage : stages) names.push_back(stage->name);
@@ -179,7 +190,7 @@ TEST(WriteParquet, StagesAreToldOfOnceWhenTheJobHasEndedAndWhenItIsInterrupted) 
   }
 }
 
-TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
+TEST(WriteFiles, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
   TemporaryDirectory root;
   const auto schema = arrow::schema({arrow::field("u", arrow::dense_union({arrow::field("a", arrow::int8())}))});
   const auto plan = SourcePlan("FromArrow", *MakeTableSource(schema, {}));
@@ -189,12 +200,12 @@ TEST(WriteParquet, WhatParquetCannotHoldIsRefusedBeforeADirectoryIsMade) {
   EXPECT_TRUE(root.empty());
 }
 
-TEST(WriteParquet, AShuffleThatSpillsLeavesTheWriterItsMemory) {
+TEST(WriteFiles, AShuffleThatSpillsLeavesTheWriterItsMemory) {
   TemporaryDirectory root;
   constexpr int64_t kMany = 3'000'000;
   const auto plan = ShufflePlanNode(SourcePlan("Range", *MakeRangeSource(kMany), 12), SeedKind::kFixed, 3);
   const auto engine = MakeEngine(RealEnv(), 2, 40 << 20);
-  const auto files = WriteParquet(engine, plan, root.path(), {.parquet = {.row_group_rows = 60'000}});
+  const auto files = WriteParquet(engine, plan, root.path(), {.format = ParquetFiles(60'000)});
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_LE(engine->budget()->peak_bytes(), 40 << 20);
   std::vector<bool> seen(kMany);
@@ -206,17 +217,56 @@ TEST(WriteParquet, AShuffleThatSpillsLeavesTheWriterItsMemory) {
   EXPECT_EQ(std::count(seen.begin(), seen.end(), true), kMany);
 }
 
-TEST(WriteParquet, ATooSmallBudgetIsABudgetErrorAndLeavesNothingBehind) {
+TEST(WriteFiles, ATooSmallBudgetIsABudgetErrorAndLeavesNothingBehind) {
   TemporaryDirectory root;
   const auto status = WriteParquet(MakeEngine(RealEnv(), 2, 200 << 10), TablePlan(), root / "out").status();
   EXPECT_EQ(KindOf(status), ErrorKind::kBudget) << status;
   EXPECT_TRUE(root.empty());
 }
 
+TEST(WriteFiles, PartitionColumnsBecomeFoldersAndRowsKeepTheirOrderInThem) {
+  TemporaryDirectory root;
+  const auto schema = arrow::schema({arrow::field("p", arrow::utf8()), arrow::field("n", arrow::int64()), arrow::field("q", arrow::int32())});
+  arrow::StringBuilder p;
+  arrow::Int64Builder n;
+  arrow::Int32Builder q;
+  const std::vector<std::string> values = {"a/b", "..", "x y", "\u00e9"};
+  for (int64_t row = 0; row < 1000; ++row) {
+    ASSERT_TRUE((row % 5 == 4 ? p.AppendNull() : p.Append(values[static_cast<size_t>(row % 5)])).ok());
+    ASSERT_TRUE(n.Append(row).ok());
+    ASSERT_TRUE(q.Append(static_cast<int32_t>(row % 2)).ok());
+  }
+  const auto batch = arrow::RecordBatch::Make(schema, 1000, {*p.Finish(), *n.Finish(), *q.Finish()});
+  const auto plan = SourcePlan("FromArrow", *MakeTableSource(schema, {batch}));
+  const auto engine = MakeEngine();
+  const auto written = WriteParquet(engine, plan, root / "out", {.file_rows_max = 70, .partition_columns = {"p", "q"}});
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(written->size(), 5u * 2u * 2u);
+  int64_t rows = 0;
+  std::set<std::string> folders;
+  for (const auto& file : *written) {
+    rows += file.rows;
+    const std::string name = file.path.substr((root / "out").size() + 1);
+    folders.insert(name.substr(0, name.rfind('/')));
+    EXPECT_TRUE(RealEnv()->Stat(file.path).ok()) << name;
+    const auto dataset = *ParquetDataset::Make(RealEnv(), *ListFiles(*RealEnv(), {file.path}, {".parquet"}));
+    EXPECT_EQ(dataset->schema()->num_fields(), 1);
+    const auto table = Rows(engine, *ParquetPlan(dataset));
+    const auto& numbers = static_cast<const arrow::Int64Array&>(*table->column(0)->chunk(0));
+    for (int64_t row = 1; row < numbers.length(); ++row) EXPECT_EQ(numbers.Value(row), numbers.Value(row - 1) + 10);
+  }
+  EXPECT_EQ(rows, 1000);
+  std::set<std::string> expected;
+  for (const char* value : {"p=..", "p=a%2Fb", "p=x%20y", "p=%C3%A9", "p=__HIVE_DEFAULT_PARTITION__"}) {
+    for (const char* second : {"/q=0", "/q=1"}) expected.insert(std::string(value) + second);
+  }
+  EXPECT_EQ(folders, expected);
+}
+
 constexpr EnvCall kCalls[] = {EnvCall::kOpen,   EnvCall::kCreate, EnvCall::kWrite, EnvCall::kClose, EnvCall::kStat, EnvCall::kList,
                               EnvCall::kRename, EnvCall::kRemove, EnvCall::kSync,  EnvCall::kLock};
 
-TEST(WriteParquet, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
+TEST(WriteFiles, AnyCallMayFailAndTheDirectoryIsTheOldOrTheNewOne) {
   for (const SaveMode mode : {SaveMode::kAppend, SaveMode::kOverwrite}) {
     for (const EnvCall call : kCalls) {
       bool struck = true;
