@@ -47,7 +47,8 @@ def read(path):
 
 
 def write(plan, path, **options):
-    return _core.write_parquet(options.pop("engine", None) or engine(), plan, str(path), **options)
+    files = _core.parquet_files(options.pop("compression", "snappy"), options.pop("row_group_rows", 0))
+    return _core.write_files(options.pop("engine", None) or engine(), plan, str(path), files, **options)
 
 
 def keys(path):
@@ -206,7 +207,7 @@ DISK_FULL = """
     plan = _core.read_parquet(engine, {"paths": [sys.argv[1]]})
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
     try:
-        _core.write_parquet(engine, plan, sys.argv[2], compression="none", file_rows_max=1000, mode="overwrite")
+        _core.write_files(engine, plan, sys.argv[2], _core.parquet_files("none", 0), file_rows_max=1000, mode="overwrite")
     except OSError as error:
         assert sys.argv[2] in str(error), error
         print("OSError")
@@ -248,7 +249,7 @@ KILLED = """
     plan = _core.read_parquet(engine, {"paths": [sys.argv[1]]})
     def kill(stages):
         os.kill(os.getpid(), signal.SIGKILL)
-    _core.write_parquet(engine, plan, sys.argv[2], file_rows_max=50, progress=kill)
+    _core.write_files(engine, plan, sys.argv[2], _core.parquet_files("snappy", 0), file_rows_max=50, progress=kill)
 """
 
 
