@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "millstream/on_bad.h"
 #include "millstream/partitioning.h"
 
 namespace millstream {
@@ -23,6 +24,11 @@ struct ReadFilesOptions {
   std::optional<Partitioning> partitioning = {};
   /// Adds the column "path", behind all others.
   bool include_paths = false;
+  /// Of a file that turns out bad while it is read the rows before that place stay. Rows are told from one another in CSV, JSON, text and TFRecord files alone.
+  OnBad on_bad_file = OnBad::kRaise;
+  OnBad on_bad_row = OnBad::kRaise;
+  /// Of an epoch; one more ends the job. Negative: any number.
+  int64_t max_errors = -1;
 };
 
 struct ReadParquetOptions {

@@ -145,6 +145,10 @@ class Plan:
     def size_bytes(self) -> int | None: ...
     def num_blocks(self) -> int: ...
     def input_files(self) -> list[str]: ...
+    def forgives_bad_data(self) -> bool:
+        """Whether some source passes over files or rows that cannot be read."""
+    def left_out_files(self) -> list[tuple[str, str, str]]:
+        """Reader, path and error of the files that were passed over when the plan was made, and are to be told of."""
     def has_shuffle(self) -> bool: ...
     def shuffle_seed_kind(self) -> str | None: ...
     def shuffle_seed(self) -> int | None: ...
@@ -289,7 +293,7 @@ class Stream:
     def stages(self) -> list[dict[str, Any]]:
         """name, rows_expected (0: unknown), rows, bytes, cpu_seconds, wait_in_seconds, wait_out_seconds, spilled_bytes, read_back_bytes,
         peak_memory_bytes, place (where the stage's function runs, "" where there is none), rows_skipped; in order of flow. Any thread."""
-    def dead_letters(self) -> list[tuple[str, str, int, int, str, str]]:
+    def dead_letters(self) -> list[tuple[str, str, int, int, int, str, str]]:
         """stage, source, first_row, last_row, error, traceback: of what was skipped so far, stage by stage, in order."""
 
 def execute(
@@ -356,7 +360,7 @@ def write_files(
     mode: str = "append",  # append, overwrite, ignore, error
     file_name: Callable[[str, int], str] | None = None,  # of this write's identity and a file's number
     progress: Any = None,  # called with what stages() gives, the writing last, at most four times a second; what it raises ends the job
-    dead_letters: list[tuple[str, str, int, int, str, str]]
+    dead_letters: list[tuple[str, str, int, int, int, str, str]]
     | None = None,  # gets what Stream.dead_letters() gives, at the end
 ) -> list[dict[str, Any]]:
     """Writes to temporary names and publishes all files at once at the end. Returns path, rows, bytes of each."""

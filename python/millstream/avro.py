@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Unpack
 
 from millstream import _core
-from millstream.arguments import check_count
+from millstream.arguments import check_count, refuse
 from millstream.avro_types import arrow_schema, texts_of_uuids
 from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
-from millstream.file_arguments import block_count, read_files
+from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
 from millstream.libraries import library
-from millstream.partitioning import Partitioning
 from millstream.table_reading import dataset_of_tasks, grouped
 
 if TYPE_CHECKING:
@@ -27,20 +26,8 @@ _BATCH_BYTES = 4 << 20  # as stored
 
 
 def read_avro(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    *,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = None,
-    include_paths: bool = False,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
-    **ray_remote_args: Any,
+    paths: Paths,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Rows of Avro files, in the order of the paths; within a directory in the order of the file names.
 
@@ -52,15 +39,7 @@ def read_avro(
     Args:
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them.
-        file_extensions: Of the files of a directory those that end so, such as "avro"; by default all.
-        partitioning: Columns of the values that directories name; by default none.
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 makes a task of each file.
-        concurrency: Files read at one time, as in `read_datasource`.
-        override_num_blocks: Tasks, at most, that the files are shared out to.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -69,32 +48,28 @@ def read_avro(
         ValueError: what is not an Avro file of records; while rows are read, a damaged block, with its file and number.
     """
     _fastavro()
+    listed = options.copy()
+    concurrency = listed.pop("concurrency", None)
+    refuse("read_avro", {"on_bad_file": listed.pop("on_bad_file", None), "max_errors": listed.pop("max_errors", None)})
     listing = read_files(
         "read_avro",
         paths,
         _core.read_binary,
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        arrow_open_stream_args=arrow_open_stream_args,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        **ray_remote_args,
+        listed,
     )
     if concurrency is not None:
         check_count(concurrency, "concurrency", least=1)
     files = listing.input_files()
+    if remote := [path for path in files if path.startswith("s3://")]:
+        raise NotImplementedError(f"read_avro: {remote[0]} is not on this machine, and only local files are read")
     schema = _common_schema(files)
-    of_paths = listing.drop_columns("bytes").to_arrow() if include_paths or partitioning is not None else None
+    of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
+    blocks = block_count(options.get("parallelism", -1), options.get("override_num_blocks"))
     tasks = [
         _task([(files[at], None if of_paths is None else of_paths.slice(at, 1)) for at in group], schema)
-        for group in grouped(list(range(len(files))), block_count(parallelism, override_num_blocks))
+        for group in grouped(list(range(len(files))), blocks)
     ]
     return dataset_of_tasks("Avro", tasks, schema, concurrency)
 

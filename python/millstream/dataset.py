@@ -683,15 +683,16 @@ class Dataset(DatasetWriting):
         return self._epoch_iterator().stats()
 
     def dead_letters(self) -> Dataset:
-        """The rows that functions with `on_error="skip"` left out, one row an error: `stage`, `source`, `first_row`,
-        `last_row`, `error`, `traceback` and `epoch`. See `DataIterator.dead_letters`.
+        """What functions with `on_error="skip"`, and readers with `on_bad_file` or `on_bad_row="record"`, left out, one
+        row an error: `stage`, `source`, `first_row`, `last_row`, `offset`, `error`, `traceback` and `epoch`. See
+        `DataIterator.dead_letters`.
 
         Of what a method of this data set ran last (`take_all`, `count`, `write_parquet` and so on), also where that
         failed; of the epochs of its iter_ methods where that was one of them. No rows where nothing was run yet.
         """
         from millstream.dead_letters import letters_dataset
 
-        return letters_dataset([] if self._ran_last is None else [self._ran_last], self._context)
+        return letters_dataset([] if self._ran_last is None else [self._ran_last], self._plan, self._context)
 
     def explain(self, analyze: bool = False) -> None:
         """Prints the plan, and how it will run: what is read, held and spilled, with estimates where only a run tells.

@@ -1,4 +1,4 @@
-"""What `on_error="skip"` left out, as a data set."""
+"""What `on_error="skip"`, and `on_bad_file` and `on_bad_row` of readers, left out, as a data set."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from millstream.context import DataContext
     from millstream.dataset import Dataset
 
-# stage, source, first row, last row, error, traceback
-LetterTuple = tuple[str, str, int, int, str, str]
+# stage, source, first row, last row, offset, error, traceback; numbers that nobody knows are negative
+LetterTuple = tuple[str, str, int, int, int, str, str]
 
 
 class HasLetters(Protocol):
@@ -42,8 +42,10 @@ class ExecutionLetters:
         return [(0, self.kept if self._read is None else self._read())]
 
 
-def letters_dataset(executions: Iterable[HasLetters], context: DataContext) -> Dataset:
-    """The letters as rows: by epoch, then by stage, in the order of the rows that they tell of."""
+def letters_dataset(executions: Iterable[HasLetters], plan: _core.Plan, context: DataContext) -> Dataset:
+    """The letters as rows: files that the plan left out when it was made; then by epoch, by stage, in the order of the
+    rows that they tell of.
+    """
     import pyarrow
 
     from millstream.dataset import Dataset
@@ -54,13 +56,19 @@ def letters_dataset(executions: Iterable[HasLetters], context: DataContext) -> D
             ("source", pyarrow.string()),
             ("first_row", pyarrow.int64()),
             ("last_row", pyarrow.int64()),
+            ("offset", pyarrow.int64()),
             ("error", pyarrow.string()),
             ("traceback", pyarrow.string()),
             ("epoch", pyarrow.int64()),
         ]
     )
     epochs = (each for execution in executions for each in execution._letters())
-    rows: list[tuple[Any, ...]] = [(*letter, epoch) for epoch, letters in epochs for letter in letters]
+    left_out = [(reader, path, None, None, None, error, "", None) for reader, path, error in plan.left_out_files()]
+    rows: list[tuple[Any, ...]] = left_out + [(*_known(letter), epoch) for epoch, letters in epochs for letter in letters]
     columns = list(zip(*rows, strict=True)) or [() for _ in schema]
     arrays = [pyarrow.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return Dataset(_core.Plan.from_arrow(pyarrow.Table.from_arrays(arrays, schema=schema)), context)
+
+
+def _known(letter: LetterTuple) -> tuple[Any, ...]:
+    return tuple(None if isinstance(value, int) and value < 0 else value for value in letter)

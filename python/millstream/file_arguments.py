@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from millstream import _core
 from millstream.arguments import check_count, check_flag, check_local_path, refuse, refuse_placement
@@ -14,6 +14,19 @@ from millstream.process_engine import PROCESS_ENGINE
 
 HIVE = Partitioning(PartitionStyle.HIVE)
 
+_SUPPORTED = frozenset(
+    {
+        "file_extensions",
+        "ignore_missing_paths",
+        "include_paths",
+        "max_errors",
+        "on_bad_file",
+        "on_bad_row",
+        "override_num_blocks",
+        "parallelism",
+        "partitioning",
+    }
+)
 _REMEDIES = {
     "filesystem": "give paths of this machine, or s3:// paths",
     "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
@@ -21,15 +34,65 @@ _REMEDIES = {
 }
 
 
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class ReadOptions(TypedDict, total=False):
+    """Arguments that all readers of files take.
+
+    file_extensions: Of the files of a directory those that end so, such as ["csv"]; None: all. By default those of the
+        format where it has some (parquet, json and jsonl, arrow and so on), else all.
+    partitioning: A `millstream.datasource.Partitioning`: columns of the values that directories name. By default of all
+        that are called "name=value" for formats that tables are kept in, and none for others.
+    partition_filter: A `millstream.datasource.PathPartitionFilter`, or a function of paths that gives those to read.
+    include_paths: Whether there is a column "path" of the paths, behind all others.
+    ignore_missing_paths: Whether paths that match nothing are left out, where some do.
+    parallelism, override_num_blocks: Blocks that num_blocks() tells; -1 and None let the files decide.
+    on_bad_file: "raise" (the default) ends a job with the first file that cannot be read. "skip" goes on: a file that
+        is found bad at once is left out, of one that turns out bad while it is read the rest of it, or of the mebibyte
+        of it that is read as one. "record" also tells of it in `Dataset.dead_letters()`: path, offset and error.
+    on_bad_row: The same of rows, of formats whose rows are told from one another: CSV, JSON, text and TFRecords.
+    max_errors: How many of these may be passed over in an epoch; one more ends the job. None: any number.
+
+    The others are ray.data's; NotImplementedError says which are not supported, and what to do.
+    """
+
+    file_extensions: str | Sequence[str] | None
+    partitioning: Partitioning | None
+    partition_filter: Any
+    include_paths: bool
+    ignore_missing_paths: bool
+    parallelism: int
+    override_num_blocks: int | None
+    on_bad_file: str
+    on_bad_row: str
+    max_errors: int | None
+    filesystem: Any
+    arrow_open_stream_args: Any
+    shuffle: Any
+    concurrency: Any
+    ray_remote_args: Any
+
+
 def read_files(
-    reader: str, paths: Any, read: Callable[[_core.Engine, dict[str, Any]], _core.Plan], **arguments: Any
+    reader: str,
+    paths: Any,
+    read: Callable[[_core.Engine, dict[str, Any]], _core.Plan],
+    options: ReadOptions,
+    *,
+    file_extensions: Sequence[str] | None = None,
+    partitioning: Partitioning | None = None,
+    bad_rows: bool = False,
 ) -> Dataset:
     """The data set of a reader of files; `read` makes its plan of the files as the engine takes them.
 
-    `arguments`: as file_values.
+    `file_extensions` and `partitioning`: where the options have none. `bad_rows`: whether rows that cannot be read can
+    be passed over.
     """
-    partition_filter = arguments.pop("partition_filter", None)
-    files = file_values(reader, paths, **arguments)
+    chosen = {"file_extensions": file_extensions, "partitioning": partitioning, **options}
+    partition_filter = chosen.pop("partition_filter", None)
+    files = _file_values(reader, paths, chosen)
+    files |= _bad_data(reader, options, bad_rows)
     engine = PROCESS_ENGINE.get()
     try:
         if partition_filter is not None:
@@ -51,31 +114,19 @@ def _kept(partition_filter: Any, paths: list[str]) -> list[str]:
     return kept
 
 
-def file_values(
-    reader: str,
-    paths: Any,
-    *,
-    file_extensions: Any,
-    ignore_missing_paths: Any,
-    include_paths: Any,
-    partitioning: Any,
-    parallelism: int,
-    override_num_blocks: int | None,
-    **others: Any,
-) -> dict[str, Any]:
-    """What the engine takes of the arguments that all readers of files share.
-
-    `others`: arguments of ray.data that this version has not, and those that place work on a cluster.
-    """
+def _file_values(reader: str, paths: Any, chosen: dict[str, Any]) -> dict[str, Any]:
+    """What the engine takes of the options."""
+    others = {name: value for name, value in chosen.items() if name not in _SUPPORTED}
     refuse_placement(reader, {name: value for name, value in others.items() if name not in _REMEDIES})
     refuse(reader, {name: others.get(name) for name in _REMEDIES}, _REMEDIES)
     files: dict[str, Any] = {
         "paths": path_list(paths),
-        "extensions": extension_list(file_extensions),
-        "ignore_missing_paths": check_flag(ignore_missing_paths, "ignore_missing_paths"),
-        "include_paths": check_flag(include_paths, "include_paths"),
-        "blocks": block_count(parallelism, override_num_blocks),
+        "extensions": extension_list(chosen["file_extensions"]),
+        "ignore_missing_paths": check_flag(chosen.get("ignore_missing_paths", False), "ignore_missing_paths"),
+        "include_paths": check_flag(chosen.get("include_paths", False), "include_paths"),
+        "blocks": block_count(chosen.get("parallelism", -1), chosen.get("override_num_blocks")),
     }
+    partitioning = chosen["partitioning"]
     if partitioning is not None:
         if not isinstance(partitioning, Partitioning):
             raise TypeError(
@@ -83,6 +134,22 @@ def file_values(
             )
         files["partitioning"] = partitioning_values(partitioning)
     return files
+
+
+def _bad_data(reader: str, options: ReadOptions, bad_rows: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in ("on_bad_file", "on_bad_row"):
+        values[name] = options.get(name, "raise")
+        if not isinstance(values[name], str):
+            raise TypeError(f"{name} must be 'raise', 'skip' or 'record', not {type(values[name]).__name__}")
+    if values["on_bad_row"] != "raise" and not bad_rows:
+        raise NotImplementedError(
+            f"{reader}(on_bad_row={values['on_bad_row']!r}): where a row of such a file ends is not known once one is "
+            "damaged; use on_bad_file"
+        )
+    limit = options.get("max_errors")
+    values["max_errors"] = -1 if limit is None else check_count(limit, "max_errors")
+    return values
 
 
 def path_list(paths: Any) -> list[str]:

@@ -201,21 +201,26 @@ class DataIterator:
         return describe_pass(self._record if self._record is not None and not self._loaded else None, self._engine)
 
     def dead_letters(self) -> Any:
-        """The rows that functions with `on_error="skip"` left out, of all passes so far: a Dataset, one row an error.
+        """What functions with `on_error="skip"`, and readers with `on_bad_file` or `on_bad_row="record"`, left out, of
+        all passes so far: a Dataset, one row an error.
 
         Columns: `stage`, `source` (a path, or what the stage's rows are called), `first_row` and `last_row` in that
-        source, `error`, `traceback` and `epoch`; in the order of the rows. A pass under way runs ahead of what it has
-        delivered. One that goes on from a state runs its epoch again and has the letters of all of it.
+        source, `offset` (of bytes, of what a reader left out, where it is known), `error`, `traceback` and `epoch`; in
+        the order of the rows. Files that were left out when the data set was made come first, without an epoch. A pass
+        under way runs ahead of what it has delivered. One that goes on from a state runs its epoch again and has the
+        letters of all of it.
         """
         from millstream.dead_letters import letters_dataset
 
-        return letters_dataset([self], self._dataset._context)
+        return letters_dataset([self], self._dataset._plan, self._dataset._context)
 
     def _letters(self) -> list[tuple[int, list[LetterTuple]]]:
         return [(record.epoch, record.letters()) for record in self._skipping_passes]
 
     def _skips_errors(self) -> bool:
-        return any(getattr(function, "skips", None) is not None for function in self._dataset._plan.functions())
+        plan = self._dataset._plan
+        skips = any(getattr(function, "skips", None) is not None for function in plan.functions())
+        return skips or plan.forgives_bad_data()
 
     def __repr__(self) -> str:
         return f"DataIterator({self._dataset!r})"

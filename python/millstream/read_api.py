@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from millstream import _core
 from millstream.arguments import check_count, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.expressions import Expr
-from millstream.file_arguments import HIVE, block_count, read_files
+from millstream.file_arguments import HIVE, Paths, ReadOptions, block_count, read_files
 from millstream.materialized_dataset import MaterializedDataset
-from millstream.partitioning import Partitioning
 
 if TYPE_CHECKING:
     import numpy
@@ -31,24 +29,15 @@ _READ_PARQUET_REMEDIES = {
 
 
 def read_parquet(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
-    filesystem: Any = None,
     catalog: Any = None,
     columns: Sequence[str] | None = None,
     filter: Expr | str | None = None,
-    parallelism: int = -1,
     tensor_column_schema: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = HIVE,
-    shuffle: Any = None,
-    include_paths: bool = False,
     include_row_hash: bool = False,
-    file_extensions: Sequence[str] | None = ("parquet",),
-    ignore_missing_paths: bool = False,
     skip_paths: Any = None,
-    override_num_blocks: int | None = None,
-    **ray_remote_args: Any,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Rows of Parquet files, in the order of the paths; within a directory in the order of the file names.
 
@@ -60,14 +49,7 @@ def read_parquet(
         columns: Names of the columns to read, in that order. All by default.
         filter: Keeps the rows for which it is true: an expression, or its text as in `Dataset.filter`. It may use
             columns that are not read. Files and row groups for which it cannot be true are not read.
-        file_extensions: Of the files of a directory those that end so; None: all.
-        partitioning: Columns of the values that directories name; by default of all that are called "name=value".
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that the rows are read in, where there are as many rows. By default one a row group.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -89,16 +71,9 @@ def read_parquet(
         "read_parquet",
         paths,
         lambda engine, files: _core.read_parquet(engine, files, None if filter is not None else names),
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        **ray_remote_args,
+        options,
+        partitioning=HIVE,
+        file_extensions=("parquet",),
     )
     if filter is None:
         return dataset

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from millstream import _core
 from millstream.arguments import check_flag
 from millstream.dataset import Dataset
-from millstream.file_arguments import HIVE, check_utf8, read_files
-from millstream.partitioning import Partitioning
+from millstream.file_arguments import HIVE, Paths, ReadOptions, check_utf8, read_files
 
 # With and without compression.
 JSON_FILE_EXTENSIONS = tuple(
@@ -33,23 +31,12 @@ _CONVERT_OPTIONS = (
 
 
 def read_csv(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = HIVE,
-    include_paths: bool = False,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
     read_options: Any = None,
     parse_options: Any = None,
     convert_options: Any = None,
-    **ray_remote_args: Any,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Rows of CSV files, in the order of the paths; within a directory in the order of the file names.
 
@@ -60,19 +47,12 @@ def read_csv(
     Args:
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them. Files that end in .gz, .bz2, .zst, .lz4 or .br are decompressed.
-        file_extensions: Of the files of a directory those that end so, such as "csv"; by default all.
         read_options: A pyarrow.csv.ReadOptions; column_names, autogenerate_column_names, skip_rows and
             skip_rows_after_names count.
         parse_options: A pyarrow.csv.ParseOptions. With newlines_in_values a file is read by one thread, so that line
             ends within quotes end no row.
         convert_options: A pyarrow.csv.ConvertOptions, such as ConvertOptions(column_types={"id": pyarrow.int64()}).
-        partitioning: Columns of the values that directories name; by default of all that are called "name=value".
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that num_blocks() tells; how files are cut does not depend on it.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -80,44 +60,24 @@ def read_csv(
             too few values, or a value that is not of its column's type, with its file and row.
         KeyError: a column of include_columns that no file has.
     """
-    options = _csv_options(read_options, parse_options, convert_options)
+    csv_options = _csv_options(read_options, parse_options, convert_options)
     return read_files(
         "read_csv",
         paths,
-        lambda engine, files: _core.read_csv(engine, files, options),
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        arrow_open_stream_args=arrow_open_stream_args,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        concurrency=concurrency,
-        **ray_remote_args,
+        lambda engine, files: _core.read_csv(engine, files, csv_options),
+        options,
+        partitioning=HIVE,
+        bad_rows=True,
     )
 
 
 def read_json(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
     lines: bool = False,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = HIVE,
-    include_paths: bool = False,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = JSON_FILE_EXTENSIONS,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
     read_options: Any = None,
     parse_options: Any = None,
-    **ray_remote_args: Any,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Rows of JSON files, in the order of the paths; within a directory in the order of the file names.
 
@@ -130,16 +90,9 @@ def read_json(
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them. Files that end in .gz, .bz2, .zst, .lz4 or .br are decompressed.
         lines: Not needed: files of lines are known by their beginning.
-        file_extensions: Of the files of a directory those that end so; None: all.
         read_options: A pyarrow.json.ReadOptions; nothing of it counts.
         parse_options: A pyarrow.json.ParseOptions; explicit_schema gives types of some or all columns.
-        partitioning: Columns of the values that directories name; by default of all that are called "name=value".
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that num_blocks() tells; how files are cut does not depend on it.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -156,38 +109,19 @@ def read_json(
         "read_json",
         paths,
         lambda engine, files: _core.read_json(engine, files, schema),
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        arrow_open_stream_args=arrow_open_stream_args,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        concurrency=concurrency,
-        **ray_remote_args,
+        options,
+        partitioning=HIVE,
+        file_extensions=JSON_FILE_EXTENSIONS,
+        bad_rows=True,
     )
 
 
 def read_text(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
     encoding: str = "utf-8",
     drop_empty_lines: bool = True,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = None,
-    include_paths: bool = False,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
-    **ray_remote_args: Any,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Lines of text files as the column "text", without their ends (line feed, or carriage return and line feed).
 
@@ -199,14 +133,7 @@ def read_text(
             of them. Files that end in .gz, .bz2, .zst, .lz4 or .br are decompressed.
         encoding: UTF-8, in any of its spellings.
         drop_empty_lines: Whether lines of white space alone are left out.
-        file_extensions: Of the files of a directory those that end so, such as "txt"; by default all.
-        partitioning: Columns of the values that directories name; by default none.
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that num_blocks() tells; how files are cut does not depend on it.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -218,36 +145,14 @@ def read_text(
         "read_text",
         paths,
         lambda engine, files: _core.read_text(engine, files, drop),
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        arrow_open_stream_args=arrow_open_stream_args,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        concurrency=concurrency,
-        **ray_remote_args,
+        options,
+        bad_rows=True,
     )
 
 
 def read_binary_files(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    *,
-    include_paths: bool = False,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = None,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
-    **ray_remote_args: Any,
+    paths: Paths,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """The bytes of each file, as they are stored, as the column "bytes": one row a file, of at most 2 GB.
 
@@ -256,14 +161,7 @@ def read_binary_files(
     Args:
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them.
-        file_extensions: Of the files of a directory those that end so, such as "bin"; by default all.
-        partitioning: Columns of the values that directories name; by default none.
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that num_blocks() tells; how files are read does not depend on it.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -273,18 +171,7 @@ def read_binary_files(
         "read_binary_files",
         paths,
         _core.read_binary,
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        arrow_open_stream_args=arrow_open_stream_args,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        concurrency=concurrency,
-        **ray_remote_args,
+        options,
     )
 
 

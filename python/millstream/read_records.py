@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from millstream import _core
 from millstream.dataset import Dataset
-from millstream.file_arguments import read_files
-from millstream.partitioning import Partitioning
+from millstream.file_arguments import Paths, ReadOptions, read_files
 
 
 def read_tfrecords(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
-    filesystem: Any = None,
-    parallelism: int = -1,
-    arrow_open_stream_args: Any = None,
-    partition_filter: Any = None,
-    partitioning: Partitioning | None = None,
-    include_paths: bool = False,
-    ignore_missing_paths: bool = False,
-    shuffle: Any = None,
-    file_extensions: Sequence[str] | None = None,
-    concurrency: int | None = None,
-    override_num_blocks: int | None = None,
     tf_schema: Any = None,
-    **ray_remote_args: Any,
+    **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Records of TFRecord files, each a tf.train.Example: a row a record, a column a feature, ordered by their names.
 
@@ -38,15 +24,8 @@ def read_tfrecords(
     Args:
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them.
-        file_extensions: Of the files of a directory those that end so, such as "tfrecord"; by default all.
-        partitioning: Columns of the values that directories name; by default none.
-        include_paths: Whether there is a column "path" of the paths, behind all others.
-        ignore_missing_paths: Whether paths that match nothing are left out, where some do.
-        parallelism: As override_num_blocks; -1 lets the files decide.
-        override_num_blocks: Blocks that num_blocks() tells; how files are cut does not depend on it.
         tf_schema: A tensorflow_metadata Schema: the types of features, and a shape or value_count for lists.
-
-    The other arguments are ray.data's; NotImplementedError says which are not supported, and what to do.
+        options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
@@ -60,18 +39,8 @@ def read_tfrecords(
         "read_tfrecords",
         paths,
         lambda engine, files: _core.read_tfrecords(engine, files, features),
-        file_extensions=file_extensions,
-        ignore_missing_paths=ignore_missing_paths,
-        include_paths=include_paths,
-        partitioning=partitioning,
-        parallelism=parallelism,
-        override_num_blocks=override_num_blocks,
-        filesystem=filesystem,
-        partition_filter=partition_filter,
-        shuffle=shuffle,
-        concurrency=concurrency,
-        arrow_open_stream_args=arrow_open_stream_args,
-        **ray_remote_args,
+        options,
+        bad_rows=True,
     )
 
 

@@ -77,6 +77,14 @@ std::vector<std::string> InputFiles(const Plan& plan) {
   return paths;
 }
 
+nb::list LeftOutFileTuples(const Plan& plan) {
+  nb::list out;
+  for (const auto& [reader, part] : LeftOutFiles(*plan)) {
+    if (part.recorded) out.append(nb::make_tuple(reader, part.path, part.error.message()));
+  }
+  return out;
+}
+
 std::optional<int64_t> SizeBytes(const Plan& plan) {
   const auto& parquet = SourceOf(*plan).parquet;
   if (parquet == nullptr) return std::nullopt;
@@ -283,6 +291,8 @@ void RegisterPlan(nb::module_& module) {
       .def("size_bytes", &SizeBytes)
       .def("num_blocks", [](const Plan& plan) { return NumBlocks(*plan); })
       .def("input_files", &InputFiles)
+      .def("forgives_bad_data", [](const Plan& plan) { return ForgivesBadData(*plan); })
+      .def("left_out_files", &LeftOutFileTuples)
       .def("has_shuffle", [](const Plan& plan) { return ShuffleOf(*plan) != nullptr; })
       .def("shuffle_seed_kind", [](const Plan& plan) -> std::optional<std::string> {
         const auto* shuffle = ShuffleOf(*plan);

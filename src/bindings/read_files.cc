@@ -101,6 +101,12 @@ FilesToRead FilesFrom(const nb::dict& values) {
   fields.Take("ignore_missing_paths", &files.ignore_missing);
   if (values.contains("kept")) files.kept = nb::cast<std::vector<std::string>>(values["kept"]);
   fields.Take("blocks", &files.blocks);
+  std::string on_bad_file = "raise", on_bad_row = "raise";
+  fields.Take("on_bad_file", &on_bad_file);
+  fields.Take("on_bad_row", &on_bad_row);
+  files.bad_data.file = ValueOrRaise(ParseOnBad("on_bad_file", on_bad_file));
+  files.bad_data.row = ValueOrRaise(ParseOnBad("on_bad_row", on_bad_row));
+  fields.Take("max_errors", &files.bad_data.errors_max);
   fields.Take("include_paths", &files.path.include_path);
   if (values.contains("partitioning")) files.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
   CheckBlocks(files.blocks);
@@ -145,30 +151,30 @@ std::shared_ptr<PlanNode> ReadParquet(const Engine& engine, const nb::dict& valu
 
 std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const nb::dict& files, const nb::dict& options) {
   const CsvOptions csv = CsvOptionsFrom(options);
-  return ReadFiles(engine, files, [&](const Files& listed) { return CsvFormat::Make(engine.env(), listed, csv, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return CsvFormat::Make(engine.env(), listed, csv, engine.scheduler().get(), bad); });
 }
 
 /// `schema`: an object with __arrow_c_schema__, or None.
 std::shared_ptr<PlanNode> ReadJson(const Engine& engine, const nb::dict& files, const nb::object& schema) {
   std::shared_ptr<arrow::Schema> given;
   if (!schema.is_none()) given = ImportSchema(schema);
-  return ReadFiles(engine, files, [&](const Files& listed) { return JsonFormat::Make(engine.env(), listed, given, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return JsonFormat::Make(engine.env(), listed, given, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadText(const Engine& engine, const nb::dict& files, bool drop_empty_lines) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines}, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines}, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadIpc(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return IpcFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return IpcFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadOrc(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return OrcFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return OrcFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadNumpy(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return NumpyFormat::Make(engine.env(), listed, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return NumpyFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
 }
 
 ImageMode ImageModeOf(const std::string& name) {
@@ -182,7 +188,7 @@ ImageMode ImageModeOf(const std::string& name) {
 /// `height` and `width`: 0 and 0 for pictures as they are.
 std::shared_ptr<PlanNode> ReadImages(const Engine& engine, const nb::dict& files, int64_t height, int64_t width, const std::string& mode, int64_t pixels_max) {
   const ImageOptions options{height, width, ImageModeOf(mode), pixels_max};
-  return ReadFiles(engine, files, [&](const Files& listed) { return ImageFormat::Make(engine.env(), listed, options, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return ImageFormat::Make(engine.env(), listed, options, engine.scheduler().get(), bad); });
 }
 
 /// `features`: kind ("bytes", "float" or "int") and whether it is a list, by name.
@@ -192,11 +198,11 @@ std::shared_ptr<PlanNode> ReadTfRecords(const Engine& engine, const nb::dict& fi
     const FeatureKind kind = feature.first == "bytes" ? FeatureKind::kBytes : feature.first == "float" ? FeatureKind::kFloat : FeatureKind::kInt;
     given[name] = {kind, feature.second};
   }
-  return ReadFiles(engine, files, [&](const Files& listed) { return TfRecordFormat::Make(engine.env(), listed, given, engine.scheduler().get()); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return TfRecordFormat::Make(engine.env(), listed, given, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
+  return ReadFiles(engine, files, [&](const Files& listed, BadFiles*) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ nb::list DeadLetterTuples(const std::vector<const StageStatistics*>& stages) {
   nb::list out;
   for (const auto* stage : stages) {
     for (const DeadLetter& letter : stage->dead_letters.letters()) {
-      out.append(nb::make_tuple(Text(stage->name), Text(letter.source), letter.first_row, letter.last_row, Text(letter.error), Text(*letter.traceback)));
+      out.append(nb::make_tuple(Text(stage->name), Text(letter.source), letter.first_row, letter.last_row, letter.byte, Text(letter.error), Text(*letter.traceback)));
     }
   }
   return out;

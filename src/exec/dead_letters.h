@@ -15,8 +15,9 @@ namespace millstream {
 
 struct DeadLetter {
   std::string source;  // a path, or what its rows are called
-  int64_t first_row = 0;  // in the source
+  int64_t first_row = 0;  // in the source; negative where that is not known
   int64_t last_row = 0;   // where a filter below left rows out, of a range that holds what was skipped
+  int64_t byte = -1;      // where it begins in the source, a file; negative where that is not known
   std::string error;      // its class and its text
   std::shared_ptr<const std::string> traceback;  // shared by those that are equal, as most are
 };
@@ -25,20 +26,28 @@ struct DeadLetter {
 class DeadLetters {
  public:
   /// `rows`: that were left out.
-  void Add(std::string source, int64_t first_row, int64_t last_row, std::string error, std::string traceback, int64_t rows) {
+  void Add(DeadLetter letter, std::string traceback, int64_t rows) {
     std::lock_guard lock(mutex_);
     auto& shared = tracebacks_[traceback];
     if (shared == nullptr) shared = std::make_shared<const std::string>(std::move(traceback));
-    letters_.push_back({std::move(source), first_row, last_row, std::move(error), shared});
+    letter.traceback = shared;
+    letters_.push_back(std::move(letter));
+    rows_ += rows;
+  }
+  /// Counts an error that no letter is to tell of.
+  void Pass(int64_t rows) {
+    std::lock_guard lock(mutex_);
+    ++passed_;
     rows_ += rows;
   }
   std::vector<DeadLetter> letters() const {
     std::lock_guard lock(mutex_);
     return letters_;
   }
+  /// Of errors, whether there is a letter or not.
   int64_t count() const {
     std::lock_guard lock(mutex_);
-    return static_cast<int64_t>(letters_.size());
+    return static_cast<int64_t>(letters_.size()) + passed_;
   }
   int64_t rows() const {
     std::lock_guard lock(mutex_);
@@ -50,6 +59,7 @@ class DeadLetters {
   // Guarded by mutex_:
   std::vector<DeadLetter> letters_;
   std::unordered_map<std::string, std::shared_ptr<const std::string>> tracebacks_;
+  int64_t passed_ = 0;
   int64_t rows_ = 0;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/byte_codec.h"
 #include "env/env.h"
+#include "format/bad_data.h"
 #include "format/list_files.h"
 
 namespace millstream {
@@ -25,6 +26,11 @@ struct FileRange {
   uint32_t file = 0;  // in the listing
   int64_t begin = 0;  // in bytes
   int64_t end = 0;
+};
+
+struct BadData {
+  BadDataOptions options;
+  std::vector<BadPart> left_out;  // files, when the data set was made
 };
 
 class FileFormat {
@@ -40,10 +46,13 @@ class FileFormat {
   virtual bool reads_empty_files() const { return false; }
   /// Rows of all files, about.
   virtual int64_t rows_guess() const = 0;
-  /// `pool` is for the rows and what reading them needs.
-  virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const = 0;
+  /// `pool` is for the rows and what reading them needs. Rows that cannot be read are noted in `bad`, where it is there and the format knows where the next one
+  /// begins; else they are an error. It outlives the reader.
+  virtual Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const = 0;
   /// The same with these columns alone, in the order of the schema; null where that reads no less.
   virtual Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const { return nullptr; }
+  /// What is done about files and rows that cannot be read; null: they are an error.
+  virtual const BadData* bad_data() const { return nullptr; }
   /// What it is made of again with the listing, for plans that travel.
   virtual Status Write(ByteWriter* out) const = 0;
 };

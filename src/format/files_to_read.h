@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "format/bad_data.h"
 #include "format/path_values.h"
 
 namespace millstream {
@@ -16,6 +17,7 @@ struct FilesToRead {
   bool ignore_missing = false;
   std::optional<std::vector<std::string>> kept;  // paths: of the files found these alone
   PathOptions path;
+  BadDataOptions bad_data = {};
   int64_t blocks = 0;                   // as plan/blocks.h
 };
 

@@ -56,8 +56,8 @@ Result<std::shared_ptr<const FileFormat>> PathColumns::Select(const std::vector<
   return Make(std::move(format), std::move(values));
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> PathColumns::Read(const FileRange& range, arrow::MemoryPool* pool) const {
-  ARROW_ASSIGN_OR_RAISE(auto reader, format_->Read(range, pool));
+Result<std::shared_ptr<arrow::RecordBatchReader>> PathColumns::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
+  ARROW_ASSIGN_OR_RAISE(auto reader, format_->Read(range, pool, bad));
   return std::make_shared<WithValues>(std::move(reader), schema_, *values_, range.file, pool);
 }
 

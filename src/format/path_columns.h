@@ -20,7 +20,7 @@ class PathColumns : public FileFormat {
   bool cuttable(uint32_t file) const override { return format_->cuttable(file); }
   bool reads_empty_files() const override { return format_->reads_empty_files(); }
   int64_t rows_guess() const override { return format_->rows_guess(); }
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override { return format_->Write(out); }
 

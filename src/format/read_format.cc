@@ -2,6 +2,7 @@
 
 #include "format/binary/binary_format.h"
 #include "format/csv/csv_format.h"
+#include "format/forgiving_format.h"
 #include "format/images/image_format.h"
 #include "format/ipc/ipc_format.h"
 #include "format/json/json_format.h"
@@ -33,7 +34,9 @@ Result<std::shared_ptr<const FileFormat>> ReadPlainFormat(std::shared_ptr<Env> e
 }  // namespace
 
 Status WriteFormat(const FileFormat& format, ByteWriter* out) {
-  const auto* with_path = dynamic_cast<const PathColumns*>(&format);
+  ARROW_RETURN_NOT_OK(WriteBadData(format.bad_data(), out));
+  const auto* forgiving = dynamic_cast<const ForgivingFormat*>(&format);
+  const auto* with_path = dynamic_cast<const PathColumns*>(forgiving == nullptr ? &format : &forgiving->format());
   out->String(format.reader());
   ARROW_RETURN_NOT_OK(format.Write(out));
   return WriteValuesOfPaths(with_path == nullptr ? nullptr : &with_path->values(), out);
@@ -41,10 +44,14 @@ Status WriteFormat(const FileFormat& format, ByteWriter* out) {
 
 Result<std::shared_ptr<const FileFormat>> ReadFormat(std::shared_ptr<Env> env, Files files, ByteReader* in) {
   const size_t count = files->size();
+  ARROW_ASSIGN_OR_RAISE(auto bad_data, ReadBadData(in));
   ARROW_ASSIGN_OR_RAISE(auto format, ReadPlainFormat(std::move(env), std::move(files), in));
   ARROW_ASSIGN_OR_RAISE(auto values, ReadValuesOfPaths(count, in));
-  if (values == nullptr) return format;
-  return PathColumns::Make(std::move(format), std::move(values));
+  if (values != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(format, PathColumns::Make(std::move(format), std::move(values)));
+  }
+  if (bad_data == nullptr) return format;
+  return std::make_shared<const ForgivingFormat>(std::move(format), std::move(*bad_data));
 }
 
 }  // namespace millstream

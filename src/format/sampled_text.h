@@ -20,6 +20,8 @@ struct SampleOptions {
   std::function<bool(uint32_t file)> cuttable;
   /// Of a file that may not: whether it is lines that are looked at, and not text that ends anywhere; may be null: it is.
   std::function<bool(uint32_t file)> has_lines = nullptr;
+  /// Whether text that cannot be read is passed over: reading tells of it.
+  bool forgives = false;
 };
 
 /// Calls `look` with each sample's number, file and lines, several at a time, on the lanes of `scheduler` where there is one; `samples` is how many there can be.

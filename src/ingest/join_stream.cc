@@ -217,7 +217,7 @@ Result<NextBatch> Probe(const std::shared_ptr<JoinState>& state, const FunctionC
     rows = state->rows;
   }
   ARROW_ASSIGN_OR_RAISE(auto made, JoinProbe::Make(rows, std::move(table), call.batch));
-  return [state, probe = std::shared_ptr<JoinProbe>(std::move(made)), rows, any = false]() mutable -> Result<std::shared_ptr<arrow::RecordBatch>> {
+  return [state, probe = std::shared_ptr<JoinProbe>(std::move(made)), rows, any = false](SkippedErrors*) mutable -> Result<std::shared_ptr<arrow::RecordBatch>> {
     // Memory that was touched before; whoever holds the batch counts it.
     const auto memory = HandOverPool::Make(state->pool->ledger(), state->core.engine()->arena());
     ARROW_ASSIGN_OR_RAISE(auto batch, probe->Next(memory.get()));

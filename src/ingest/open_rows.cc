@@ -135,12 +135,35 @@ std::shared_ptr<const BatchFunction> RowValuesFunction(const RowValues& values, 
   });
 }
 
+void AddSkipped(std::vector<BadPart> parts, const BadDataOptions& options, SkippedErrors* skipped) {
+  skipped->errors_max = options.errors_max;
+  for (BadPart& part : parts) {
+    skipped->too_many = WithContext(part.error, "There are more errors now than the " + std::to_string(options.errors_max) + " that max_errors lets pass");
+    skipped->errors.push_back({-1, -1, part.rows, part.error.message(), "", /*of_file=*/true, part.byte, std::move(part.path), part.recorded});
+  }
+}
+
+/// One range of a file that is being read, with what it refers to.
+struct RangeRead {
+  RangeRead(std::shared_ptr<const FileFormat> file_format, BadDataOptions options) : format(std::move(file_format)), bad(options) {}
+
+  const std::shared_ptr<const FileFormat> format;
+  BadParts bad;
+  std::shared_ptr<arrow::RecordBatchReader> reader;
+};
+
 /// A call is one range of a file.
 std::shared_ptr<const BatchFunction> FileReader(const std::shared_ptr<const FileFormat>& format) {
   return MakeNativeBatchesFunction(format->reader(), [format](const FunctionCall& call) -> Result<NextBatch> {
-    ARROW_ASSIGN_OR_RAISE(auto opened, format->Read(RangeOfRow(*call.batch, 0, call.source), arrow::default_memory_pool()));
-    // What is read refers to the format.
-    return [format, reader = std::shared_ptr<arrow::RecordBatchReader>(std::move(opened))] { return reader->Next(); };
+    const BadData* bad_data = format->bad_data();
+    const BadDataOptions options = bad_data == nullptr ? BadDataOptions{} : bad_data->options;
+    auto read = std::make_shared<RangeRead>(format, options);
+    ARROW_ASSIGN_OR_RAISE(read->reader, format->Read(RangeOfRow(*call.batch, 0, call.source), arrow::default_memory_pool(), bad_data == nullptr ? nullptr : &read->bad));
+    return [read, options](SkippedErrors* skipped) -> Result<std::shared_ptr<arrow::RecordBatch>> {
+      ARROW_ASSIGN_OR_RAISE(auto batch, read->reader->Next());
+      AddSkipped(read->bad.Take(), options, skipped);
+      return batch;
+    };
   }, [schema = format->schema()](const std::shared_ptr<arrow::Schema>&) -> Result<std::shared_ptr<arrow::Schema>> { return schema; });
 }
 

@@ -512,6 +512,30 @@ const PlanNode& SourceOf(const PlanNode& plan) {
   return *node;
 }
 
+bool ForgivesBadData(const PlanNode& plan) {
+  if (plan.kind == PlanNode::Kind::kReadFiles) return plan.format->bad_data() != nullptr;
+  if (plan.kind == PlanNode::Kind::kSource) return false;
+  const auto inputs = InputsOf(plan);
+  return std::any_of(inputs.begin(), inputs.end(), [](const PlanPtr& input) { return ForgivesBadData(*input); });
+}
+
+std::vector<std::pair<std::string, BadPart>> LeftOutFiles(const PlanNode& plan) {
+  std::vector<std::pair<std::string, BadPart>> files;
+  const auto add = [&](const char* reader, const std::vector<BadPart>& parts) {
+    for (const BadPart& part : parts) files.emplace_back(reader, part);
+  };
+  if (plan.kind == PlanNode::Kind::kReadFiles && plan.format->bad_data() != nullptr) add(plan.format->reader(), plan.format->bad_data()->left_out);
+  if (plan.kind == PlanNode::Kind::kSource) {
+    if (plan.parquet != nullptr) add("ReadParquet", plan.parquet->left_out());
+    return files;
+  }
+  for (const PlanPtr& input : InputsOf(plan)) {
+    const auto below = LeftOutFiles(*input);
+    files.insert(files.end(), below.begin(), below.end());
+  }
+  return files;
+}
+
 std::vector<const PlanNode*> SourcesOf(const PlanNode& plan) {
   if (plan.kind == PlanNode::Kind::kSource) return {&plan};
   std::vector<const PlanNode*> sources;

@@ -149,6 +149,10 @@ std::vector<PlanPtr> InputsOf(const PlanNode& node);
 const PlanNode& SourceOf(const PlanNode& plan);
 /// All sources, in order.
 std::vector<const PlanNode*> SourcesOf(const PlanNode& plan);
+/// Whether some source passes over files or rows that cannot be read.
+bool ForgivesBadData(const PlanNode& plan);
+/// Files that were passed over when the sources were made, each with the name of its reader.
+std::vector<std::pair<std::string, BadPart>> LeftOutFiles(const PlanNode& plan);
 /// The functions of the plan, in the order in which its bytes name them.
 std::vector<std::shared_ptr<const BatchFunction>> FunctionsOf(const PlanNode& plan);
 /// The uppermost shuffle that orders the plan's rows, null if there is none.

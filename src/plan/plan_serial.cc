@@ -54,6 +54,7 @@ Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* o
     out->Number<uint8_t>(node.parquet != nullptr ? kParquetForm : kFilesForm);
     WriteFiles(*node.files, out);
     if (node.parquet == nullptr) return Status::OK();
+    ARROW_RETURN_NOT_OK(WriteBadParts(node.parquet->left_out(), out));
     const auto* with_path = dynamic_cast<const PathScan*>(node.source.get());
     return WriteValuesOfPaths(with_path == nullptr ? nullptr : &with_path->values(), out);
   }
@@ -78,8 +79,9 @@ Result<std::vector<ListedFile>> ReadListing(ByteReader* in) {
 
 Result<PlanPtr> ReadParquetSource(int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(auto files, ReadListing(in));
+  ARROW_ASSIGN_OR_RAISE(auto left_out, ReadBadParts(in));
   ARROW_ASSIGN_OR_RAISE(auto values, ReadValuesOfPaths(files.size(), in));
-  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files)));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files), nullptr, nullptr, std::move(left_out)));
   return ParquetPlan(std::move(dataset), std::move(values), blocks);
 }
 

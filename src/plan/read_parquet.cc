@@ -6,8 +6,15 @@ namespace millstream {
 
 Result<PlanPtr> ReadParquetPlan(const std::shared_ptr<Env>& env, Scheduler* scheduler, const FilesToRead& files, const std::optional<std::vector<std::string>>& columns) {
   ARROW_ASSIGN_OR_RAISE(auto listed, ListFiles(*env, files));
+  BadFiles bad(files.bad_data);
+  std::vector<BadPart> left_out;
+  auto made = ParquetDataset::Make(env, listed, scheduler, &bad);
+  while (!made.ok() && !bad.empty()) {
+    ARROW_RETURN_NOT_OK(LeaveOut(&bad, files.bad_data, &listed, &left_out));
+    made = ParquetDataset::Make(env, listed, scheduler, &bad, left_out);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto dataset, std::move(made));
   ARROW_ASSIGN_OR_RAISE(auto values, ValuesOfPaths(listed, files.path));
-  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(listed), scheduler));
   ARROW_ASSIGN_OR_RAISE(PlanPtr plan, ParquetPlan(std::move(dataset), std::move(values), files.blocks));
   if (!columns.has_value()) return plan;
   NamedExpressions kept;

@@ -262,6 +262,7 @@ std::optional<FunctionCalls::Done> FunctionCalls::TakeDoneLocked() {
 void FunctionCalls::NumberInSource(const FunctionCall& call, SkippedErrors* skipped) {
   const bool all_kept = call.rows == call.end_row - call.begin_row;
   for (SkippedError& error : skipped->errors) {
+    if (error.of_file) continue;
     error.rows = error.first_row < 0 ? call.rows : error.last_row - error.first_row + 1;
     const bool known = all_kept && error.first_row >= 0;
     error.last_row = known ? call.begin_row + error.last_row : std::max(call.end_row - 1, call.begin_row);
@@ -275,7 +276,12 @@ void FunctionCalls::CountSkipped(FunctionResult* result) {
   const auto step = static_cast<size_t>(result->step);
   DeadLetters& letters = statistics_[step].dead_letters;
   for (SkippedError& error : skipped.errors) {
-    letters.Add(name_sources_[step](result->source), error.first_row, error.last_row, std::move(error.error), std::move(error.traceback), error.rows);
+    if (!error.recorded) {
+      letters.Pass(error.rows);
+      continue;
+    }
+    std::string source = error.path.empty() ? name_sources_[step](result->source) : std::move(error.path);
+    letters.Add({std::move(source), error.first_row, error.last_row, error.byte, std::move(error.error), nullptr}, std::move(error.traceback), error.rows);
   }
   skipped.errors.clear();
   const bool too_many = skipped.errors_max >= 0 && letters.count() > skipped.errors_max;

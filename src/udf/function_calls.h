@@ -27,8 +27,9 @@
 namespace millstream {
 
 using RecordBatches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
-/// The next batch of a result, null at the end. One caller at a time.
-using NextBatch = std::function<Result<std::shared_ptr<arrow::RecordBatch>>()>;
+struct SkippedErrors;
+/// The next batch of a result, null at the end, and what was skipped on the way to it. One caller at a time.
+using NextBatch = std::function<Result<std::shared_ptr<arrow::RecordBatch>>(SkippedErrors* skipped)>;
 
 struct FunctionCall {
   int64_t number = 0;  // of the call, from 0 on
@@ -59,6 +60,11 @@ struct SkippedError {
   int64_t rows = 0;  // filled in when it is given
   std::string error;
   std::string traceback;
+  // Of what a reader of files passed over: its rows are numbered by nobody.
+  bool of_file = false;
+  int64_t byte = -1;       // where it begins; negative where that is not known
+  std::string path;        // empty: the call's source
+  bool recorded = true;    // else it is counted alone
 };
 
 /// What a call skipped. Counted when its result is taken, and so in the order of the batches, whoever was done first.
@@ -133,6 +139,8 @@ class FunctionCalls {
   bool short_of_memory() const;
   /// The next result in order; null at the end, nothing where it is to come: then the waker is kept as the consumer's.
   std::optional<std::unique_ptr<FunctionResult>> TryTakeResult(const Waker& waker);
+  /// Adds what the result skipped, or goes on to skip, to the letters; that becomes the error where it is more than may be.
+  void CountSkipped(FunctionResult* result);
   /// Ends what waits in Take, and frees what is held and reserved, whoever serves still. Results that come later are dropped.
   void Close();
 
@@ -145,8 +153,6 @@ class FunctionCalls {
     FunctionCall call;  // without its batch
     int64_t bytes;
   };
-  /// Adds what the result skipped to the letters; it becomes the error where that is more than may be.
-  void CountSkipped(FunctionResult* result);
   std::optional<FunctionCall> TakeLocked();
   /// One that waits, to be woken once the lock is no longer held; may be null.
   Waker TakeServerLocked();

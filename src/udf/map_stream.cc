@@ -134,10 +134,13 @@ Result<bool> MapStream::FindSchema(const Waker& waker) {
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> MapStream::MakeMore() {
-  const NextBatch& more = results_.front().more;
-  if (!more) return nullptr;
+  FunctionResult& result = results_.front();
+  if (!result.more) return nullptr;
   CpuTimer timer(&state_->calls->last_statistics().cpu_nanoseconds);
-  return more();
+  ARROW_ASSIGN_OR_RAISE(auto batch, result.more(&result.skipped));
+  state_->calls->CountSkipped(&result);
+  ARROW_RETURN_NOT_OK(result.status);
+  return batch;
 }
 
 Result<std::optional<StreamBatch>> MapStream::TryNext(const Waker& waker) {

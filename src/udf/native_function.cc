@@ -14,6 +14,7 @@ constexpr size_t kBatchesAtOnce = 4;
 struct LaneResult {
   RecordBatches batches;
   NextBatch more;
+  SkippedErrors skipped = {};
 };
 using ResultFunction = std::function<Result<LaneResult>(const FunctionCall& call, const FunctionCalls& calls)>;
 using SharedFunction = std::shared_ptr<const ResultFunction>;
@@ -41,7 +42,7 @@ class ServeTask : public Task {
     auto result = Called(*function_, *call, *calls_);
     const int64_t number = call->number;
     call.reset();
-    if (result.ok()) calls_->Give(number, std::move(result->batches), std::move(result->more));
+    if (result.ok()) calls_->Give(number, std::move(result->batches), std::move(result->more), std::move(result->skipped));
     else calls_->Give(number, result.status());
     return Step::kAgain;
   }
@@ -100,7 +101,7 @@ class LaneFunction : public BatchFunction {
 Result<LaneResult> FirstBatches(NextBatch next) {
   LaneResult result;
   while (result.batches.size() < kBatchesAtOnce) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, next());
+    ARROW_ASSIGN_OR_RAISE(auto batch, next(&result.skipped));
     if (batch == nullptr) return result;
     result.batches.push_back(std::move(batch));
   }

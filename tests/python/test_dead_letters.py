@@ -21,6 +21,7 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
         ("first_row", pa.int64()),
         ("last_row", pa.int64()),
+        ("offset", pa.int64()),
         ("error", pa.string()),
         ("traceback", pa.string()),
         ("epoch", pa.int64()),

@@ -7,7 +7,7 @@
 
 namespace millstream {
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> BinaryFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> BinaryFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   if (listed.size_bytes > std::numeric_limits<int32_t>::max()) {
     return MakeError(ErrorKind::kInvalidArgument, "file " + listed.path + " has " + std::to_string(listed.size_bytes) + " bytes, more than the 2 GB that a value of read_binary_files() can have");

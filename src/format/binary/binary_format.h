@@ -23,7 +23,7 @@ class BinaryFormat : public FileFormat {
   bool reads_empty_files() const override { return true; }
   int64_t rows_guess() const override { return static_cast<int64_t>(files_->size()); }
   /// kInvalidArgument for a file that is larger than a value can be.
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Status Write(ByteWriter*) const override { return Status::OK(); }
 
  private:

@@ -20,19 +20,18 @@ std::string Joined(const std::vector<std::string>& names) {
 }  // namespace
 
 Result<std::shared_ptr<const CsvFormat>> CsvFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, CsvOptions options,
-                                                         Scheduler* scheduler) {
+                                                         Scheduler* scheduler, BadFiles* bad) {
   ARROW_RETURN_NOT_OK(options.Validate());
   std::shared_ptr<CsvFormat> format(new CsvFormat(std::move(env), std::move(files), std::move(options)));
-  ARROW_RETURN_NOT_OK(format->ReadHeads(scheduler));
+  ARROW_RETURN_NOT_OK(format->ReadHeads(scheduler, bad));
   ARROW_ASSIGN_OR_RAISE(const auto names, format->Names());
-  ARROW_RETURN_NOT_OK(format->FindTypes(names, scheduler));
+  ARROW_RETURN_NOT_OK(format->FindTypes(names, scheduler, bad != nullptr));
   return format;
 }
 
-Status CsvFormat::ReadHeads(Scheduler* scheduler) {
+Status CsvFormat::ReadHeads(Scheduler* scheduler, BadFiles* bad) {
   heads_.resize(files_->size());
-  return ForEach(scheduler, static_cast<int64_t>(heads_.size()),
-                 [&](int64_t file) { return ReadCsvHead(*env_, (*files_)[static_cast<size_t>(file)], options_).Value(&heads_[static_cast<size_t>(file)]); });
+  return ForEachFile(scheduler, heads_.size(), bad, [&](size_t file) { return ReadCsvHead(*env_, (*files_)[file], options_).Value(&heads_[file]); });
 }
 
 Result<std::vector<std::string>> CsvFormat::Names() const {
@@ -54,10 +53,11 @@ Result<std::vector<std::string>> CsvFormat::Names() const {
   return wanted;
 }
 
-Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* scheduler) {
+Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* scheduler, bool forgives) {
   std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
   SampleOptions sampling{.reader = "read_csv", .line_end = LineEnd::kAny};
   sampling.lines_begin = [this](uint32_t file) { return heads_[file].rows_begin; };
+  sampling.forgives = forgives;
   sampling.cuttable = [this](uint32_t file) { return cuttable(file); };
   ARROW_ASSIGN_OR_RAISE(rows_guess_, SampleText(*env_, *files_, sampling, scheduler, [&](size_t sample, uint32_t file, std::string_view lines) {
     auto types = TypesOfCsvRows(lines, heads_[file].names, options_);
@@ -83,12 +83,12 @@ Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* sc
   return Status::OK();
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   const CsvHead& head = heads_[range.file];
   const auto rows_from = [&](int64_t begin) {
     const std::string where = "file " + listed.path + (begin == head.rows_begin ? "" : ", from byte " + std::to_string(begin) + " on");
-    return CsvRows({schema_, head.names}, options_, where, pool);
+    return CsvRows({schema_, head.names}, options_, where, begin, pool, bad);
   };
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, "read_csv", pool));
@@ -121,7 +121,7 @@ Result<std::shared_ptr<const CsvFormat>> CsvFormat::Read(std::shared_ptr<Env> en
   ARROW_ASSIGN_OR_RAISE(auto options, CsvOptions::Read(in));
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
   std::shared_ptr<CsvFormat> format(new CsvFormat(std::move(env), std::move(files), std::move(options)));
-  ARROW_RETURN_NOT_OK(format->ReadHeads(nullptr));
+  ARROW_RETURN_NOT_OK(format->ReadHeads(nullptr, nullptr));
   arrow::FieldVector fields;
   for (const std::string& name : format->options_.convert.include_columns) {
     const auto type = format->options_.convert.column_types.find(name);

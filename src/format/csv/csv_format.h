@@ -19,7 +19,7 @@ class CsvFormat : public FileFormat {
  public:
   /// Reads the first row of each file, and some rows, on the lanes of `scheduler` where there is one. kCorruptData, kInvalidArgument as ReadCsvHead;
   /// kUnknownColumn for one that is to be read and that no file has.
-  static Result<std::shared_ptr<const CsvFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, CsvOptions options, Scheduler* scheduler);
+  static Result<std::shared_ptr<const CsvFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, CsvOptions options, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote; first rows are read again.
   static Result<std::shared_ptr<const CsvFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -28,17 +28,17 @@ class CsvFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t file) const override { return !options_.parse.newlines_in_values && !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 
  private:
   CsvFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, CsvOptions options)
       : env_(std::move(env)), files_(std::move(files)), options_(std::move(options)) {}
-  Status ReadHeads(Scheduler* scheduler);
+  Status ReadHeads(Scheduler* scheduler, BadFiles* bad);
   /// The names of all files, or those that are wanted.
   Result<std::vector<std::string>> Names() const;
-  Status FindTypes(const std::vector<std::string>& names, Scheduler* scheduler);
+  Status FindTypes(const std::vector<std::string>& names, Scheduler* scheduler, bool forgives);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;

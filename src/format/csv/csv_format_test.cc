@@ -46,7 +46,7 @@ class CsvFormatTest : public ::testing::Test {
     std::vector<std::string> rows;
     int64_t begin = 0;
     for (const int64_t end : cuts) {
-      ARROW_ASSIGN_OR_RAISE(const auto reader, format.Read({file, begin, end}, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(const auto reader, format.Read({file, begin, end}, arrow::default_memory_pool(), nullptr));
       for (;;) {
         ARROW_ASSIGN_OR_RAISE(const auto batch, reader->Next());
         if (batch == nullptr) break;

@@ -12,7 +12,6 @@ class TextReader : public arrow::RecordBatchReader {
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     int64_t parsed = 0;
     out->reset();
-    if (text_.text.empty()) return Status::OK();
     ARROW_RETURN_NOT_OK(rows_.Next(text_.text, /*is_last=*/true, &parsed).Value(out));
     text_.text.remove_prefix(*out == nullptr ? text_.text.size() : static_cast<size_t>(parsed));
     return Status::OK();
@@ -34,7 +33,7 @@ class PieceReader : public arrow::RecordBatchReader {
       int64_t parsed = 0;
       out->reset();
       if (pieces_.begin() < rows_begin_) pieces_.Take(std::min(pieces_.text().size(), static_cast<size_t>(rows_begin_ - pieces_.begin())));
-      if (!pieces_.text().empty()) ARROW_RETURN_NOT_OK(rows_.Next(pieces_.text(), pieces_.at_end(), &parsed).Value(out));
+      ARROW_RETURN_NOT_OK(rows_.Next(pieces_.text(), pieces_.at_end(), &parsed).Value(out));
       pieces_.Take(static_cast<size_t>(parsed));
       if (*out != nullptr || pieces_.at_end()) return Status::OK();
       ARROW_RETURN_NOT_OK(pieces_.Grow());

@@ -25,8 +25,14 @@ struct CsvRows::Column {
   std::shared_ptr<arrow::csv::Converter> converter;
 };
 
-CsvRows::CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, arrow::MemoryPool* pool)
-    : columns_(std::move(columns)), options_(options), convert_(options.Convert()), where_(std::move(where)), pool_(pool) {}
+struct CsvRows::Parsed {
+  std::unique_ptr<arrow::csv::BlockParser> parser;
+  int64_t bytes = 0;  // of the text
+  int64_t rows() const { return parser->num_rows(); }
+};
+
+CsvRows::CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, int64_t begin, arrow::MemoryPool* pool, BadParts* bad)
+    : columns_(std::move(columns)), options_(options), convert_(options.Convert()), where_(std::move(where)), pool_(pool), bad_(bad), begin_(begin) {}
 
 Status CsvRows::MakeConverters() {
   arrow::util::InitializeUTF8();
@@ -42,36 +48,93 @@ Status CsvRows::MakeConverters() {
   return Status::OK();
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text, bool is_last, int64_t* parsed) {
-  if (converters_.empty()) ARROW_RETURN_NOT_OK(MakeConverters());
+Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged) {
+  // Of the first row that has another number of values than there are names, where such are an error.
+  std::string ragged;
   auto parse = options_.parse;
-  parse.invalid_row_handler = [this](const arrow::csv::InvalidRow& row) {
-    ragged_ = "row " + std::to_string(row.number) + " has " + std::to_string(row.actual_columns) + (row.actual_columns == 1 ? " value" : " values") + " for " +
-              std::to_string(row.expected_columns) + " columns: '" + Shown(row.text) + "'";
-    return arrow::csv::InvalidRowResult::Error;
+  parse.invalid_row_handler = [&](const arrow::csv::InvalidRow& row) {
+    const std::string what = "row " + std::to_string(row.number) + " has " + std::to_string(row.actual_columns) + (row.actual_columns == 1 ? " value" : " values") + " for " +
+                             std::to_string(row.expected_columns) + " columns: '" + Shown(row.text) + "'";
+    if (bad_ == nullptr) {
+      ragged = what;
+      return arrow::csv::InvalidRowResult::Error;
+    }
+    const bool within = row.text.data() >= text.data() && row.text.data() < text.data() + text.size();
+    if (notes_ragged) bad_->AddRow(within ? begin_ + (row.text.data() - text.data()) : -1, Ragged(what));
+    return arrow::csv::InvalidRowResult::Skip;
   };
-  arrow::csv::BlockParser parser(pool_, parse, static_cast<int32_t>(columns_.names.size()), rows_, kBatchRows);
+  Parsed parsed{std::make_unique<arrow::csv::BlockParser>(pool_, parse, static_cast<int32_t>(columns_.names.size()), rows_, rows_max), 0};
   uint32_t bytes = 0;
-  const Status status = is_last ? parser.ParseFinal(text, &bytes) : parser.Parse(text, &bytes);
-  if (!ragged_.empty()) return Ragged();
+  const Status status = is_last ? parsed.parser->ParseFinal(text, &bytes) : parsed.parser->Parse(text, &bytes);
+  if (!ragged.empty()) return Ragged(ragged);
   if (!status.ok()) return WithContext(MakeError(status.IsOutOfMemory() ? ErrorKind::kBudget : ErrorKind::kCorruptData, status.message()), where_);
-  *parsed = bytes;
-  const int64_t rows = parser.num_rows();
-  if (rows == 0) return nullptr;
+  parsed.bytes = bytes;
+  return parsed;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Convert(const Parsed& parsed) const {
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (size_t field = 0; field < converters_.size(); ++field) {
     const Column& column = *converters_[field];
-    auto values = column.index < 0 ? arrow::MakeArrayOfNull(columns_.schema->field(static_cast<int>(field))->type(), rows, pool_)
-                                   : column.converter->Convert(parser, column.index);
+    auto values = column.index < 0 ? arrow::MakeArrayOfNull(columns_.schema->field(static_cast<int>(field))->type(), parsed.rows(), pool_)
+                                   : column.converter->Convert(*parsed.parser, column.index);
     if (!values.ok()) return NotConverted(values.status(), static_cast<int>(field));
     columns.push_back(std::move(*values));
   }
-  rows_ += rows;
-  return arrow::RecordBatch::Make(columns_.schema, rows, std::move(columns));
+  return arrow::RecordBatch::Make(columns_.schema, parsed.rows(), std::move(columns));
 }
 
-Status CsvRows::Ragged() const {
-  return MakeError(ErrorKind::kCorruptData, where_ + ": " + ragged_ +
+Status CsvRows::ConvertByHalves(std::string_view text, int64_t begin, Parsed parsed) {
+  auto batch = Convert(parsed);
+  if (batch.ok()) {
+    ready_.push_back(std::move(*batch));
+    return Status::OK();
+  }
+  if (!IsBadData(batch.status())) return batch.status();
+  const int64_t rows = parsed.rows();
+  if (rows == 1) {
+    bad_->AddRow(begin, batch.status());
+    return Status::OK();
+  }
+  parsed = {};
+  ARROW_ASSIGN_OR_RAISE(Parsed first, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows / 2), /*notes_ragged=*/false));
+  const int64_t bytes = first.bytes;
+  ARROW_RETURN_NOT_OK(ConvertByHalves(text.substr(0, static_cast<size_t>(bytes)), begin, std::move(first)));
+  text.remove_prefix(static_cast<size_t>(bytes));
+  ARROW_ASSIGN_OR_RAISE(Parsed second, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows - rows / 2), /*notes_ragged=*/false));
+  if (second.rows() == 0) return Status::OK();
+  return ConvertByHalves(text, begin + bytes, std::move(second));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text, bool is_last, int64_t* parsed) {
+  *parsed = 0;
+  if (converters_.empty()) ARROW_RETURN_NOT_OK(MakeConverters());
+  while (ready_.empty() && !text.empty()) {
+    ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(text, is_last, kBatchRows, /*notes_ragged=*/true));
+    const int64_t bytes = rows.bytes;
+    if (rows.rows() > 0) {
+      rows_ += rows.rows();
+      if (bad_ == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(auto batch, Convert(rows));
+        ready_.push_back(std::move(batch));
+      } else {
+        ARROW_RETURN_NOT_OK(ConvertByHalves(text.substr(0, static_cast<size_t>(bytes)), begin_, std::move(rows)));
+        std::reverse(ready_.begin(), ready_.end());
+      }
+    }
+    *parsed += bytes;
+    begin_ += bytes;
+    text.remove_prefix(static_cast<size_t>(bytes));
+    if (bytes == 0) break;
+  }
+  if (ready_.empty()) return nullptr;
+  auto batch = std::move(ready_.back());
+  ready_.pop_back();
+  return batch;
+}
+
+Status CsvRows::Ragged(const std::string& row) const {
+  return MakeError(ErrorKind::kCorruptData, where_ + ": " + row +
                                                 "; the file may have another delimiter (parse_options=pyarrow.csv.ParseOptions(delimiter=...)), or line ends "
                                                 "within quoted values (newlines_in_values=True)");
 }

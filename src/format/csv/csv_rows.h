@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "format/bad_data.h"
 #include "format/csv/csv_options.h"
 
 namespace millstream {
@@ -19,17 +20,24 @@ struct CsvColumns {
 
 class CsvRows {
  public:
-  /// `where`: the file, and where in it the text begins, for messages; rows are told from there.
-  CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, arrow::MemoryPool* pool);
+  /// `where`: the file, and where in it the text begins, for messages; rows are told from there. `bad` may be null: else rows that do not fit are passed over.
+  CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, int64_t begin, arrow::MemoryPool* pool, BadParts* bad);
 
   /// The first rows of `text`, as many as make up a batch; `parsed` is how many bytes they were. Rows that have no end are left unless this `is_last`.
-  /// Null where there is no whole row.
+  /// Null where there is no whole row, or none that fits: then `parsed` tells.
   Result<std::shared_ptr<arrow::RecordBatch>> Next(std::string_view text, bool is_last, int64_t* parsed);
 
  private:
   struct Column;
+  /// Rows that were parsed, before they are converted.
+  struct Parsed;
   Status MakeConverters();
-  Status Ragged() const;
+  /// As many rows as there are, `rows_max` at most.
+  Result<Parsed> Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged);
+  Result<std::shared_ptr<arrow::RecordBatch>> Convert(const Parsed& parsed) const;
+  /// Adds the batches of those rows of the text, of which there are some, that can be converted; others are noted.
+  Status ConvertByHalves(std::string_view text, int64_t begin, Parsed parsed);
+  Status Ragged(const std::string& row) const;
   Status NotConverted(const Status& status, int field) const;
 
   const CsvColumns columns_;
@@ -38,9 +46,10 @@ class CsvRows {
   const std::string where_;
   arrow::MemoryPool* const pool_;
   std::vector<std::shared_ptr<Column>> converters_;  // one a field
-  int64_t rows_ = 0;  // so far
-  // Of the first row that has another number of values than there are names:
-  std::string ragged_;
+  BadParts* const bad_;
+  int64_t begin_;      // of the text that comes next, in the file
+  int64_t rows_ = 0;   // so far
+  arrow::RecordBatchVector ready_;  // that are to be given before more is parsed, the last one first
 };
 
 }  // namespace millstream

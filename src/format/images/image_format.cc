@@ -31,10 +31,10 @@ Status OfFile(const ListedFile& listed, const Status& status) { return WithConte
 
 }  // namespace
 
-Result<std::shared_ptr<const ImageFormat>> ImageFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ImageOptions options, Scheduler* scheduler) {
+Result<std::shared_ptr<const ImageFormat>> ImageFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ImageOptions options, Scheduler* scheduler, BadFiles* bad) {
   ARROW_RETURN_NOT_OK(CheckSize(options));
   std::shared_ptr<ImageFormat> format(new ImageFormat(std::move(env), std::move(files), options));
-  ARROW_RETURN_NOT_OK(format->FindSchema(scheduler));
+  ARROW_RETURN_NOT_OK(format->FindSchema(scheduler, bad));
   return format;
 }
 
@@ -55,7 +55,7 @@ Result<std::vector<ImageShape>> ImageFormat::ShapesOf(const std::vector<size_t>&
   return shapes;
 }
 
-Status ImageFormat::FindSchema(Scheduler* scheduler) {
+Status ImageFormat::FindSchema(Scheduler* scheduler, BadFiles* bad) {
   std::vector<size_t> sample(std::min(kSampleFiles, files_->size()));
   for (size_t i = 0; i < sample.size(); ++i) sample[i] = i * files_->size() / sample.size();
   ARROW_ASSIGN_OR_RAISE(auto shapes, ShapesOf(sample, scheduler));
@@ -78,14 +78,16 @@ Status ImageFormat::FindSchema(Scheduler* scheduler) {
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (!differs(shapes[i])) continue;
     if ((shapes[i].channels == 1) != (shape.channels == 1)) {
-      return MakeError(ErrorKind::kInvalidArgument, "read_images: some pictures are gray and others in colour, such as file " + (*files_)[sample[i]].path + "; give a mode: mode=\"RGB\" or mode=\"L\"");
+      ARROW_RETURN_NOT_OK(Noted(bad, sample[i], MakeError(ErrorKind::kInvalidArgument, "read_images: some pictures are gray and others in colour, such as file " + (*files_)[sample[i]].path +
+                                                                                           "; give a mode: mode=\"RGB\" or mode=\"L\"")));
+      continue;
     }
     schema_ = SchemaOf(CommonTensorType(*schema_->field(0)->type(), *TypeOf(shapes[i])));
   }
-  return Status::OK();
+  return bad == nullptr ? Status::OK() : bad->first();
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> ImageFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> ImageFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   if (listed.size_bytes > std::numeric_limits<int32_t>::max()) return MakeError(ErrorKind::kInvalidArgument, "file " + listed.path + " has more than the 2 GB that a picture's file may have");
   ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(*env_, listed, pool, kName));

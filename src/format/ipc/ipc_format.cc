@@ -48,19 +48,20 @@ class FileBatches : public arrow::RecordBatchReader {
 
 }  // namespace
 
-Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler) {
+Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<IpcFormat> format(new IpcFormat(std::move(env), std::move(files)));
   format->heads_.resize(format->files_->size());
-  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(format->heads_.size()),
-                              [&](int64_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[static_cast<size_t>(file)]); }));
+  ARROW_RETURN_NOT_OK(ForEachFile(scheduler, format->heads_.size(), bad,
+                                  [&](size_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[file]); }));
   SchemaUnifier unifier;
   for (size_t file = 0; file < format->heads_.size(); ++file) {
     const Head& head = format->heads_[file];
     const ListedFile& listed = (*format->files_)[file];
-    ARROW_RETURN_NOT_OK(unifier.Add(*head.schema, listed.path));
+    ARROW_RETURN_NOT_OK(Noted(bad, file, unifier.Add(*head.schema, listed.path)));
     const int64_t rows = head.rows >= 0 ? head.rows : listed.size_bytes / kStreamRowBytesGuess;
     format->rows_guess_ = std::min(format->rows_guess_ + std::min(rows, kRowsGuessMax), kRowsGuessMax);
   }
+  if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   format->schema_ = unifier.Finish();
   return format;
 }
@@ -86,7 +87,7 @@ Result<IpcFormat::Head> IpcFormat::ReadHead(uint32_t file) const {
   return head;
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> IpcFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> IpcFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   const Head& head = heads_[range.file];
   // Where batches begin is not told, so that they are taken for equally long.

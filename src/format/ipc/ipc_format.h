@@ -15,7 +15,7 @@ namespace millstream {
 class IpcFormat : public FileFormat {
  public:
   /// Reads the schemas of all files, on the lanes of `scheduler` where there is one. kCorruptData for a file that is none; kType for files that have no common schema.
-  static Result<std::shared_ptr<const IpcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler);
+  static Result<std::shared_ptr<const IpcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote; schemas are read again.
   static Result<std::shared_ptr<const IpcFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -24,7 +24,7 @@ class IpcFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t file) const override { return heads_[file].has_footer; }
   int64_t rows_guess() const override { return rows_guess_; }
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 

@@ -26,32 +26,33 @@ Result<std::string> WholeObjects(std::string_view text, JsonLayout layout) {
 }  // namespace
 
 Result<std::shared_ptr<const JsonFormat>> JsonFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, std::shared_ptr<arrow::Schema> given,
-                                                           Scheduler* scheduler) {
+                                                           Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<JsonFormat> format(new JsonFormat(std::move(env), std::move(files)));
-  ARROW_RETURN_NOT_OK(format->FindLayouts(scheduler));
-  ARROW_RETURN_NOT_OK(format->FindTypes(given, scheduler));
+  ARROW_RETURN_NOT_OK(format->FindLayouts(scheduler, bad));
+  ARROW_RETURN_NOT_OK(format->FindTypes(given, scheduler, bad != nullptr));
   return format;
 }
 
-Status JsonFormat::FindLayouts(Scheduler* scheduler) {
+Status JsonFormat::FindLayouts(Scheduler* scheduler, BadFiles* bad) {
   layouts_.resize(files_->size());
   marks_.resize(files_->size());
-  return ForEach(scheduler, static_cast<int64_t>(layouts_.size()), [&](int64_t file) -> Status {
-    const ListedFile& listed = (*files_)[static_cast<size_t>(file)];
+  return ForEachFile(scheduler, layouts_.size(), bad, [&](size_t file) -> Status {
+    const ListedFile& listed = (*files_)[file];
     if (listed.size_bytes == 0) return Status::OK();
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, arrow::default_memory_pool(), kHeadBytes));
     ARROW_RETURN_NOT_OK(pieces.Grow());
-    layouts_[static_cast<size_t>(file)] = LayoutOf(pieces.text(), pieces.at_end());
-    if (pieces.text().starts_with(kUtf8Mark)) marks_[static_cast<size_t>(file)] = static_cast<int64_t>(kUtf8Mark.size());
+    layouts_[file] = LayoutOf(pieces.text(), pieces.at_end());
+    if (pieces.text().starts_with(kUtf8Mark)) marks_[file] = static_cast<int64_t>(kUtf8Mark.size());
     return Status::OK();
   });
 }
 
-Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler) {
+Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler, bool forgives) {
   std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
   std::vector<Status> failed(found.size());
   SampleOptions sampling{.reader = kName};
   sampling.lines_begin = [this](uint32_t file) { return marks_[file]; };
+  sampling.forgives = forgives;
   sampling.cuttable = [this](uint32_t file) { return cuttable(file); };
   sampling.has_lines = [this](uint32_t file) { return layouts_[file] == JsonLayout::kLines; };
   ARROW_ASSIGN_OR_RAISE(rows_guess_, SampleText(*env_, *files_, sampling, scheduler, [&](size_t sample, uint32_t file, std::string_view text) -> Status {
@@ -60,9 +61,19 @@ Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Schedu
     const auto lines = WholeObjects(text, layouts_[file]);
     failed[sample] = lines.ok() ? Status::OK() : WithContext(lines.status(), where);
     if (!lines.ok()) return Status::OK();
-    const auto rows = ParseJson(arrow::Buffer::FromString(*lines), {}, where);
+    const auto objects = arrow::Buffer::FromString(*lines);
+    const auto rows = ParseJson(objects, {}, where);
     failed[sample] = rows.status();
     if (rows.ok() && *rows != nullptr) found[sample] = (*rows)->schema();
+    if (rows.ok() || !forgives) return Status::OK();
+    BadParts passed_over({});
+    ARROW_ASSIGN_OR_RAISE(const auto good, ParseGoodLines(objects, 0, {}, where, &passed_over));
+    arrow::FieldVector of_good;
+    for (const auto& batch : good) {
+      auto common = CommonJsonFields("", of_good, batch->schema()->fields());
+      if (common.ok()) of_good = std::move(*common);
+    }
+    if (!of_good.empty()) found[sample] = arrow::schema(std::move(of_good));
     return Status::OK();
   }));
   arrow::FieldVector fields;
@@ -84,11 +95,11 @@ Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Schedu
   return Status::OK();
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, pool));
-    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], {schema_, selects_}, listed.path);
+    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], {schema_, selects_}, listed.path, bad);
   }
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, kName));
   ARROW_ASSIGN_OR_RAISE(const auto text, ReadRangeText(*file, listed, marks_[range.file], range, LineEnd::kLineFeed));
@@ -96,8 +107,13 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRan
   if (!text.text.empty()) {
     const std::string where = "file " + listed.path + (text.begin == marks_[range.file] ? "" : ", from byte " + std::to_string(text.begin) + " on");
     const int64_t offset = reinterpret_cast<const uint8_t*>(text.text.data()) - text.buffer->data();
-    ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size())), {schema_, selects_}, where));
-    if (rows != nullptr) batches.push_back(std::move(rows));
+    const auto lines = arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size()));
+    if (bad != nullptr) {
+      ARROW_RETURN_NOT_OK(ParseGoodLines(lines, text.begin, {schema_, selects_}, where, bad).Value(&batches));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(lines, {schema_, selects_}, where));
+      if (rows != nullptr) batches.push_back(std::move(rows));
+    }
   }
   return arrow::RecordBatchReader::Make(std::move(batches), schema_);
 }
@@ -119,7 +135,7 @@ Result<std::shared_ptr<const JsonFormat>> JsonFormat::Read(std::shared_ptr<Env> 
   ARROW_ASSIGN_OR_RAISE(auto schema, ReadSchema(in));
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
   std::shared_ptr<JsonFormat> format(new JsonFormat(std::move(env), std::move(files)));
-  ARROW_RETURN_NOT_OK(format->FindLayouts(nullptr));
+  ARROW_RETURN_NOT_OK(format->FindLayouts(nullptr, nullptr));
   format->schema_ = std::move(schema);
   format->rows_guess_ = std::max<int64_t>(rows, 0);
   return format;

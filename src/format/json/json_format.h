@@ -17,7 +17,7 @@ class JsonFormat : public FileFormat {
  public:
   /// `given`: types of some columns; may be null. kType where a column has no type that all values are of.
   static Result<std::shared_ptr<const JsonFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files,
-                                                        std::shared_ptr<arrow::Schema> given, Scheduler* scheduler);
+                                                        std::shared_ptr<arrow::Schema> given, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote.
   static Result<std::shared_ptr<const JsonFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -26,15 +26,15 @@ class JsonFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t file) const override { return layouts_[file] == JsonLayout::kLines && !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   /// Fields that are not selected may be anything.
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 
  private:
   JsonFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
-  Status FindLayouts(Scheduler* scheduler);
-  Status FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler);
+  Status FindLayouts(Scheduler* scheduler, BadFiles* bad);
+  Status FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler, bool forgives);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;

@@ -40,13 +40,13 @@ std::string UnknownColumns(const std::shared_ptr<arrow::Buffer>& text, const std
 
 class PieceReader : public arrow::RecordBatchReader {
  public:
-  PieceReader(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path)
-      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), columns_(std::move(columns)), path_(std::move(path)) {}
+  PieceReader(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path, BadParts* bad)
+      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), columns_(std::move(columns)), path_(std::move(path)), bad_(bad) {}
   std::shared_ptr<arrow::Schema> schema() const override { return columns_.schema; }
 
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     out->reset();
-    while (*out == nullptr && !pieces_.at_end()) {
+    while (ready_.empty() && !pieces_.at_end()) {
       ARROW_RETURN_NOT_OK(pieces_.Grow());
       if (pieces_.begin() < text_begin_) pieces_.Take(std::min(pieces_.text().size(), static_cast<size_t>(text_begin_ - pieces_.begin())));
       const std::string where = "file " + path_ + (pieces_.begin() <= text_begin_ ? "" : ", from byte " + std::to_string(pieces_.begin()) + " on");
@@ -58,10 +58,22 @@ class PieceReader : public arrow::RecordBatchReader {
       } else {
         ARROW_RETURN_NOT_OK(WithContext(values_.Split(pieces_.text(), &lines, &taken), where));
       }
+      // Values of an array are lines of their own here, and not in the file.
+      const int64_t begin = layout_ == JsonLayout::kLines ? pieces_.begin() : -1;
       pieces_.Take(taken);
       if (pieces_.at_end() && layout_ != JsonLayout::kLines) ARROW_RETURN_NOT_OK(WithContext(values_.Finish(pieces_.text()), "file " + path_));
-      ARROW_RETURN_NOT_OK(ParseJson(arrow::Buffer::FromString(std::move(lines)), columns_, where).Value(out));
+      const auto text = arrow::Buffer::FromString(std::move(lines));
+      if (bad_ != nullptr) {
+        ARROW_RETURN_NOT_OK(ParseGoodLines(text, begin, columns_, where, bad_).Value(&ready_));
+        std::reverse(ready_.begin(), ready_.end());
+      } else {
+        ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(text, columns_, where));
+        if (rows != nullptr) ready_.push_back(std::move(rows));
+      }
     }
+    if (ready_.empty()) return Status::OK();
+    *out = std::move(ready_.back());
+    ready_.pop_back();
     return Status::OK();
   }
 
@@ -72,7 +84,29 @@ class PieceReader : public arrow::RecordBatchReader {
   JsonValues values_;
   const JsonColumns columns_;
   const std::string path_;
+  BadParts* const bad_;
+  arrow::RecordBatchVector ready_;  // the last one first
 };
+
+/// As ParseGoodLines, of a part of the text.
+Status AddGoodLines(const std::shared_ptr<arrow::Buffer>& text, int64_t begin, const JsonColumns& columns, const std::string& where, BadParts* bad, arrow::RecordBatchVector* out) {
+  auto rows = ParseJson(text, columns, where);
+  if (rows.ok()) {
+    if (*rows != nullptr) out->push_back(std::move(*rows));
+    return Status::OK();
+  }
+  if (!IsBadData(rows.status())) return rows.status();
+  const std::string_view lines(*text);
+  size_t middle = lines.find('\n', lines.size() / 2);
+  if (middle == std::string_view::npos || middle + 1 == lines.size()) middle = lines.substr(0, lines.size() / 2).rfind('\n');
+  if (middle == std::string_view::npos) {
+    bad->AddRow(begin, rows.status());
+    return Status::OK();
+  }
+  const auto cut = static_cast<int64_t>(middle) + 1;
+  ARROW_RETURN_NOT_OK(AddGoodLines(arrow::SliceBuffer(text, 0, cut), begin, columns, where, bad, out));
+  return AddGoodLines(arrow::SliceBuffer(text, cut), begin < 0 ? begin : begin + cut, columns, where, bad, out);
+}
 
 }  // namespace
 
@@ -98,8 +132,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buf
   return MakeError(ErrorKind::kCorruptData, std::move(message));
 }
 
-std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path) {
-  return std::make_unique<PieceReader>(std::move(pieces), text_begin, layout, std::move(columns), std::move(path));
+Result<arrow::RecordBatchVector> ParseGoodLines(const std::shared_ptr<arrow::Buffer>& text, int64_t begin, const JsonColumns& columns, const std::string& where, BadParts* bad) {
+  arrow::RecordBatchVector batches;
+  ARROW_RETURN_NOT_OK(AddGoodLines(text, begin, columns, where, bad, &batches));
+  return batches;
+}
+
+std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path, BadParts* bad) {
+  return std::make_unique<PieceReader>(std::move(pieces), text_begin, layout, std::move(columns), std::move(path), bad);
 }
 
 }  // namespace millstream

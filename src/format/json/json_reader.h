@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "format/bad_data.h"
 #include "format/file_text.h"
 #include "format/json/json_values.h"
 
@@ -20,7 +21,10 @@ struct JsonColumns {
 /// Of objects one behind the other. Null where there is no object. `where`: for messages.
 Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buffer> text, const JsonColumns& columns, const std::string& where);
 
-/// All rows of a file, as its pieces come, without what is before `text_begin`.
-std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path);
+/// The same of objects that are a line each. Lines that are none, or do not fit, are noted in `bad`; `begin`: of the text, in the file, or negative where that is not known.
+Result<arrow::RecordBatchVector> ParseGoodLines(const std::shared_ptr<arrow::Buffer>& text, int64_t begin, const JsonColumns& columns, const std::string& where, BadParts* bad);
+
+/// All rows of a file, as its pieces come, without what is before `text_begin`. `bad` may be null.
+std::unique_ptr<arrow::RecordBatchReader> OpenJsonPieces(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path, BadParts* bad);
 
 }  // namespace millstream

@@ -93,30 +93,32 @@ int64_t RowFrom(const NpyHeader& header, int64_t byte) {
 
 }  // namespace
 
-Result<std::shared_ptr<const NumpyFormat>> NumpyFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler) {
+Result<std::shared_ptr<const NumpyFormat>> NumpyFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<NumpyFormat> format(new NumpyFormat(std::move(env), std::move(files)));
   format->headers_.resize(format->files_->size());
-  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(format->headers_.size()), [&](int64_t i) {
-    const ListedFile& listed = (*format->files_)[static_cast<size_t>(i)];
+  ARROW_RETURN_NOT_OK(ForEachFile(scheduler, format->headers_.size(), bad, [&](size_t i) -> Status {
+    const ListedFile& listed = (*format->files_)[i];
     ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(*format->env_, listed, arrow::default_memory_pool(), kName));
-    return ReadNpyHeader(*file, listed).Value(&format->headers_[static_cast<size_t>(i)]);
+    return ReadNpyHeader(*file, listed).Value(&format->headers_[i]);
   }));
-  ARROW_RETURN_NOT_OK(format->FindSchema());
+  ARROW_RETURN_NOT_OK(format->FindSchema(bad));
   return format;
 }
 
-Status NumpyFormat::FindSchema() {
+Status NumpyFormat::FindSchema(BadFiles* bad) {
   for (size_t file = 0; file < headers_.size(); ++file) {
     const auto schema = SchemaOf(headers_[file]);
     if (schema_ == nullptr) schema_ = schema;
     auto common = CommonSchema(kReader, *schema_, *schema);
     if (!common.ok()) {
-      return MakeError(ErrorKind::kType, "read_numpy: file " + (*files_)[file].path + " has rows of " + schema->field(0)->type()->ToString() + ", which do not fit those of the files before it, " +
-                                             schema_->field(0)->type()->ToString() + "; read them as data sets of their own");
+      ARROW_RETURN_NOT_OK(Noted(bad, file, MakeError(ErrorKind::kType, "read_numpy: file " + (*files_)[file].path + " has rows of " + schema->field(0)->type()->ToString() +
+                                                                            ", which do not fit those of the files before it, " + schema_->field(0)->type()->ToString() +
+                                                                            "; read them as data sets of their own")));
+      continue;
     }
     schema_ = std::move(*common);
   }
-  return Status::OK();
+  return bad == nullptr ? Status::OK() : bad->first();
 }
 
 int64_t NumpyFormat::rows_guess() const {
@@ -125,7 +127,7 @@ int64_t NumpyFormat::rows_guess() const {
   return rows;
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> NumpyFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> NumpyFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const NpyHeader& header = headers_[range.file];
   const ListedFile& listed = (*files_)[range.file];
   const int64_t first = cuttable(range.file) ? RowFrom(header, range.begin) : 0;

@@ -16,10 +16,10 @@ namespace millstream {
 class NumpyFormat : public FileFormat {
  public:
   /// Reads all headers, on the lanes of `scheduler` where there is one. Errors as ReadNpyHeader; kType for files without a common type.
-  static Result<std::shared_ptr<const NumpyFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler);
+  static Result<std::shared_ptr<const NumpyFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote; headers are read again.
   static Result<std::shared_ptr<const NumpyFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader*) {
-    return Make(std::move(env), std::move(files), nullptr);
+    return Make(std::move(env), std::move(files), nullptr, nullptr);
   }
 
   static constexpr const char* kReader = "ReadNumpy";
@@ -27,12 +27,12 @@ class NumpyFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t file) const override { return !headers_[file].fortran_order && headers_[file].row_bytes() > 0; }
   int64_t rows_guess() const override;
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Status Write(ByteWriter*) const override { return Status::OK(); }
 
  private:
   NumpyFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
-  Status FindSchema();
+  Status FindSchema(BadFiles* bad);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;

@@ -48,13 +48,16 @@ class StripeBatches : public arrow::RecordBatchReader {
 
 }  // namespace
 
-Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler) {
+Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<OrcFormat> format(new OrcFormat(std::move(env), std::move(files)));
   format->heads_.resize(format->files_->size());
-  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(format->heads_.size()),
-                              [&](int64_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[static_cast<size_t>(file)]); }));
+  ARROW_RETURN_NOT_OK(ForEachFile(scheduler, format->heads_.size(), bad,
+                                  [&](size_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[file]); }));
   SchemaUnifier unifier;
-  for (size_t file = 0; file < format->heads_.size(); ++file) ARROW_RETURN_NOT_OK(unifier.Add(*format->heads_[file].schema, (*format->files_)[file].path));
+  for (size_t file = 0; file < format->heads_.size(); ++file) {
+    ARROW_RETURN_NOT_OK(Noted(bad, file, unifier.Add(*format->heads_[file].schema, (*format->files_)[file].path)));
+  }
+  if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   format->schema_ = unifier.Finish();
   return format;
 }
@@ -91,7 +94,7 @@ int64_t OrcFormat::rows_guess() const {
   return rows;
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> OrcFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> OrcFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   const Head& head = heads_[range.file];
   std::vector<int64_t> first_rows;

@@ -12,7 +12,7 @@ namespace millstream {
 class OrcFormat : public FileFormat {
  public:
   /// Reads all footers, on the lanes of `scheduler` where there is one. kCorruptData for a file that is none; kType for files that have no common schema.
-  static Result<std::shared_ptr<const OrcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler);
+  static Result<std::shared_ptr<const OrcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote; footers are read again.
   static Result<std::shared_ptr<const OrcFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -21,7 +21,7 @@ class OrcFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t) const override { return true; }
   int64_t rows_guess() const override;
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 

@@ -77,14 +77,15 @@ Status ParquetDataset::FileSummary::Add(const parquet::FileMetaData& metadata) {
   return Status::OK();
 }
 
-Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler) {
+Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler,
+                                                                   BadFiles* bad, std::vector<BadPart> left_out) {
   auto dataset = std::make_shared<ParquetDataset>();
   dataset->env_ = std::move(env);
   dataset->files_ = std::move(files);
+  dataset->left_out_ = std::move(left_out);
   std::vector<FileSummary> summaries(dataset->files_.size());
-  ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(summaries.size()),
-                              [&](int64_t file) { return dataset->ReadFile(static_cast<uint32_t>(file), &summaries[file]); }));
-  ARROW_RETURN_NOT_OK(dataset->Assemble(summaries));
+  ARROW_RETURN_NOT_OK(ForEachFile(scheduler, summaries.size(), bad, [&](size_t file) { return dataset->ReadFile(static_cast<uint32_t>(file), &summaries[file]); }));
+  ARROW_RETURN_NOT_OK(dataset->Assemble(summaries, bad));
   return dataset;
 }
 
@@ -97,12 +98,14 @@ Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
   return added.ok() ? added : WithContext(added, "file " + file.path + " is damaged");
 }
 
-Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries) {
+Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries, BadFiles* bad) {
   SchemaUnifier unifier;
   const arrow::Schema* last = nullptr;
   for (uint32_t ordinal = 0; ordinal < summaries.size(); ++ordinal) {
     const FileSummary& summary = summaries[ordinal];
-    if (last == nullptr || !summary.schema->Equals(*last, /*check_metadata=*/true)) ARROW_RETURN_NOT_OK(unifier.Add(*summary.schema, files_[ordinal].path));
+    if (last == nullptr || !summary.schema->Equals(*last, /*check_metadata=*/true)) {
+      ARROW_RETURN_NOT_OK(Noted(bad, ordinal, unifier.Add(*summary.schema, files_[ordinal].path)));
+    }
     last = summary.schema.get();
     row_groups_.push_back(summary.groups);
     int64_t first_row = 0;
@@ -112,6 +115,7 @@ Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries) {
       first_row += rows;
     }
   }
+  if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   schema_ = unifier.Finish();
   sizes_.columns.resize(static_cast<size_t>(schema_->num_fields()));
   for (const FileSummary& file : summaries) AddSizes(file);

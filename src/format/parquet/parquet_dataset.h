@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "env/env.h"
+#include "format/bad_data.h"
 #include "format/list_files.h"
 #include "format/parquet/footer_cache.h"
 #include "ops/scan_columns.h"
@@ -22,7 +23,9 @@ class ParquetDataset : public ScanSource {
  public:
   /// Reads every footer, on the lanes of `scheduler` where there is one. Schemas are unified as unify_schemas.h says.
   /// kCorruptData for what is not Parquet, kInvalidArgument for a file whose size is not the listed one any more; of several bad files the first is named.
-  static Result<std::shared_ptr<const ParquetDataset>> Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler = nullptr);
+  /// `left_out`: other files, that were.
+  static Result<std::shared_ptr<const ParquetDataset>> Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler = nullptr,
+                                                            BadFiles* bad = nullptr, std::vector<BadPart> left_out = {});
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
@@ -32,18 +35,20 @@ class ParquetDataset : public ScanSource {
   ScanSizes sizes() const override { return sizes_; }
 
   const std::vector<ListedFile>& files() const { return files_; }
+  const std::vector<BadPart>& left_out() const { return left_out_; }
   const std::vector<std::vector<RowGroupSummary>>& row_groups() const { return row_groups_; }
   int64_t num_rows() const;
 
  private:
   struct FileSummary;
   Status ReadFile(uint32_t ordinal, FileSummary* out) const;
-  Status Assemble(const std::vector<FileSummary>& summaries);
+  Status Assemble(const std::vector<FileSummary>& summaries, BadFiles* bad);
   void AddSizes(const FileSummary& file);
   Result<std::shared_ptr<parquet::FileMetaData>> Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const;
 
   std::shared_ptr<Env> env_;
   std::vector<ListedFile> files_;
+  std::vector<BadPart> left_out_;
   std::vector<std::vector<RowGroupSummary>> row_groups_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<ScanTask> tasks_;

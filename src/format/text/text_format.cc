@@ -17,8 +17,8 @@ bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r\n\v\f
 /// The column of some lines.
 class Lines {
  public:
-  Lines(const ListedFile& listed, const TextOptions& options, std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool)
-      : listed_(listed), options_(options), schema_(std::move(schema)), pool_(pool) {}
+  Lines(const ListedFile& listed, const TextOptions& options, std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool, BadParts* bad)
+      : listed_(listed), options_(options), schema_(std::move(schema)), pool_(pool), bad_(bad) {}
 
   /// Null where there is none. `begin`: of the text, in the file.
   Result<std::shared_ptr<arrow::RecordBatch>> Make(std::string_view text, int64_t begin) const {
@@ -30,8 +30,13 @@ class Lines {
       const size_t behind = std::min(LineBehind(text, at, LineEnd::kLineFeed), text.size());
       std::string_view line = text.substr(at, behind - at);
       if (!valid && !arrow::util::ValidateUTF8(reinterpret_cast<const uint8_t*>(line.data()), static_cast<int64_t>(line.size()))) {
-        return MakeError(ErrorKind::kCorruptData, "file " + listed_.path + ", byte " + std::to_string(begin + static_cast<int64_t>(at)) +
-                                                      ": the line that begins there is not UTF-8; write the file as UTF-8, or use read_binary_files()");
+        const int64_t byte = begin + static_cast<int64_t>(at);
+        Status error = MakeError(ErrorKind::kCorruptData, "file " + listed_.path + ", byte " + std::to_string(byte) +
+                                                              ": the line that begins there is not UTF-8; write the file as UTF-8, or use read_binary_files()");
+        if (bad_ == nullptr) return error;
+        bad_->AddRow(byte, std::move(error));
+        at = behind;
+        continue;
       }
       at = behind;
       if (line.ends_with('\n')) line.remove_suffix(1);
@@ -49,6 +54,7 @@ class Lines {
   const TextOptions options_;
   const std::shared_ptr<arrow::Schema> schema_;
   arrow::MemoryPool* const pool_;
+  BadParts* const bad_;  // may be null
 };
 
 class PieceReader : public arrow::RecordBatchReader {
@@ -75,19 +81,19 @@ class PieceReader : public arrow::RecordBatchReader {
 }  // namespace
 
 Result<std::shared_ptr<const TextFormat>> TextFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, TextOptions options,
-                                                           Scheduler* scheduler) {
+                                                           Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<TextFormat> format(new TextFormat(std::move(env), std::move(files), options));
-  SampleOptions sampling{.reader = kName};
+  SampleOptions sampling{.reader = kName, .forgives = bad != nullptr};
   sampling.cuttable = [&](uint32_t file) { return format->cuttable(file); };
   const auto look = [](size_t, uint32_t, std::string_view) { return Status::OK(); };
   ARROW_ASSIGN_OR_RAISE(format->rows_guess_, SampleText(*format->env_, *format->files_, sampling, scheduler, look));
   return format;
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> TextFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> TextFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   arrow::util::InitializeUTF8();
   const ListedFile& listed = (*files_)[range.file];
-  const Lines lines(listed, options_, schema_, pool);
+  const Lines lines(listed, options_, schema_, pool, bad);
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, pool));
     return std::make_shared<PieceReader>(std::move(pieces), lines, schema_);

@@ -16,7 +16,7 @@ struct TextOptions {
 
 class TextFormat : public FileFormat {
  public:
-  static Result<std::shared_ptr<const TextFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, TextOptions options, Scheduler* scheduler);
+  static Result<std::shared_ptr<const TextFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, TextOptions options, Scheduler* scheduler, BadFiles* bad = nullptr);
   static Result<std::shared_ptr<const TextFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
   static constexpr const char* kReader = "ReadText";
@@ -25,7 +25,7 @@ class TextFormat : public FileFormat {
   bool cuttable(uint32_t file) const override { return !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
   /// kCorruptData for lines that are not UTF-8.
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Status Write(ByteWriter* out) const override;
 
  private:

@@ -138,7 +138,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ExampleBuilder::Finish() {
   arrow::ArrayVector columns;
   for (auto& builder : builders_) {
     ARROW_ASSIGN_OR_RAISE(auto column, builder->Finish());
-    columns.push_back(std::move(column));
+    columns.push_back(column->length() > rows_ ? column->Slice(0, rows_) : std::move(column));
   }
   return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(columns));
 }

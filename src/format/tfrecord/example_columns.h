@@ -36,6 +36,7 @@ class ExampleBuilder {
   /// A row; statuses of no kind: the record is no example, has a feature that the schema, which has all columns, does not have, or values that do not fit it.
   Status Add(std::string_view record);
   int64_t rows() const { return rows_; }
+  /// After a status of Add: without that row.
   Result<std::shared_ptr<arrow::RecordBatch>> Finish();
 
  private:

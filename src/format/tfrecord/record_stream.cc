@@ -46,8 +46,8 @@ Result<bool> RecordStream::Next(std::string_view* record) {
   ARROW_RETURN_NOT_OK(Fill(all));
   if (pieces_.text().size() < all) return Error("the file ends within it");
   *record = pieces_.text().substr(kHeadBytes, static_cast<size_t>(length));
-  if (MaskedCrc32c(*record) != Number32(pieces_.text().substr(all - kTailBytes))) return Error("it does not have its checksum");
   taken_ = all;
+  if (MaskedCrc32c(*record) != Number32(pieces_.text().substr(all - kTailBytes))) return Error("it does not have its checksum");
   return true;
 }
 

@@ -15,8 +15,12 @@ class RecordStream {
   /// The next record, which stays until the next call; false at the end. kCorruptData, with the record's number and byte, for one that is cut short, too long or does
   /// not have its checksum.
   Result<bool> Next(std::string_view* record);
+  /// Whether, after an error of Next, it is known where the next record begins.
+  bool can_go_on() const { return taken_ > 0; }
   /// Of the records given, with what surrounds them, in the decompressed file.
   int64_t bytes() const { return pieces_.begin() + static_cast<int64_t>(taken_); }
+  /// Where the record given last begins, or the one that could not be given.
+  int64_t record_begin() const { return pieces_.begin(); }
   Status Error(const std::string& what) const;
 
  private:

@@ -19,7 +19,8 @@ constexpr int64_t kBatchBytes = 1 << 20;
 
 class ExampleReader : public arrow::RecordBatchReader {
  public:
-  ExampleReader(RecordStream records, ExampleBuilder rows, std::shared_ptr<arrow::Schema> schema) : records_(std::move(records)), rows_(std::move(rows)), schema_(std::move(schema)) {}
+  ExampleReader(RecordStream records, ExampleBuilder rows, std::shared_ptr<arrow::Schema> schema, BadParts* bad)
+      : records_(std::move(records)), rows_(std::move(rows)), schema_(std::move(schema)), bad_(bad) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     out->reset();
@@ -27,11 +28,21 @@ class ExampleReader : public arrow::RecordBatchReader {
     const int64_t rows_max = std::clamp<int64_t>(kBatchValues / schema_->num_fields(), 1, kBatchRows);
     while (rows_.rows() < rows_max && records_.bytes() - begin < kBatchBytes) {
       std::string_view record;
-      ARROW_ASSIGN_OR_RAISE(const bool more, records_.Next(&record));
-      if (!more) break;
+      const auto more = records_.Next(&record);
+      if (!more.ok()) {
+        if (bad_ == nullptr || !IsBadData(more.status()) || !records_.can_go_on()) return more.status();
+        bad_->AddRow(records_.record_begin(), more.status());
+        continue;
+      }
+      if (!*more) break;
       const Status added = rows_.Add(record);
+      if (added.ok()) continue;
       if (added.IsOutOfMemory()) return added;
-      if (!added.ok()) return records_.Error(added.message() + "; tf_schema tells what there is");
+      Status error = records_.Error(added.message() + "; tf_schema tells what there is");
+      if (bad_ == nullptr) return error;
+      bad_->AddRow(records_.record_begin(), std::move(error));
+      if (rows_.rows() > 0) break;
+      ARROW_RETURN_NOT_OK(rows_.Finish().status());  // without what was begun of the row
     }
     return rows_.rows() == 0 ? Status::OK() : rows_.Finish().Value(out);
   }
@@ -40,18 +51,19 @@ class ExampleReader : public arrow::RecordBatchReader {
   RecordStream records_;
   ExampleBuilder rows_;
   const std::shared_ptr<arrow::Schema> schema_;
+  BadParts* const bad_;  // may be null
 };
 
 }  // namespace
 
 Result<std::shared_ptr<const TfRecordFormat>> TfRecordFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given,
-                                                                   Scheduler* scheduler) {
+                                                                   Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files)));
-  ARROW_RETURN_NOT_OK(format->FindFeatures(std::move(given), scheduler));
+  ARROW_RETURN_NOT_OK(format->FindFeatures(std::move(given), scheduler, bad));
   return format;
 }
 
-Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler) {
+Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler, BadFiles* bad) {
   struct Sample {
     FeatureShapes features;
     int64_t records = 0;
@@ -61,27 +73,35 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
   const auto file_of = [&](size_t sample) -> const ListedFile& { return (*files_)[sample * files_->size() / samples.size()]; };
   ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(samples.size()), [&](int64_t i) {
     Sample& sample = samples[static_cast<size_t>(i)];
-    ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, arrow::default_memory_pool(), 64 << 10));
-    while (records.bytes() < kSampleBytes) {
-      std::string_view record;
-      ARROW_ASSIGN_OR_RAISE(const bool more, records.Next(&record));
-      if (!more) break;
-      const Status added = AddExample(record, &sample.features);
-      if (!added.ok()) return records.Error(added.message());
-      ++sample.records;
-      sample.bytes = records.bytes();
-    }
-    return Status::OK();
+    const auto look = [&]() -> Status {
+      ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, arrow::default_memory_pool(), 64 << 10));
+      while (records.bytes() < kSampleBytes) {
+        std::string_view record;
+        ARROW_ASSIGN_OR_RAISE(const bool more, records.Next(&record));
+        if (!more) break;
+        const Status added = AddExample(record, &sample.features);
+        if (!added.ok()) return records.Error(added.message());
+        ++sample.records;
+        sample.bytes = records.bytes();
+      }
+      return Status::OK();
+    };
+    const Status looked = look();
+    // Where such records are passed over, reading tells of them.
+    return bad != nullptr && IsBadData(looked) ? Status::OK() : looked;
   }));
   int64_t records = 0, bytes = 0, all_bytes = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
     for (const auto& [name, shape] : samples[i].features) {
       const Status added = AddShape(name, shape, &features);
-      if (!added.ok()) return MakeError(ErrorKind::kType, "read_tfrecords: file " + file_of(i).path + ": " + added.message() + "; read such files as data sets of their own");
+      if (added.ok()) continue;
+      const Status error = MakeError(ErrorKind::kType, "read_tfrecords: file " + file_of(i).path + ": " + added.message() + "; read such files as data sets of their own");
+      ARROW_RETURN_NOT_OK(Noted(bad, i * files_->size() / samples.size(), error));
     }
     records += samples[i].records;
     bytes += samples[i].bytes;
   }
+  if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   for (const ListedFile& file : *files_) all_bytes += file.size_bytes;
   rows_guess_ = bytes == 0 ? 0 : static_cast<int64_t>(static_cast<double>(records) * static_cast<double>(all_bytes) / static_cast<double>(bytes));
   schema_ = SchemaOf(features);
@@ -89,10 +109,10 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
   return Status::OK();
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> TfRecordFormat::Read(const FileRange& range, arrow::MemoryPool* pool) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> TfRecordFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, (*files_)[range.file], kName, pool, kPieceBytes));
   ARROW_ASSIGN_OR_RAISE(auto rows, ExampleBuilder::Make(schema_, has_all_columns_, pool));
-  return std::make_shared<ExampleReader>(std::move(records), std::move(rows), schema_);
+  return std::make_shared<ExampleReader>(std::move(records), std::move(rows), schema_, bad);
 }
 
 Result<std::shared_ptr<const FileFormat>> TfRecordFormat::Select(const std::vector<std::string>& names) const {

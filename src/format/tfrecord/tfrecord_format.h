@@ -17,7 +17,7 @@ class TfRecordFormat : public FileFormat {
  public:
   /// `given`: features whose kinds are known; others are told from the records. kCorruptData for what is no TFRecord file of examples; kType where a feature has
   /// values of two kinds.
-  static Result<std::shared_ptr<const TfRecordFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given, Scheduler* scheduler);
+  static Result<std::shared_ptr<const TfRecordFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given, Scheduler* scheduler, BadFiles* bad = nullptr);
   static Result<std::shared_ptr<const TfRecordFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
   static constexpr const char* kReader = "ReadTFRecords";
@@ -25,13 +25,13 @@ class TfRecordFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t) const override { return false; }
   int64_t rows_guess() const override { return rows_guess_; }
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool) const override;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
   Status Write(ByteWriter* out) const override;
 
  private:
   TfRecordFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
-  Status FindFeatures(FeatureShapes features, Scheduler* scheduler);
+  Status FindFeatures(FeatureShapes features, Scheduler* scheduler, BadFiles* bad);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;
