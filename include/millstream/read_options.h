@@ -24,6 +24,8 @@ struct ReadFilesOptions {
   std::optional<Partitioning> partitioning = {};
   /// Adds the column "path", behind all others.
   bool include_paths = false;
+  /// The files come in a random order, the same at every execution: much weaker than a shuffle of rows, and free.
+  std::optional<uint64_t> shuffle_files_seed = {};
   /// Of a file that turns out bad while it is read the rows before that place stay. Rows are told from one another in CSV, JSON, text and TFRecord files alone.
   OnBad on_bad_file = OnBad::kRaise;
   OnBad on_bad_row = OnBad::kRaise;

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from millstream.datasource import Datasink, Datasource, ReadTask
     from millstream.delta_tables import read_delta
     from millstream.expressions import Expr, col, lit
+    from millstream.file_shuffle import FileShuffleConfig
     from millstream.from_frames import from_daft, from_dask, from_modin
     from millstream.from_loaders import from_tf, from_torch
     from millstream.from_memory import from_blocks, range_tensor
@@ -68,6 +69,7 @@ __all__ = [
     "ExecutionOptions",
     "ExecutionResources",
     "Expr",
+    "FileShuffleConfig",
     "MaterializedDataset",
     "MixStoppingCondition",
     "Preprocessor",
@@ -130,6 +132,7 @@ _MODULES = {
     "ExecutionOptions": "context",
     "ExecutionResources": "context",
     "Expr": "expressions",
+    "FileShuffleConfig": "file_shuffle",
     "MaterializedDataset": "materialized_dataset",
     "Preprocessor": "preprocessor",
     "RandomSeedConfig": "seeds",

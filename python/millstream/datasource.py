@@ -24,6 +24,7 @@ from millstream import _core
 from millstream.arguments import check_count
 from millstream.block import BlockMetadata
 from millstream.datasink import Datasink, DummyOutputDatasink, WriteResult, WriteReturnType
+from millstream.file_shuffle import FileShuffleConfig
 from millstream.filename_provider import FilenameProvider
 from millstream.partitioning import Partitioning, PartitionStyle
 from millstream.path_partitions import PathPartitionFilter, PathPartitionParser
@@ -40,6 +41,7 @@ __all__ = [
     "Datasink",
     "Datasource",
     "DummyOutputDatasink",
+    "FileShuffleConfig",
     "FilenameProvider",
     "PartitionStyle",
     "Partitioning",

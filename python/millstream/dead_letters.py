@@ -64,7 +64,9 @@ def letters_dataset(executions: Iterable[HasLetters], plan: _core.Plan, context:
     )
     epochs = (each for execution in executions for each in execution._letters())
     left_out = [(reader, path, None, None, None, error, "", None) for reader, path, error in plan.left_out_files()]
-    rows: list[tuple[Any, ...]] = left_out + [(*_known(letter), epoch) for epoch, letters in epochs for letter in letters]
+    rows: list[tuple[Any, ...]] = left_out + [
+        (*_known(letter), epoch) for epoch, letters in epochs for letter in letters
+    ]
     columns = list(zip(*rows, strict=True)) or [() for _ in schema]
     arrays = [pyarrow.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return Dataset(_core.Plan.from_arrow(pyarrow.Table.from_arrays(arrays, schema=schema)), context)

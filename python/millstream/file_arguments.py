@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from millstream import _core
 from millstream.arguments import check_count, check_flag, check_local_path, refuse, refuse_placement
 from millstream.dataset import Dataset
+from millstream.file_shuffle import shuffle_seed
 from millstream.partitioning import Partitioning, PartitionStyle, partitioning_values
 from millstream.process_engine import PROCESS_ENGINE
 
@@ -25,12 +26,12 @@ _SUPPORTED = frozenset(
         "override_num_blocks",
         "parallelism",
         "partitioning",
+        "shuffle",
     }
 )
 _REMEDIES = {
     "filesystem": "give paths of this machine, or s3:// paths",
     "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
-    "shuffle": "use random_shuffle(), which shuffles rows over all files",
 }
 
 
@@ -48,6 +49,8 @@ class ReadOptions(TypedDict, total=False):
     include_paths: Whether there is a column "path" of the paths, behind all others.
     ignore_missing_paths: Whether paths that match nothing are left out, where some do.
     parallelism, override_num_blocks: Blocks that num_blocks() tells; -1 and None let the files decide.
+    shuffle: "files", or a `millstream.datasource.FileShuffleConfig`: the files come in a random order, the same each
+        time. Much weaker than `Dataset.random_shuffle`, which shuffles rows over all files, and free.
     on_bad_file: "raise" (the default) ends a job with the first file that cannot be read. "skip" goes on: a file that
         is found bad at once is left out, of one that turns out bad while it is read the rest of it, or of the mebibyte
         of it that is read as one. "record" also tells of it in `Dataset.dead_letters()`: path, offset and error.
@@ -93,6 +96,8 @@ def read_files(
     partition_filter = chosen.pop("partition_filter", None)
     files = _file_values(reader, paths, chosen)
     files |= _bad_data(reader, options, bad_rows)
+    if (shuffle := options.get("shuffle")) is not None:
+        files["shuffle_seed"] = shuffle_seed(shuffle)
     engine = PROCESS_ENGINE.get()
     try:
         if partition_filter is not None:

@@ -20,7 +20,7 @@ using Listed = std::shared_ptr<const std::vector<ListedFile>>;
 
 /// `extensions`: where the options name none.
 FilesToRead FilesOf(const Paths& paths, const ReadFilesOptions& options, Paths extensions = {}) {
-  return {paths, options.extensions.empty() ? std::move(extensions) : options.extensions, options.ignore_missing_paths, std::nullopt, {options.partitioning, options.include_paths},
+  return {paths, options.extensions.empty() ? std::move(extensions) : options.extensions, options.ignore_missing_paths, std::nullopt, options.shuffle_files_seed, {options.partitioning, options.include_paths},
           {options.on_bad_file, options.on_bad_row, options.max_errors}};
 }
 

@@ -99,6 +99,7 @@ FilesToRead FilesFrom(const nb::dict& values) {
   fields.Take("paths", &files.paths);
   fields.Take("extensions", &files.extensions);
   fields.Take("ignore_missing_paths", &files.ignore_missing);
+  if (values.contains("shuffle_seed")) files.shuffle_seed = nb::cast<uint64_t>(values["shuffle_seed"]);
   if (values.contains("kept")) files.kept = nb::cast<std::vector<std::string>>(values["kept"]);
   fields.Take("blocks", &files.blocks);
   std::string on_bad_file = "raise", on_bad_row = "raise";

@@ -16,6 +16,7 @@ struct FilesToRead {
   std::vector<std::string> extensions;  // as ListFiles
   bool ignore_missing = false;
   std::optional<std::vector<std::string>> kept;  // paths: of the files found these alone
+  std::optional<uint64_t> shuffle_seed;  // the files come in a random order
   PathOptions path;
   BadDataOptions bad_data = {};
   int64_t blocks = 0;                   // as plan/blocks.h

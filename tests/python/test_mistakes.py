@@ -150,8 +150,8 @@ def test_what_only_a_cluster_could_honour_is_refused_by_name(rows, data):
         ms.read_parquet(data, concurrency=4)
     with pytest.raises(TypeError, match=r"partitioning must be a millstream\.datasource\.Partitioning or None"):
         ms.read_parquet(data, partitioning="hive")
-    with pytest.raises(NotImplementedError, match="random_shuffle"):
-        ms.read_parquet(data, shuffle="files")
+    with pytest.raises(TypeError, match="shuffle must be 'files', a FileShuffleConfig or None, not 'rows'"):
+        ms.read_parquet(data, shuffle="rows")
     with pytest.raises(TypeError, match="no argument 'colums'"):
         ms.read_parquet(data, colums=["a"])
     with pytest.raises(TypeError, match="no argument 'exp'"):

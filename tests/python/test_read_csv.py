@@ -275,8 +275,6 @@ def test_paths_and_arguments_that_cannot_be_are_refused(write, tmp_path):
         ms.read_csv(tmp_path, file_extensions=["tsv"])
     with pytest.raises(TypeError, match=r"parse_options must be a pyarrow\.csv\.ParseOptions, not dict"):
         ms.read_csv(path, parse_options={"delimiter": ";"})
-    with pytest.raises(NotImplementedError, match=r"shuffle.*random_shuffle"):
-        ms.read_csv(path, shuffle="files")
     with pytest.raises(TypeError, match="no argument 'delimiter'"):
         ms.read_csv(path, delimiter=";")
 
