@@ -20,7 +20,7 @@ else()
   " COMPONENT cpp)
   install(FILES ${MILLSTREAM_ARROW_LIBRARIES} ${MILLSTREAM_ARROW_STUBS} DESTINATION lib COMPONENT cpp)
   install(FILES ${PYARROW_LICENSES} DESTINATION share/doc/millstream/arrow_licenses COMPONENT cpp)
-  millstream_install_image_licenses(share/doc/millstream/image_licenses cpp)
+  millstream_install_library_licenses(share/doc/millstream/library_licenses cpp)
   # In a folder of their own, so that an Arrow installed under the same prefix keeps its headers.
   install(DIRECTORY ${PYARROW_DIR}/include/arrow ${PYARROW_DIR}/include/parquet DESTINATION include/millstream-arrow COMPONENT cpp
     FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp"

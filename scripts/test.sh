@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(id -u)" = 0 ] && ! { command -v ccache && command -v g++ && dpkg -s libgtest-dev libgmock-dev libjpeg62-turbo-dev libpng-dev postgresql; } >/dev/null 2>&1; then
+if [ "$(id -u)" = 0 ] && ! { command -v ccache && command -v g++ && dpkg -s libgtest-dev libgmock-dev libjpeg62-turbo-dev libpng-dev libsimdjson-dev postgresql; } >/dev/null 2>&1; then
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq g++ ccache libgtest-dev libgmock-dev libjpeg62-turbo-dev libpng-dev postgresql python3-venv >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq g++ ccache libgtest-dev libgmock-dev libjpeg62-turbo-dev libpng-dev libsimdjson-dev postgresql python3-venv >/dev/null
 fi
 
 python=${PYTHON:-python3.11}

@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(id -u)" = 0 ] && ! { command -v g++ && dpkg -s libjpeg62-turbo-dev libpng-dev; } >/dev/null 2>&1; then
+if [ "$(id -u)" = 0 ] && ! { command -v g++ && dpkg -s libjpeg62-turbo-dev libpng-dev libsimdjson-dev; } >/dev/null 2>&1; then
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq g++ libjpeg62-turbo-dev libpng-dev python3-venv >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq g++ libjpeg62-turbo-dev libpng-dev libsimdjson-dev python3-venv >/dev/null
 fi
 
 python=${PYTHON:-python3.11}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from millstream import _core
-from millstream.arguments import check_count, check_flag, check_local_path, refuse, refuse_placement
+from millstream.arguments import check_count, check_flag, check_path, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.file_shuffle import shuffle_seed
 from millstream.partitioning import Partitioning, PartitionStyle, partitioning_values
@@ -164,15 +164,7 @@ def path_list(paths: Any) -> list[str]:
         raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
     if not given:
         raise ValueError("paths is empty: name at least one file, directory or glob")
-    return [_readable_path(path) for path in given]
-
-
-def _readable_path(path: Any) -> str:
-    if not isinstance(path, str) or not path.startswith("s3://"):
-        return check_local_path(path, "a path")
-    if path.removeprefix("s3://").split("/")[0] in ("", "*", "**"):
-        raise ValueError(f"{path!r} names no bucket: write s3://bucket/key")
-    return path
+    return [check_path(path, "a path") for path in given]
 
 
 def path_remedy(paths: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from millstream import _core
-from millstream.arguments import check_columns, check_count, check_flag, check_local_path, refuse, refuse_placement
+from millstream.arguments import check_columns, check_count, check_flag, check_path, refuse, refuse_placement
 from millstream.filename_provider import FilenameProvider, name_of, name_of_row
 from millstream.save_mode import FILE_MODES, SaveMode, checked_mode
 from millstream.seeds import run_seed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _REMEDIES = {
     "catalog": "give the path of a directory",
-    "filesystem": "paths are local files in this version",
+    "filesystem": "give a path of this machine, or an s3:// path",
     "arrow_parquet_args_fn": "give compression= or row_group_size= themselves",
     "arrow_csv_args_fn": "give write_options= itself",
     "arrow_orc_args_fn": "give compression= itself",
@@ -131,8 +131,9 @@ def refuse_stream_codec(function: str, options: FileOptions) -> None:
 
 
 def _directory(path: Any, try_create_dir: Any) -> str:
-    directory = check_local_path(path, "path")
-    if not check_flag(try_create_dir, "try_create_dir") and not os.path.isdir(directory):
+    directory = check_path(path, "path")
+    is_local = not directory.startswith("s3://")
+    if not check_flag(try_create_dir, "try_create_dir") and is_local and not os.path.isdir(directory):
         raise FileNotFoundError(f"no directory {directory!r}; make it, or leave try_create_dir out")
     return directory
 

@@ -104,6 +104,7 @@ Status DirectoryCommit::MakeDirectory() {
   while (KindOf(env_->Stat(missing).status()) == ErrorKind::kFileNotFound) {
     made_directories_.push_back(missing);
     if (Parent(missing) == missing) break;
+    if (Parent(missing).ends_with(":/")) return env_->Stat(missing).status();  // a bucket, which nobody makes
     missing = Parent(missing);
   }
   return env_->CreateDirectories(directory_);

@@ -139,7 +139,9 @@ Status StagingFolder::Undo(const std::vector<std::string>& names) {
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
     ARROW_ASSIGN_OR_RAISE(const bool waiting, Exists(NewPath(*name)));
     ARROW_ASSIGN_OR_RAISE(const bool published, Exists(FinalPath(*name)));
-    if (!waiting && published) ARROW_RETURN_NOT_OK(env_->Rename(FinalPath(*name), NewPath(*name)));
+    if (!published) continue;
+    // Both are there where a rename, which of some stores is a copy, came half way.
+    ARROW_RETURN_NOT_OK(waiting ? env_->Remove(FinalPath(*name)) : env_->Rename(FinalPath(*name), NewPath(*name)));
   }
   // Where others have put something into a folder it stays.
   const auto folders = FoldersOf(names);

@@ -12,6 +12,8 @@ namespace millstream {
 namespace {
 
 constexpr std::string_view kScheme = "s3://";
+constexpr int64_t kUnsentBytesMax = 32 << 20;
+constexpr auto kLockAge = std::chrono::hours(24);
 
 /// Within the store: "bucket/key".
 std::string KeyOf(const std::string& path) { return path.substr(kScheme.size()); }
@@ -21,7 +23,7 @@ bool Has(const Status& status, std::string_view text) { return status.message().
 Status StoreError(const Status& status, const char* what, const std::string& path) {
   const std::string message = std::string("Cannot ") + what + " '" + path + "': " + status.message();
   if (Has(status, "ACCESS_DENIED") || Has(status, "HTTP status 403") || Has(status, "INVALID_ACCESS_KEY_ID") || Has(status, "SIGNATURE_DOES_NOT_MATCH")) {
-    return MakeError(ErrorKind::kPermission, message + "; check the credentials (AWS_ACCESS_KEY_ID and the like) and what they may read");
+    return MakeError(ErrorKind::kPermission, message + "; check the credentials (AWS_ACCESS_KEY_ID and the like) and what they may do");
   }
   if (Has(status, "NO_SUCH_BUCKET") || Has(status, "NO_SUCH_KEY") || Has(status, "RESOURCE_NOT_FOUND") || Has(status, "HTTP status 404") || Has(status, "Path does not exist")) {
     return MakeError(ErrorKind::kFileNotFound, message);
@@ -80,6 +82,36 @@ class StoreFile : public arrow::io::RandomAccessFile {
   int64_t position_ = 0;
 };
 
+/// An object that is being written: it is there once it is closed.
+class StoreOutput : public arrow::io::OutputStream {
+ public:
+  StoreOutput(std::shared_ptr<arrow::io::OutputStream> object, std::string path) : object_(std::move(object)), path_(std::move(path)) {}
+  ~StoreOutput() override {
+    if (!object_->closed()) (void)object_->Abort();
+  }
+
+  Status Close() override { return Told(object_->Close(), "write"); }
+  Status Abort() override { return object_->Abort(); }
+  bool closed() const override { return object_->closed(); }
+  Result<int64_t> Tell() const override { return object_->Tell(); }
+  Status Write(const void* data, int64_t bytes) override {
+    ARROW_RETURN_NOT_OK(Told(object_->Write(data, bytes), "write"));
+    unsent_bytes_ += bytes;
+    if (unsent_bytes_ < kUnsentBytesMax) return Status::OK();
+    // Parts are sent in the background, and would pile up in memory.
+    unsent_bytes_ = 0;
+    return Told(object_->Flush(), "write");
+  }
+  using arrow::io::OutputStream::Write;
+
+ private:
+  Status Told(const Status& status, const char* what) const { return status.ok() ? status : StoreError(status, what, path_); }
+
+  const std::shared_ptr<arrow::io::OutputStream> object_;
+  const std::string path_;
+  int64_t unsent_bytes_ = 0;
+};
+
 class StoreEnv : public Env {
  public:
   explicit StoreEnv(std::shared_ptr<Env> below) : below_(std::move(below)) {}
@@ -114,33 +146,57 @@ class StoreEnv : public Env {
   }
 
   Result<std::shared_ptr<arrow::io::OutputStream>> CreateForWrite(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(path));
-    return below_->CreateForWrite(path);
+    if (!IsStorePath(path)) return below_->CreateForWrite(path);
+    ARROW_ASSIGN_OR_RAISE(const auto store, Store());
+    const auto info = store->GetFileInfo(KeyOf(path));
+    if (!info.ok()) return StoreError(info.status(), "create", path);
+    if (info->type() == arrow::fs::FileType::File) return MakeError(ErrorKind::kIo, "Cannot create '" + path + "': it exists already");
+    auto object = store->OpenOutputStream(KeyOf(path));
+    if (!object.ok()) return StoreError(object.status(), "create", path);
+    return std::make_shared<StoreOutput>(std::move(*object), path);
   }
   Result<std::unique_ptr<ScratchFile>> CreateScratch(const std::string& directory, bool direct) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(directory));
-    return below_->CreateScratch(directory, direct);
+    if (!IsStorePath(directory)) return below_->CreateScratch(directory, direct);
+    return MakeError(ErrorKind::kInvalidArgument, "'" + directory + "' is no directory of this machine; rows are spilled to a disk");
   }
-  Status CreateDirectories(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(path));
-    return below_->CreateDirectories(path);
-  }
+  Status CreateDirectories(const std::string& path) override { return IsStorePath(path) ? Status::OK() : below_->CreateDirectories(path); }
   Status Rename(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(to));
-    return below_->Rename(from, to);
+    if (!IsStorePath(from)) return below_->Rename(from, to);
+    ARROW_ASSIGN_OR_RAISE(const FileEntry entry, Stat(from));
+    if (!entry.is_directory) return Move(from, to);
+    ARROW_ASSIGN_OR_RAISE(const auto entries, List(from));
+    for (const FileEntry& inside : entries) ARROW_RETURN_NOT_OK(Rename(inside.path, to + inside.path.substr(from.size())));
+    return RemoveTree(from);
   }
   Status Remove(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(path));
-    return below_->Remove(path);
+    if (!IsStorePath(path)) return below_->Remove(path);
+    ARROW_ASSIGN_OR_RAISE(const auto store, Store());
+    ARROW_ASSIGN_OR_RAISE(const FileEntry entry, Stat(path));
+    if (!entry.is_directory) return Told(store->DeleteFile(KeyOf(path)), "remove", path);
+    ARROW_ASSIGN_OR_RAISE(const auto entries, List(path));
+    if (!entries.empty() || KeyOf(path).find('/') == std::string::npos) return MakeError(ErrorKind::kIo, "Cannot remove '" + path + "': there are keys below it");
+    return RemoveTree(path);
   }
   Status RemoveTree(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(path));
-    return below_->RemoveTree(path);
+    if (!IsStorePath(path)) return below_->RemoveTree(path);
+    if (KeyOf(path).find('/') == std::string::npos) return MakeError(ErrorKind::kInvalidArgument, "Cannot remove '" + path + "': it is a bucket");
+    ARROW_ASSIGN_OR_RAISE(const auto store, Store());
+    const Status removed = Told(store->DeleteDir(KeyOf(path)), "remove", path);
+    return KindOf(removed) == ErrorKind::kFileNotFound ? Status::OK() : removed;
   }
-  Status Sync(const std::string& path) override { return below_->Sync(path); }
+  Status Sync(const std::string& path) override { return IsStorePath(path) ? Status::OK() : below_->Sync(path); }
   Result<std::unique_ptr<FileLock>> TryLock(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(CheckLocal(path));
-    return below_->TryLock(path);
+    if (!IsStorePath(path)) return below_->TryLock(path);
+    ARROW_ASSIGN_OR_RAISE(const auto store, Store());
+    const auto info = store->GetFileInfo(KeyOf(path));
+    if (!info.ok()) return StoreError(info.status(), "lock", path);
+    if (info->type() == arrow::fs::FileType::File) {
+      if (below_->WallClock() - info->mtime() < kLockAge) return std::unique_ptr<FileLock>();
+      return std::make_unique<FileLock>();
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto object, CreateForWrite(path));
+    ARROW_RETURN_NOT_OK(object->Close());
+    return std::make_unique<FileLock>();
   }
   Result<Space> SpaceOf(const std::string& directory) override { return below_->SpaceOf(directory); }
   Status BeforeThreadStart() override { return below_->BeforeThreadStart(); }
@@ -153,9 +209,10 @@ class StoreEnv : public Env {
     const bool is_directory = info.type() == arrow::fs::FileType::Directory;
     return {std::string(kScheme) + info.path(), is_directory ? 0 : info.size(), is_directory};
   }
-  static Status CheckLocal(const std::string& path) {
-    if (!IsStorePath(path)) return Status::OK();
-    return MakeError(ErrorKind::kInvalidArgument, "'" + path + "': this version reads from S3 and does not write there; give a directory on a disk of this machine");
+  static Status Told(const Status& status, const char* what, const std::string& path) { return status.ok() ? status : StoreError(status, what, path); }
+  Status Move(const std::string& from, const std::string& to) {
+    ARROW_ASSIGN_OR_RAISE(const auto store, Store());
+    return Told(store->Move(KeyOf(from), KeyOf(to)), "rename", from);
   }
   Result<std::shared_ptr<arrow::fs::FileSystem>> Store() {
     std::lock_guard lock(mutex_);

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "cmake"))
 from elf_file import DT_SYMBOLIC, HIDDEN, SHT_DYNSYM, SHT_SYMTAB, STB_GNU_UNIQUE, ElfFile
 
 NAMES = ["arrow", "arrow_compute", "arrow_s3", "parquet"]
-OF_PICTURES = ["jpeg", "png16", "z"]  # under names of our own, and no more
+OF_FORMATS = ["jpeg", "png16", "simdjson", "z"]  # under names of our own, and no more
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def module(installed):
 def libraries(installed):
     found = sorted((installed / "millstream" / "lib").glob("*.so*"))
     names = [path.name.split(".so")[0].removeprefix("libmillstream_") for path in found]
-    assert names == sorted(NAMES + OF_PICTURES)
+    assert names == sorted(NAMES + OF_FORMATS)
     return dict(zip(names, map(ElfFile, found), strict=True))
 
 
@@ -54,6 +54,13 @@ def test_names_and_needs_are_private(libraries, module):
         others = [name for name, _ in elf.needed() if name.startswith(tuple(f"lib{known}" for known in libraries))]
         assert others == [], elf.path.name
     assert [elf.soname()[0] for elf in libraries.values()] == [elf.path.name for elf in libraries.values()]
+
+
+def test_simdjson_is_looked_for_before_the_one_that_is_part_of_arrow(libraries, module):
+    inside = [symbol.name for symbol in libraries["parquet"].symbols(SHT_DYNSYM) if symbol.defined and "simdjson" in symbol.name]
+    assert inside, "libparquet has none any more; this test checks nothing"
+    needed = [name for name, _ in module.needed()]
+    assert needed.index("libmillstream_simdjson.so.14") < needed.index("libmillstream_arrow.so.2600")
 
 
 def test_copies_look_at_home_first(copies):

@@ -183,7 +183,9 @@ def test_from_arrow_wants_arrow_data():
 
 def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotImplementedError, match=r"'gs://bucket/x': this version reads local files and s3://"):
+    with pytest.raises(
+        NotImplementedError, match=r"'gs://bucket/x': this version reads and writes local files and s3://"
+    ):
         ms.read_parquet(["gs://bucket/x"])
     with pytest.raises(NotImplementedError, match=r"write '/data/x'"):
         ms.read_parquet("file:///data/x")

@@ -146,3 +146,91 @@ def test_arguments_that_cannot_be_are_refused(write):
         TypeError, match=r"partitioning must be a millstream\.datasource\.Partitioning or None, not str"
     ):
         ms.read_json(path, partitioning="hive")
+
+
+# ---- the quick way and pyarrow's ----
+def random_value(draw, depth):
+    kind = draw.randrange(9 if depth < 3 else 6)
+    if kind == 0:
+        return None
+    if kind == 1:
+        return draw.choice([0, 1, -1, 2**53, 2**62, -(2**63), draw.randrange(-1000, 1000)])
+    if kind == 2:
+        return draw.choice([0.0, -0.0, 1e300, 5e-324, 0.1, draw.uniform(-5, 5), 1e22, 123456789012345680.0])
+    if kind == 3:
+        return draw.random() < 0.5
+    if kind == 4:
+        return draw.choice(
+            ["", "a", 'q"uote\\', "é\n\t", "\U0001f993", "2020-01-01", "2020-01-01T02:03:04Z", "x" * 300]
+        )
+    if kind == 5:
+        return draw.choice(["2024-05-06 07:08:09", "1969-12-31T23:59:59", None])
+    if kind in (6, 7):
+        return [random_value(draw, depth + 1) for _ in range(draw.randrange(4))]
+    return {name: random_value(draw, depth + 1) for name in draw.sample(["x", "y", "z"], draw.randrange(4))}
+
+
+SCHEMAS = [
+    pa.schema(
+        [("a", pa.int64()), ("b", pa.float64()), ("c", pa.string()), ("d", pa.bool_()), ("e", pa.timestamp("s"))]
+    ),
+    pa.schema([("a", pa.list_(pa.int64())), ("b", pa.struct([("x", pa.float64()), ("y", pa.string())]))]),
+    pa.schema(
+        [("a", pa.list_(pa.struct([("x", pa.list_(pa.float64())), ("z", pa.timestamp("s"))]))), ("b", pa.null())]
+    ),
+]
+
+
+def fitting(draw, kind):
+    if kind == pa.null() or draw.random() < 0.15:
+        return None
+    if kind == pa.int64():
+        return draw.choice([0, -0, 7, 2**62, -(2**63), draw.randrange(10**6)])
+    if kind == pa.float64():
+        return draw.choice([0, 3, 0.5, -0.0, 1e300, 2**60, draw.uniform(-9, 9)])
+    if kind == pa.string():
+        return draw.choice(["", "text", 'q"\\', "é\n", "\U0001f993", "y" * 200])
+    if kind == pa.bool_():
+        return draw.random() < 0.5
+    if kind == pa.timestamp("s"):
+        return draw.choice(["2024-05-06 07:08:09", "1969-12-31T23:59:59Z", "2020-02-29"])
+    if pa.types.is_list(kind):
+        return [fitting(draw, kind.value_type) for _ in range(draw.randrange(4))]
+    fields = [field for field in kind if draw.random() < 0.8]
+    draw.shuffle(fields)
+    return {field.name: fitting(draw, field.type) for field in fields}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("misfit", [0, 0.02])
+def test_rows_are_those_that_pyarrow_reads_or_both_refuse(schema, misfit, tmp_path):
+    for seed in range(12):
+        draw = random.Random(seed)
+        lines = []
+        for _ in range(draw.randrange(1, 60)):
+            row = fitting(draw, pa.struct(list(schema))) or {}
+            if draw.random() < misfit:
+                row[draw.choice(["a", "b"])] = random_value(draw, 0)
+            text = json.dumps(row, ensure_ascii=draw.random() < 0.5)
+            if draw.random() < misfit:
+                text = text[:-1] + ', "a": null, "a": null}' if row else text
+            lines.append(text.replace(" ", "") if draw.random() < 0.3 and '" ' not in text else text)
+        path = tmp_path / f"{seed}.json"
+        path.write_text("\n".join(lines) + "\n" * draw.randrange(2))
+        options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+        try:
+            expected = pajson.read_json(path, parse_options=options)
+        except pa.ArrowInvalid:
+            expected = None
+        if expected is None:
+            with pytest.raises(ValueError, match=rf"{seed}\.json"):
+                ms.read_json(path, parse_options=options).to_arrow()
+            continue
+        found = ms.read_json(path, parse_options=options).to_arrow().select(schema.names)
+        assert repr(found.to_pylist()) == repr(expected.to_pylist()), f"seed {seed}"
+
+
+def test_a_minus_zero_stays_one(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 0.5}\n{"a": -0}\n{"a": 0}\n')
+    values = [row["a"] for row in ms.read_json(tmp_path / "a.json").take_all()]
+    assert [str(value) for value in values] == ["0.5", "-0.0", "0.0"]

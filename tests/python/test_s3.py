@@ -122,10 +122,10 @@ def test_what_is_not_there_is_told(use_engine, s3, flights):
         ms.read_csv(f"{flights}/*.csv")
     with pytest.raises(ValueError, match="names no bucket"):
         ms.read_parquet("s3://")
-    with pytest.raises(NotImplementedError, match="to read, write 's3://bucket/x'"):
+    with pytest.raises(NotImplementedError, match="write 's3://bucket/x'"):
         ms.read_parquet("s3a://bucket/x")
-    with pytest.raises(NotImplementedError, match="writes local files"):
-        ms.range(3).write_parquet("s3://data/out")
+    with pytest.raises(FileNotFoundError, match="no-such-bucket"):
+        ms.range(3).write_parquet("s3://no-such-bucket/out")
 
 
 def test_an_object_that_changes_or_goes_is_told(use_engine, s3):
@@ -166,3 +166,87 @@ def test_a_server_that_is_not_there_is_an_error_without_the_secret(run_python, s
     assert told.startswith("OSError Cannot find 's3://data/x'")
     assert SECRET not in told
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == SECRET
+
+
+def keys(s3, prefix):
+    listed = s3.list_objects_v2(Bucket="data", Prefix=prefix).get("Contents", [])
+    return [found["Key"] for found in listed if not found["Key"].endswith("/")]
+
+
+FORMATS = ["parquet", "csv", "json", "ipc", "orc", "tfrecords"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_written_comes_back_and_nothing_else_is_left(use_engine, s3, form):
+    use_engine()
+    rows = ms.range(10_000)
+    path = f"s3://data/out-{form}"
+    getattr(rows, f"write_{form}")(path, max_rows_per_file=3000)
+    assert len(keys(s3, f"out-{form}")) == 4
+    assert not any("/." in key for key in keys(s3, f"out-{form}"))
+    assert ids(getattr(ms, f"read_{form}")(path)) == list(range(10_000))
+
+
+def test_modes_of_writing(use_engine, s3):
+    use_engine()
+    path = "s3://data/modes/a/b"
+    ms.range(10).write_csv(path)
+    ms.range(10).write_csv(path, mode="append")
+    assert ms.read_csv(path).count() == 20
+    with pytest.raises(ValueError, match="s3://data/modes/a/b"):
+        ms.range(10).write_csv(path, mode="error")
+    ms.range(10).write_csv(path, mode="ignore")
+    assert ms.read_csv(path).count() == 20
+    ms.range(5).write_csv(path, mode="overwrite")
+    assert ms.read_csv(path).count() == 5
+    assert len(keys(s3, "modes/")) == 1
+
+
+def test_partitions_are_written_and_replaced(use_engine, s3):
+    use_engine()
+    rows = ms.range(100).with_column("p", ms.col("id") % 3)
+    for mode in ("append", "overwrite"):
+        rows.write_parquet("s3://data/parts", partition_cols=["p"], mode=mode)
+        assert sorted(key.split("/")[1] for key in keys(s3, "parts/")) == ["p=0", "p=1", "p=2"]
+        assert sorted(ids(ms.read_parquet("s3://data/parts"))) == list(range(100))
+
+
+def test_large_files_are_sent_in_parts(use_engine, s3):
+    use_engine()
+    numbers = 3_000_000
+    ms.range(numbers).write_ipc("s3://data/large", min_rows_per_file=numbers)
+    (key,) = keys(s3, "large/")
+    head = s3.head_object(Bucket="data", Key=key)
+    assert head["ContentLength"] > numbers * 8
+    assert ms.read_ipc("s3://data/large").sum("id") == numbers * (numbers - 1) // 2
+
+
+def test_a_write_that_fails_leaves_nothing(use_engine, s3):
+    use_engine()
+    broken = ms.range(100_000).with_column("bad", 1 // (ms.col("id") - 99_999))
+    with pytest.raises(ValueError, match="zero"):
+        broken.write_parquet("s3://data/broken", max_rows_per_file=10_000)
+    assert keys(s3, "broken") == []
+
+
+def test_a_killed_write_is_not_seen(run_python, use_engine, s3):
+    source = """
+        import os, signal, threading, time
+        import boto3
+        import millstream as ms
+        client = boto3.client("s3", region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+        def kill():
+            while not client.list_objects_v2(Bucket="data", Prefix="killed/").get("KeyCount"):
+                time.sleep(0.05)
+            time.sleep(0.5)
+            print("killed", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.Thread(target=kill).start()
+        ms.range(50_000_000).write_json("s3://data/killed", max_rows_per_file=100_000)
+    """
+    with pytest.raises(AssertionError, match="exit -9"):
+        run_python(textwrap.dedent(source))
+    assert all("/.millstream-staging-" in key for key in keys(s3, "killed"))
+    use_engine()
+    ms.range(5).write_json("s3://data/killed")
+    assert ids(ms.read_json("s3://data/killed")) == list(range(5))

@@ -99,7 +99,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRan
   const ListedFile& listed = (*files_)[range.file];
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, kName, pool));
-    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], {schema_, selects_}, listed.path, bad);
+    return OpenJsonPieces(std::move(pieces), marks_[range.file], layouts_[range.file], {schema_, selects_, parsers_}, listed.path, bad);
   }
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, kName));
   ARROW_ASSIGN_OR_RAISE(const auto text, ReadRangeText(*file, listed, marks_[range.file], range, LineEnd::kLineFeed));
@@ -109,9 +109,9 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> JsonFormat::Read(const FileRan
     const int64_t offset = reinterpret_cast<const uint8_t*>(text.text.data()) - text.buffer->data();
     const auto lines = arrow::SliceBuffer(text.buffer, offset, static_cast<int64_t>(text.text.size()));
     if (bad != nullptr) {
-      ARROW_RETURN_NOT_OK(ParseGoodLines(lines, text.begin, {schema_, selects_}, where, bad).Value(&batches));
+      ARROW_RETURN_NOT_OK(ParseGoodLines(lines, text.begin, {schema_, selects_, parsers_}, where, bad).Value(&batches));
     } else {
-      ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(lines, {schema_, selects_}, where));
+      ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(lines, {schema_, selects_, parsers_}, where));
       if (rows != nullptr) batches.push_back(std::move(rows));
     }
   }

@@ -8,6 +8,7 @@
 
 #include "format/file_format.h"
 #include "format/file_text.h"
+#include "format/json/json_rows.h"
 #include "format/json/json_values.h"
 #include "task/scheduler.h"
 
@@ -43,6 +44,7 @@ class JsonFormat : public FileFormat {
   std::shared_ptr<arrow::Schema> schema_;
   int64_t rows_guess_ = 0;
   bool selects_ = false;  // so that there are fields which the schema does not have
+  std::shared_ptr<JsonParsers> parsers_ = std::make_shared<JsonParsers>();
 };
 
 }  // namespace millstream

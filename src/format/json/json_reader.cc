@@ -115,6 +115,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buf
   const auto& schema = columns.schema;
   const bool empty = std::string_view(*text).find_first_not_of(kSpace) == std::string_view::npos;
   if (empty) return nullptr;
+  if (columns.parsers != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto rows, columns.parsers->Parse(std::string_view(*text), columns, arrow::default_memory_pool()));
+    if (rows != nullptr) return rows;
+  }
   auto options = arrow::json::ParseOptions::Defaults();
   options.explicit_schema = schema;
   if (schema != nullptr) options.unexpected_field_behavior = columns.ignores_others ? UnexpectedFieldBehavior::Ignore : UnexpectedFieldBehavior::Error;

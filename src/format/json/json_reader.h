@@ -9,6 +9,7 @@
 
 #include "format/bad_data.h"
 #include "format/file_text.h"
+#include "format/json/json_rows.h"
 #include "format/json/json_values.h"
 
 namespace millstream {
@@ -16,6 +17,7 @@ namespace millstream {
 struct JsonColumns {
   std::shared_ptr<arrow::Schema> schema = nullptr;  // null: names and types are told from the values
   bool ignores_others = false;                      // fields that the schema does not have; else they are an error
+  std::shared_ptr<JsonParsers> parsers = nullptr;   // of the quick way; null: there is none
 };
 
 /// Of objects one behind the other. Null where there is no object. `where`: for messages.
