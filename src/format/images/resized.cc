@@ -8,7 +8,7 @@ namespace millstream {
 namespace {
 
 template <int kChannels>
-void NarrowRow(const AxisWeights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
+void NarrowPixels(const AxisWeights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
   for (int64_t place = 0; place < width; ++place, out += kChannels) {
     const uint8_t* from = row + weights.first(place) * kChannels;
     const int32_t* weight = weights.of(place);
@@ -30,9 +30,9 @@ Result<Pixels> WithWidth(const Pixels& pixels, int64_t width, arrow::MemoryPool*
   for (int64_t y = 0; y < height; ++y) {
     const uint8_t* from = pixels.bytes->data() + y * old_width * channels;
     uint8_t* to = out.bytes->mutable_data() + y * width * channels;
-    if (channels == 1) NarrowRow<1>(weights, from, width, to);
-    if (channels == 3) NarrowRow<3>(weights, from, width, to);
-    if (channels == 4) NarrowRow<4>(weights, from, width, to);
+    if (channels == 1) NarrowPixels<1>(weights, from, width, to);
+    if (channels == 3) NarrowPixels<3>(weights, from, width, to);
+    if (channels == 4) NarrowPixels<4>(weights, from, width, to);
   }
   return out;
 }
@@ -82,13 +82,13 @@ Result<Pixels> Resized(Pixels pixels, int64_t height, int64_t width, arrow::Memo
 }
 
 Result<std::shared_ptr<arrow::Buffer>> Resized(const Plane& plane, int64_t height, int64_t width, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> rows, arrow::AllocateBuffer(height * plane.width, pool));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> rows, arrow::AllocateBuffer(height * plane.width + AxisWeights::kPadded, pool));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> out, arrow::AllocateBuffer(height * width, pool));
   const AxisWeights down(plane.height, plane.extent_height, height), across(plane.width, plane.extent_width, width);
   for (int64_t place = 0; place < height; ++place) {
     uint8_t* row = rows->mutable_data() + place * plane.width;
     MixRows(plane.bytes->data() + down.first(place) * plane.stride, plane.stride, down.of(place), down.count(place), plane.width, row);
-    NarrowRow<1>(across, row, width, out->mutable_data() + place * width);
+    NarrowRow(across, row, width, out->mutable_data() + place * width);
   }
   return out;
 }
