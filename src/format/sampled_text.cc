@@ -9,9 +9,9 @@ namespace millstream {
 namespace {
 
 constexpr size_t kFilesSampled = 64;
-constexpr int64_t kFirstBytes = 64 << 10;
+constexpr int64_t kFirstBytes = 32 << 10;
 constexpr int64_t kSamples = 16;
-constexpr int64_t kSampleBytes = 64 << 10;
+constexpr int64_t kSampleBytes = 32 << 10;
 /// Text of a compressed file, in its bytes.
 constexpr int64_t kCompressionGuess = 4;
 

@@ -1,5 +1,5 @@
 #pragma once
-/// Lines of files whose types are to be told: the first ones of some files, and parts spread over the bytes of all, 5 MB at most.
+/// Lines of files whose types are to be told: the first ones of some files, and parts spread over the bytes of all, 2.5 MB at most.
 
 #include <functional>
 #include <memory>

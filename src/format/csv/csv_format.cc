@@ -79,16 +79,17 @@ Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* sc
     const bool is_text = !is_given && (type->id() == arrow::Type::NA || type->id() == arrow::Type::BINARY);
     fields.push_back(arrow::field(name, is_text ? arrow::utf8() : type));
   }
-  schema_ = arrow::schema(std::move(fields));
+  SetSchema(arrow::schema(std::move(fields)));
   return Status::OK();
 }
 
 Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   const CsvHead& head = heads_[range.file];
+  ARROW_ASSIGN_OR_RAISE(const auto converters, converters_->Get());
   const auto rows_from = [&](int64_t begin) {
     const std::string where = "file " + listed.path + (begin == head.rows_begin ? "" : ", from byte " + std::to_string(begin) + " on");
-    return CsvRows({schema_, head.names}, options_, where, begin, pool, bad);
+    return CsvRows({schema_, head.names}, converters, options_, where, begin, pool, bad);
   };
   if (!cuttable(range.file)) {
     ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, "read_csv", pool));
@@ -102,7 +103,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRang
 
 Result<std::shared_ptr<const FileFormat>> CsvFormat::Select(const std::vector<std::string>& names) const {
   std::shared_ptr<CsvFormat> selected(new CsvFormat(*this));
-  selected->schema_ = FieldsOf(*schema_, names);
+  selected->SetSchema(FieldsOf(*schema_, names));
   return selected;
 }
 
@@ -128,7 +129,7 @@ Result<std::shared_ptr<const CsvFormat>> CsvFormat::Read(std::shared_ptr<Env> en
     if (type == format->options_.convert.column_types.end()) return in->Damaged();
     fields.push_back(arrow::field(name, type->second));
   }
-  format->schema_ = arrow::schema(std::move(fields));
+  format->SetSchema(arrow::schema(std::move(fields)));
   format->rows_guess_ = std::max<int64_t>(rows, 0);
   return format;
 }

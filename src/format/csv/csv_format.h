@@ -9,6 +9,7 @@
 
 #include "format/csv/csv_head.h"
 #include "format/csv/csv_options.h"
+#include "format/csv/csv_rows.h"
 #include "format/file_format.h"
 #include "format/file_text.h"
 #include "task/scheduler.h"
@@ -38,6 +39,10 @@ class CsvFormat : public FileFormat {
   Status ReadHeads(Scheduler* scheduler, BadFiles* bad);
   /// The names of all files, or those that are wanted.
   Result<std::vector<std::string>> Names() const;
+  void SetSchema(std::shared_ptr<arrow::Schema> schema) {
+    converters_ = std::make_shared<CsvConverters>(schema, options_);
+    schema_ = std::move(schema);
+  }
   Status FindTypes(const std::vector<std::string>& names, Scheduler* scheduler, bool forgives);
 
   const std::shared_ptr<Env> env_;
@@ -45,6 +50,7 @@ class CsvFormat : public FileFormat {
   const CsvOptions options_;
   std::vector<CsvHead> heads_;  // one a file
   std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<CsvConverters> converters_;  // of the schema
   int64_t rows_guess_ = 0;
 };
 

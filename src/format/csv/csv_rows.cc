@@ -20,32 +20,32 @@ std::string Shown(std::string_view text) {
 
 }  // namespace
 
-struct CsvRows::Column {
-  int index = -1;  // in the file
-  std::shared_ptr<arrow::csv::Converter> converter;
-};
-
 struct CsvRows::Parsed {
   std::unique_ptr<arrow::csv::BlockParser> parser;
   int64_t bytes = 0;  // of the text
   int64_t rows() const { return parser->num_rows(); }
 };
 
-CsvRows::CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, int64_t begin, arrow::MemoryPool* pool, BadParts* bad)
-    : columns_(std::move(columns)), options_(options), convert_(options.Convert()), where_(std::move(where)), pool_(pool), bad_(bad), begin_(begin) {}
-
-Status CsvRows::MakeConverters() {
+Result<std::shared_ptr<const CsvConverters::Columns>> CsvConverters::Get() {
+  std::lock_guard lock(mutex_);
+  if (columns_ != nullptr) return columns_;
   arrow::util::InitializeUTF8();
-  for (const auto& field : columns_.schema->fields()) {
-    auto column = std::make_shared<Column>();
-    const auto found = std::find(columns_.names.begin(), columns_.names.end(), field->name());
-    if (found != columns_.names.end()) {
-      column->index = static_cast<int>(found - columns_.names.begin());
-      ARROW_ASSIGN_OR_RAISE(column->converter, arrow::csv::Converter::Make(field->type(), convert_, pool_));
-    }
-    converters_.push_back(std::move(column));
+  auto columns = std::make_shared<Columns>(Columns{options_.Convert(), {}});
+  for (const auto& field : schema_->fields()) {
+    ARROW_ASSIGN_OR_RAISE(auto converter, arrow::csv::Converter::Make(field->type(), columns->options, arrow::default_memory_pool()));
+    columns->converters.push_back(std::move(converter));
   }
-  return Status::OK();
+  columns_ = std::move(columns);
+  return columns_;
+}
+
+CsvRows::CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, std::string where, int64_t begin,
+                 arrow::MemoryPool* pool, BadParts* bad)
+    : columns_(std::move(columns)), options_(options), converters_(std::move(converters)), where_(std::move(where)), pool_(pool), bad_(bad), begin_(begin) {
+  for (const auto& field : columns_.schema->fields()) {
+    const auto found = std::find(columns_.names.begin(), columns_.names.end(), field->name());
+    indices_.push_back(found == columns_.names.end() ? -1 : static_cast<int>(found - columns_.names.begin()));
+  }
 }
 
 Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged) {
@@ -74,10 +74,10 @@ Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int3
 
 Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Convert(const Parsed& parsed) const {
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  for (size_t field = 0; field < converters_.size(); ++field) {
-    const Column& column = *converters_[field];
-    auto values = column.index < 0 ? arrow::MakeArrayOfNull(columns_.schema->field(static_cast<int>(field))->type(), parsed.rows(), pool_)
-                                   : column.converter->Convert(*parsed.parser, column.index);
+  for (size_t field = 0; field < indices_.size(); ++field) {
+    const int index = indices_[field];
+    auto values = index < 0 ? arrow::MakeArrayOfNull(columns_.schema->field(static_cast<int>(field))->type(), parsed.rows(), pool_)
+                            : converters_->converters[field]->Convert(*parsed.parser, index);
     if (!values.ok()) return NotConverted(values.status(), static_cast<int>(field));
     columns.push_back(std::move(*values));
   }
@@ -108,7 +108,6 @@ Status CsvRows::ConvertByHalves(std::string_view text, int64_t begin, Parsed par
 
 Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text, bool is_last, int64_t* parsed) {
   *parsed = 0;
-  if (converters_.empty()) ARROW_RETURN_NOT_OK(MakeConverters());
   while (ready_.empty() && !text.empty()) {
     ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(text, is_last, kBatchRows, /*notes_ragged=*/true));
     const int64_t bytes = rows.bytes;

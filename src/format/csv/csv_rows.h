@@ -1,9 +1,11 @@
 #pragma once
 /// Parses the text of CSV rows, and converts it to the columns of a schema.
 
+#include <arrow/csv/converter.h>
 #include <arrow/record_batch.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,20 +20,37 @@ struct CsvColumns {
   std::vector<std::string> names;         // in the file, in its order
 };
 
+/// What makes values of the texts of each column, made when first asked for. Any thread.
+class CsvConverters {
+ public:
+  struct Columns {
+    arrow::csv::ConvertOptions options;  // which converters refer to
+    std::vector<std::shared_ptr<arrow::csv::Converter>> converters;
+  };
+  CsvConverters(std::shared_ptr<arrow::Schema> schema, const CsvOptions& options) : schema_(std::move(schema)), options_(options) {}
+  /// One a field. All memory of values is from the default pool.
+  Result<std::shared_ptr<const Columns>> Get();
+
+ private:
+  const std::shared_ptr<arrow::Schema> schema_;
+  const CsvOptions options_;
+  std::mutex mutex_;
+  std::shared_ptr<const Columns> columns_;  // guarded by mutex_
+};
+
 class CsvRows {
  public:
   /// `where`: the file, and where in it the text begins, for messages; rows are told from there. `bad` may be null: else rows that do not fit are passed over.
-  CsvRows(CsvColumns columns, const CsvOptions& options, std::string where, int64_t begin, arrow::MemoryPool* pool, BadParts* bad);
+  CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, std::string where, int64_t begin,
+          arrow::MemoryPool* pool, BadParts* bad);
 
   /// The first rows of `text`, as many as make up a batch; `parsed` is how many bytes they were. Rows that have no end are left unless this `is_last`.
   /// Null where there is no whole row, or none that fits: then `parsed` tells.
   Result<std::shared_ptr<arrow::RecordBatch>> Next(std::string_view text, bool is_last, int64_t* parsed);
 
  private:
-  struct Column;
   /// Rows that were parsed, before they are converted.
   struct Parsed;
-  Status MakeConverters();
   /// As many rows as there are, `rows_max` at most.
   Result<Parsed> Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged);
   Result<std::shared_ptr<arrow::RecordBatch>> Convert(const Parsed& parsed) const;
@@ -42,10 +61,10 @@ class CsvRows {
 
   const CsvColumns columns_;
   const CsvOptions options_;
-  const arrow::csv::ConvertOptions convert_;
+  const std::shared_ptr<const CsvConverters::Columns> converters_;
   const std::string where_;
   arrow::MemoryPool* const pool_;
-  std::vector<std::shared_ptr<Column>> converters_;  // one a field
+  std::vector<int> indices_;  // of each field in the file; negative: it is not there
   BadParts* const bad_;
   int64_t begin_;      // of the text that comes next, in the file
   int64_t rows_ = 0;   // so far
