@@ -63,7 +63,7 @@ struct SkippedError {
   // Of what a reader of files passed over: its rows are numbered by nobody.
   bool of_file = false;
   int64_t byte = -1;       // where it begins; negative where that is not known
-  std::string path;        // empty: the call's source
+  std::string path = {};   // empty: the call's source
   bool recorded = true;    // else it is counted alone
 };
 

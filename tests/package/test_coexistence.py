@@ -75,5 +75,7 @@ def test_no_symbol_is_taken_from_the_other_copy(beside, order, scope):
         (source, target, symbol)
         for source, target, symbol in bindings
         if "/pyarrow/" in source + target and str(beside.installed) in source + target
+        # simdjson takes std::string from whoever has it, as any C++ library of the system does.
+        and not ("simdjson" in source and symbol.startswith("_ZNSt"))
     ]
     assert crossing == []

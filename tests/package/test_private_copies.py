@@ -56,13 +56,6 @@ def test_names_and_needs_are_private(libraries, module):
     assert [elf.soname()[0] for elf in libraries.values()] == [elf.path.name for elf in libraries.values()]
 
 
-def test_simdjson_is_looked_for_before_the_one_that_is_part_of_arrow(libraries, module):
-    inside = [symbol.name for symbol in libraries["parquet"].symbols(SHT_DYNSYM) if symbol.defined and "simdjson" in symbol.name]
-    assert inside, "libparquet has none any more; this test checks nothing"
-    needed = [name for name, _ in module.needed()]
-    assert needed.index("libmillstream_simdjson.so.14") < needed.index("libmillstream_arrow.so.2600")
-
-
 def test_copies_look_at_home_first(copies):
     for elf in copies:
         assert DT_SYMBOLIC in dict(elf.dynamic()), elf.path.name

@@ -2,6 +2,7 @@
 
 #include <arrow/json/options.h>
 #include <arrow/json/reader.h>
+#include <arrow/util/utf8.h>
 
 #include <algorithm>
 
@@ -36,6 +37,38 @@ std::string UnknownColumns(const std::shared_ptr<arrow::Buffer>& text, const std
   std::string names;
   if (parsed.ok()) AddUnknown("", schema->fields(), (*parsed)->schema()->fields(), &names);
   return names;
+}
+
+/// Whether there is a null that is in no object.
+bool HasNullOutside(std::string_view text) {
+  int64_t depth = 0;
+  bool in_quotes = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char letter = text[at];
+    if (in_quotes) {
+      at += letter == '\\';
+      in_quotes = letter != '"';
+    } else if (letter == '"') {
+      in_quotes = true;
+    } else if (letter == '{' || letter == '[') {
+      ++depth;
+    } else if (letter == '}' || letter == ']') {
+      depth = std::max<int64_t>(depth - 1, 0);
+    } else if (letter == 'n' && depth == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The library takes bytes that are not UTF-8 as text, and does not survive a null where the first object should be.
+Status CheckForLibrary(std::string_view text, const std::string& where) {
+  arrow::util::InitializeUTF8();
+  if (!arrow::util::ValidateUTF8(reinterpret_cast<const uint8_t*>(text.data()), static_cast<int64_t>(text.size()))) {
+    return MakeError(ErrorKind::kCorruptData, where + ": JSON parse error: it is not UTF-8; write it as UTF-8");
+  }
+  if (HasNullOutside(text)) return MakeError(ErrorKind::kCorruptData, where + ": JSON parse error: a null where an object should be; leave it out");
+  return Status::OK();
 }
 
 class PieceReader : public arrow::RecordBatchReader {
@@ -119,6 +152,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buf
     ARROW_ASSIGN_OR_RAISE(auto rows, columns.parsers->Parse(std::string_view(*text), columns, arrow::default_memory_pool()));
     if (rows != nullptr) return rows;
   }
+  ARROW_RETURN_NOT_OK(CheckForLibrary(std::string_view(*text), where));
   auto options = arrow::json::ParseOptions::Defaults();
   options.explicit_schema = schema;
   if (schema != nullptr) options.unexpected_field_behavior = columns.ignores_others ? UnexpectedFieldBehavior::Ignore : UnexpectedFieldBehavior::Error;
