@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from millstream.sql import read_sql
     from millstream.summary import DatasetSummary
     from millstream.user_code_error import UserCodeError
+    from millstream.webdataset import read_webdataset
     from millstream.worker_process import WorkerDiedError
 
 __version__ = "0.1.0"
@@ -114,6 +115,7 @@ __all__ = [
     "read_sql",
     "read_text",
     "read_tfrecords",
+    "read_webdataset",
     "shutdown",
 ]
 
@@ -173,6 +175,7 @@ _MODULES = {
     "read_sql": "sql",
     "read_text": "read_files",
     "read_tfrecords": "read_records",
+    "read_webdataset": "webdataset",
     "shutdown": "initialize",
 }
 _PACKAGES = frozenset({"preprocessors"})  # found without an import of their own

@@ -36,6 +36,9 @@ class DatasetWriting:
     _context: DataContext
     _ran_last: HasLetters | None
 
+    def map(self, fn: Any) -> Any:
+        raise NotImplementedError
+
     def _engine(self) -> _core.Engine:
         raise NotImplementedError
 
@@ -197,6 +200,32 @@ class DatasetWriting:
             check_kinds(self._arrow_schema(), tf_schema)
         files = _core.tfrecord_files(stream_codec("write_tfrecords", options, compression))
         self._file_job("write_tfrecords").run(path, files, options)
+
+    def write_webdataset(
+        self, path: Path, *, encoder: Any = True, compression: str | None = None, **options: Unpack[FileOptions]
+    ) -> None:
+        """Writes the rows as tar files for WebDataset: a member "<key>.<column>" a value.
+
+        The key is the column "__key__", else made of the file's name and the row's number in it; other columns that
+        begin with "__" are left out, and a null has no member.
+
+        Args:
+            path: A directory.
+            encoder: True; or a function that `map` is given before, so that it gives rows of bytes and texts. By the
+                ends of their columns' names tensors of uint8 become pictures (jpg, png), numbers arrays (npy) and
+                anything JSON has a form for such (json); other numbers become texts.
+            compression: Of each file as a whole: "gzip" and the like, or None.
+            options: See `millstream.file_writing.FileOptions`.
+
+        TypeError for columns that have no form under their name; ValueError for a key that leads out of a directory.
+        """
+        if callable(encoder):
+            self.map(encoder).write_webdataset(path, compression=compression, **options)
+            return
+        if encoder is not True:
+            raise NotImplementedError(f"write_webdataset(encoder={encoder!r}): give True, or a function of a row")
+        files = _core.tar_files(stream_codec("write_webdataset", options, compression))
+        self._file_job("write_webdataset").run(path, files, options)
 
     def write_images(
         self, path: Path, column: str, *, file_format: str = "png", **options: Unpack[FileOptions]

@@ -15,6 +15,7 @@
 #include "format/numpy/npy_writer.h"
 #include "format/orc/orc_writer.h"
 #include "format/parquet/parquet_writer.h"
+#include "format/tar/tar_writer.h"
 #include "format/tfrecord/tfrecord_writer.h"
 #include "ingest/write_files.h"
 
@@ -101,6 +102,10 @@ FormatPtr TfRecordFiles(const std::string& compression) {
   return std::make_shared<TfRecordWriteFormat>(ValueOrRaise(ParseCompression(compression, StreamCompressions())));
 }
 
+FormatPtr TarFiles(const std::string& compression) {
+  return std::make_shared<TarWriteFormat>(ValueOrRaise(ParseCompression(compression, StreamCompressions())));
+}
+
 FormatPtr ImageFiles(const std::string& column, const std::string& form) {
   ImageWriteOptions options;
   options.column = column;
@@ -167,6 +172,7 @@ void RegisterWrite(nb::module_& module) {
   module.def("orc_files", &OrcFiles, nb::arg("compression"));
   module.def("numpy_files", &NumpyFiles, nb::arg("column"));
   module.def("tfrecord_files", &TfRecordFiles, nb::arg("compression"));
+  module.def("tar_files", &TarFiles, nb::arg("compression"));
   module.def("image_files", &ImageFiles, nb::arg("column"), nb::arg("form"));
   module.def("write_files", &WritePlan, nb::arg("engine"), nb::arg("plan"), nb::arg("path"), nb::arg("format"), nb::kw_only(), nb::arg("seed") = 0, nb::arg("epoch") = 0,
              nb::arg("file_rows_min") = 0, nb::arg("file_rows_max") = 0, nb::arg("file_bytes_min") = 0, nb::arg("partition_columns") = nb::list(),

@@ -12,7 +12,7 @@
 namespace millstream {
 
 struct SampleOptions {
-  const char* reader;  // for messages
+  const char* reader = "";  // for messages
   LineEnd line_end = LineEnd::kLineFeed;
   /// Of the decompressed file; may be null: at its beginning.
   std::function<int64_t(uint32_t file)> lines_begin = nullptr;

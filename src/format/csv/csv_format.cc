@@ -55,7 +55,9 @@ Result<std::vector<std::string>> CsvFormat::Names() const {
 
 Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* scheduler, bool forgives) {
   std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
-  SampleOptions sampling{.reader = "read_csv", .line_end = LineEnd::kAny};
+  SampleOptions sampling;
+  sampling.reader = "read_csv";
+  sampling.line_end = LineEnd::kAny;
   sampling.lines_begin = [this](uint32_t file) { return heads_[file].rows_begin; };
   sampling.forgives = forgives;
   sampling.cuttable = [this](uint32_t file) { return cuttable(file); };

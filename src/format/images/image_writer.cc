@@ -38,12 +38,8 @@ class ImageWriter final : public FileWriter {
   Status WritePicture(const std::shared_ptr<arrow::Array>& column) {
     ARROW_ASSIGN_OR_RAISE(const auto rows, TensorRows::Make(column));
     if (rows.IsNull(0)) return MakeError(ErrorKind::kInvalidArgument, "a null is no picture; drop such rows before writing");
-    ARROW_ASSIGN_OR_RAISE(const ImageShape shape, ShapeOf(rows.shape(0), options_.form));
-    const uint8_t* const pixels = rows.values().data()->buffers[1]->data() + rows.values().offset() + rows.begin(0);
-    const bool is_png = options_.form == ImageWriteOptions::Form::kPng;
-    auto encoded = is_png ? EncodePng(pixels, shape, pool_.get()) : EncodeJpeg(pixels, shape, options_.jpeg_quality, pool_.get());
-    ARROW_RETURN_NOT_OK(encoded.status());
-    return sink_->stream()->Write(*encoded);
+    ARROW_ASSIGN_OR_RAISE(const auto encoded, EncodeRow(rows, 0, options_.form, options_.jpeg_quality, pool_.get()));
+    return sink_->stream()->Write(encoded);
   }
 
   const ImageWriteOptions& options_;
@@ -53,6 +49,12 @@ class ImageWriter final : public FileWriter {
 };
 
 }  // namespace
+
+Result<std::shared_ptr<arrow::Buffer>> EncodeRow(const TensorRows& rows, int64_t row, ImageWriteOptions::Form form, int jpeg_quality, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(const ImageShape shape, ShapeOf(rows.shape(row), form));
+  const uint8_t* const pixels = rows.values().data()->buffers[1]->data() + rows.values().offset() + rows.begin(row);
+  return form == ImageWriteOptions::Form::kPng ? EncodePng(pixels, shape, pool) : EncodeJpeg(pixels, shape, jpeg_quality, pool);
+}
 
 Status ImageWriteFormat::Check(const arrow::Schema& schema) const {
   const auto field = schema.GetFieldByName(options_.column);

@@ -1,9 +1,13 @@
 #pragma once
 /// Writes picture files, a file a row, from one column of tensors of bytes: of height and width, or height, width and 1, 3 or 4 channels.
 
+#include <arrow/buffer.h>
+
+#include <memory>
 #include <string>
 
 #include "format/file_writer.h"
+#include "format/tensor_rows.h"
 
 namespace millstream {
 
@@ -15,6 +19,9 @@ struct ImageWriteOptions {
   std::string suffix = ".png";  // from the dot on
   int jpeg_quality = 75;
 };
+
+/// The picture of a row of tensors of bytes. kInvalidArgument for a tensor that is none.
+Result<std::shared_ptr<arrow::Buffer>> EncodeRow(const TensorRows& rows, int64_t row, ImageWriteOptions::Form form, int jpeg_quality, arrow::MemoryPool* pool);
 
 class ImageWriteFormat final : public WriteFormat {
  public:

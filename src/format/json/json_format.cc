@@ -50,7 +50,8 @@ Status JsonFormat::FindLayouts(Scheduler* scheduler, BadFiles* bad) {
 Status JsonFormat::FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler, bool forgives) {
   std::vector<std::shared_ptr<arrow::Schema>> found(SamplesOf(*files_));
   std::vector<Status> failed(found.size());
-  SampleOptions sampling{.reader = kName};
+  SampleOptions sampling;
+  sampling.reader = kName;
   sampling.lines_begin = [this](uint32_t file) { return marks_[file]; };
   sampling.forgives = forgives;
   sampling.cuttable = [this](uint32_t file) { return cuttable(file); };

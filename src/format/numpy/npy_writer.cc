@@ -35,9 +35,9 @@ const char* DescriptorOf(const arrow::DataType& type) {
   }
 }
 
-std::string Header(const arrow::DataType& type, int64_t rows, const std::vector<int64_t>& row_shape) {
-  std::string text = std::string("{'descr': '") + DescriptorOf(type) + "', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ",";
-  for (const int64_t length : row_shape) text += " " + std::to_string(length) + ",";
+std::string Header(const arrow::DataType& type, const std::vector<int64_t>& shape) {
+  std::string text = std::string("{'descr': '") + DescriptorOf(type) + "', 'fortran_order': False, 'shape': (";
+  for (const int64_t length : shape) text += std::to_string(length) + ", ";
   text += "), }";
   constexpr size_t kPrefixBytes = 10;
   constexpr size_t kAlignment = 64;
@@ -46,6 +46,22 @@ std::string Header(const arrow::DataType& type, int64_t rows, const std::vector<
   const auto length = static_cast<uint16_t>(text.size());
   const char prefix[kPrefixBytes] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(length & 255), static_cast<char>(length >> 8)};
   return std::string(prefix, kPrefixBytes) + text;
+}
+
+std::string Header(const arrow::DataType& type, int64_t rows, const std::vector<int64_t>& row_shape) {
+  std::vector<int64_t> shape = {rows};
+  shape.insert(shape.end(), row_shape.begin(), row_shape.end());
+  return Header(type, shape);
+}
+
+void AppendValues(const arrow::Array& values, int64_t begin, int64_t count, std::string* out) {
+  if (values.type_id() == Type::BOOL) {
+    const auto& bools = checked_cast<const arrow::BooleanArray&>(values);
+    for (int64_t value = begin; value < begin + count; ++value) out->push_back(static_cast<char>(bools.Value(value)));
+    return;
+  }
+  const int64_t width = values.type()->bit_width() / 8;
+  if (count > 0) out->append(values.data()->buffers[1]->data_as<char>() + (values.offset() + begin) * width, static_cast<size_t>(count * width));
 }
 
 std::string TextOf(const std::vector<int64_t>& shape) {
@@ -125,14 +141,8 @@ class NpyWriter final : public FileWriter {
   Status AppendNumber(Number value) { return Append(reinterpret_cast<const char*>(&value), sizeof(value)); }
 
   Status AppendValues(const arrow::Array& values, int64_t begin, int64_t count) {
-    if (type_->id() == Type::BOOL) {
-      const auto& bools = checked_cast<const arrow::BooleanArray&>(values);
-      for (int64_t value = begin; value < begin + count; ++value) ARROW_RETURN_NOT_OK(AppendNumber(static_cast<uint8_t>(bools.Value(value))));
-      return Status::OK();
-    }
-    const int64_t width = type_->bit_width() / 8;
-    if (count == 0) return Status::OK();
-    return Append(values.data()->buffers[1]->data_as<char>() + (values.offset() + begin) * width, static_cast<size_t>(count * width));
+    millstream::AppendValues(values, begin, count, &buffer_);
+    return buffer_.size() >= kBufferBytes ? Flush() : Status::OK();
   }
 
   Status Append(const char* bytes, size_t count) {
@@ -178,6 +188,19 @@ class NpyWriter final : public FileWriter {
 };
 
 }  // namespace
+
+Status AppendNpy(const TensorRows& rows, int64_t row, std::string* out) {
+  const auto shape = rows.shape(row);
+  int64_t count = 1;
+  for (const int64_t length : shape) count *= length;
+  const int64_t begin = rows.begin(row);
+  for (int64_t value = begin; value < begin + count; ++value) {
+    if (rows.values().IsNull(value)) return MakeError(ErrorKind::kInvalidArgument, "it has a null in it, which arrays have no value for");
+  }
+  out->append(Header(*rows.values().type(), shape));
+  AppendValues(rows.values(), begin, count, out);
+  return Status::OK();
+}
 
 Status NumpyWriteFormat::Check(const arrow::Schema& schema) const {
   const auto field = schema.GetFieldByName(column_);

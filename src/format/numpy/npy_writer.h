@@ -4,8 +4,12 @@
 #include <string>
 
 #include "format/file_writer.h"
+#include "format/tensor_rows.h"
 
 namespace millstream {
+
+/// The bytes of a .npy file of one row's values. kInvalidArgument for a null among them.
+Status AppendNpy(const TensorRows& rows, int64_t row, std::string* out);
 
 class NumpyWriteFormat final : public WriteFormat {
  public:

@@ -83,7 +83,9 @@ class PieceReader : public arrow::RecordBatchReader {
 Result<std::shared_ptr<const TextFormat>> TextFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, TextOptions options,
                                                            Scheduler* scheduler, BadFiles* bad) {
   std::shared_ptr<TextFormat> format(new TextFormat(std::move(env), std::move(files), options));
-  SampleOptions sampling{.reader = kName, .forgives = bad != nullptr};
+  SampleOptions sampling;
+  sampling.reader = kName;
+  sampling.forgives = bad != nullptr;
   sampling.cuttable = [&](uint32_t file) { return format->cuttable(file); };
   const auto look = [](size_t, uint32_t, std::string_view) { return Status::OK(); };
   ARROW_ASSIGN_OR_RAISE(format->rows_guess_, SampleText(*format->env_, *format->files_, sampling, scheduler, look));

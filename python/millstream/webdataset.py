@@ -1,0 +1,295 @@
+"""read_webdataset: rows of tar files, a row for the members that share a key."""
+
+from __future__ import annotations
+
+import bz2
+import fnmatch
+import functools
+import gzip
+import io
+import json
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Unpack, cast
+
+from millstream import _core
+from millstream.arguments import check_count, check_flag, refuse
+from millstream.block import BlockMetadata
+from millstream.dataset import Dataset
+from millstream.datasource import ReadTask
+from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
+from millstream.function_results import rows_to_batch
+from millstream.libraries import Pieces
+from millstream.read_tasks import datasource_plan
+from millstream.table_reading import grouped
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_MEMBER_BYTES_MAX = 1 << 31
+_BLOCK_BYTES = 8 << 20
+_BLOCK_ROWS = 1 << 12
+_TEXTS = frozenset({"txt", "text"})
+_NUMBERS = frozenset({"cls", "cls2"})
+_PICTURES = frozenset({"jpg", "jpeg", "png", "ppm", "pgm", "pbm", "pnm"})
+_CODE = frozenset({"pickle", "pkl", "pyd", "pt", "pth"})
+
+Patterns = Sequence[str] | Callable[[str], bool] | None
+
+
+def read_webdataset(
+    paths: Paths,
+    *,
+    decoder: Any = True,
+    fileselect: Patterns = None,
+    filerename: Any = None,
+    suffixes: Patterns = None,
+    verbose_open: bool = False,
+    expand_json: bool = False,
+    **options: Unpack[ReadOptions],
+) -> Dataset:
+    """Rows of WebDataset's tar files: members "<key>.<suffix>" that follow one another with one key are a row.
+
+    The columns are "__key__", the suffixes in small letters, and "__url__", the file's path; a suffix that a row lacks
+    is null. A file is read from its beginning to its end, compressed by gzip, bzip2 or xz or not, several at a time.
+
+    Args:
+        paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
+            of them.
+        decoder: What is made of the members' bytes, by their suffixes: with True texts of txt, whole numbers of cls,
+            arrays of pictures (as they are stored, by Pillow) and of npy, and values of json; others stay bytes. "PIL"
+            stands for the same. A function of the row's dict that gives another one, or a list of such; None: bytes.
+        fileselect: Of the members those whose names match: patterns such as "*.jpg", or a function of the name.
+        filerename: A function of a member's name that gives another.
+        suffixes: Of a row's members those whose suffixes match: "jpg", "*.jpg", or a function of the suffix.
+        expand_json: The keys of the member "json" become columns.
+        options: See `millstream.file_arguments.ReadOptions`.
+
+    Raises:
+        FileNotFoundError: a path matches nothing.
+        ValueError: while rows are read, with file and member: what is no tar file or is cut short, a suffix that comes
+            twice in a row, a key that comes again later, a value that cannot be decoded, and one that would run code
+            (pickle, pt): data carries none.
+    """
+    check_flag(verbose_open, "verbose_open")
+    steps = _steps(decoder)
+    expand = check_flag(expand_json, "expand_json")
+    listed = options.copy()
+    concurrency = listed.pop("concurrency", None)
+    refuse("read_webdataset", {name: listed.pop(name, None) for name in ("on_bad_file", "max_errors")})  # type: ignore[misc]
+    listing = read_files("read_webdataset", paths, _core.read_binary, listed, file_extensions=("tar", "tar.gz", "tgz"))
+    files = listing.input_files()
+    if remote := [path for path in files if path.startswith("s3://")]:
+        raise NotImplementedError(f"read_webdataset: {remote[0]} is not on this machine, and only local files are read")
+    if concurrency is not None:
+        check_count(concurrency, "concurrency", least=1)
+    members = functools.partial(_members, select=_matcher(fileselect, "fileselect"), renames=_steps_of(filerename))
+    samples = functools.partial(_samples, wanted=_matcher(suffixes, "suffixes"))
+    read = functools.partial(_read, members=members, samples=samples, steps=steps, expand_json=expand)
+    groups = grouped(files, block_count(options.get("parallelism", -1), options.get("override_num_blocks")))
+    tasks = [ReadTask(functools.partial(read, group), _metadata(group)) for group in groups]
+    return Dataset(datasource_plan(Pieces("WebDataset", lambda _: tasks), len(tasks), None, concurrency))
+
+
+def _metadata(paths: list[str]) -> BlockMetadata:
+    return BlockMetadata(size_bytes=sum(os.path.getsize(path) for path in paths), input_files=paths)
+
+
+def _read(paths: list[str], members: Any, samples: Any, steps: Any, expand_json: bool) -> Iterator[pyarrow.RecordBatch]:
+    for path in paths:
+        rows: list[dict[str, Any]] = []
+        held = 0
+        for sample in samples(path, members(path)):
+            held += sum(len(value) for value in sample.values())
+            rows.append(_decoded(path, sample, steps, expand_json))
+            if held >= _BLOCK_BYTES or len(rows) == _BLOCK_ROWS:
+                yield rows_to_batch(rows, where=f"read_webdataset: {path}")
+                rows, held = [], 0
+        if rows:
+            yield rows_to_batch(rows, where=f"read_webdataset: {path}")
+
+
+def _members(
+    path: str, select: Callable[[str], bool], renames: list[Callable[[str], str]]
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of the files in a tar file. Nothing is written anywhere, whatever their names are."""
+    name = None
+    try:
+        with _opened(path) as file:
+            watched = _Watched(file)
+            tar = tarfile.open(fileobj=cast(Any, watched), mode="r|")  # noqa: SIM115: nothing of its own to close
+            for member in tar:
+                if not member.isreg():
+                    continue
+                name = member.name
+                if member.size > _MEMBER_BYTES_MAX:
+                    raise ValueError(f"it has {member.size} bytes, more than the {_MEMBER_BYTES_MAX} that are read")
+                for rename in renames:
+                    name = rename(name)
+                if select(name):
+                    data = tar.extractfile(member)
+                    assert data is not None
+                    yield name, data.read()
+            watched.check_end()
+    except (tarfile.TarError, EOFError, ValueError, OSError, lzma.LZMAError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        place = "" if name is None else f", at or behind the member {name!r}"
+        raise ValueError(f"read_webdataset: {path}{place}: {error}; the file is damaged or no tar file") from None
+
+
+def _opened(path: str) -> Any:
+    """The file, decompressed as its first bytes tell."""
+    with open(path, "rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open(path)
+    if head.startswith(b"BZh"):
+        return bz2.open(path)
+    return lzma.open(path) if head == b"\xfd7zXZ\0" else open(path, "rb")
+
+
+class _Watched:
+    """A file whose end is looked at: tarfile takes one that was cut off between two members for a whole one."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._bytes = 0
+        self._last = b""
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._file.read(size)
+        self._bytes += len(data)
+        self._last = (self._last + data)[-tarfile.BLOCKSIZE :]
+        return data
+
+    def check_end(self) -> None:
+        if self._bytes % tarfile.BLOCKSIZE or self._last.strip(b"\0"):
+            raise ValueError("it has no end, so that members may be missing")
+
+
+def _samples(
+    path: str, members: Iterable[tuple[str, bytes]], wanted: Callable[[str], bool]
+) -> Iterator[dict[str, Any]]:
+    sample: dict[str, Any] | None = None
+    ended: set[str] = set()
+    for name, data in members:
+        directory, _, base = name.rpartition("/")
+        stem, dot, suffix = base.partition(".")
+        if not dot or not stem:
+            continue
+        key = f"{directory}/{stem}" if directory else stem
+        if sample is None or key != sample["__key__"]:
+            if sample is not None:
+                ended.add(sample["__key__"])
+                if len(sample) > 1:
+                    yield sample
+            if key in ended:
+                raise ValueError(
+                    f"read_webdataset: {path}: the members of the key {key!r} do not follow one another; write the "
+                    "file with its members sorted by name (tar --sort=name)"
+                )
+            sample = {"__key__": key}
+        suffix = suffix.lower()
+        if suffix in sample:
+            raise ValueError(f"read_webdataset: {path}: the member {name!r} comes twice")
+        if wanted(suffix):
+            sample[suffix] = data
+    if sample is not None and len(sample) > 1:
+        yield sample
+
+
+def _decoded(path: str, sample: dict[str, Any], steps: list[Any], expand_json: bool) -> dict[str, Any]:
+    for step in steps:
+        sample = step(sample) if callable(step) else _by_suffix(path, sample)
+    if expand_json:
+        values = sample.get("json")
+        sample = {**(values if isinstance(values, dict) else json.loads(values or b"{}")), **sample}
+    return {**sample, "__url__": path}
+
+
+def _by_suffix(path: str, sample: dict[str, Any]) -> dict[str, Any]:
+    decoded = {}
+    for suffix, value in sample.items():
+        if suffix.startswith("__") or not isinstance(value, bytes):
+            decoded[suffix] = value
+            continue
+        try:
+            decoded[suffix] = _value(suffix.rpartition(".")[2], value)
+        except ImportError:
+            raise
+        except Exception as error:
+            member = f"{sample['__key__']}.{suffix}"
+            raise ValueError(f"read_webdataset: {path}, the member {member!r}: {error}") from error
+    return decoded
+
+
+def _value(ending: str, data: bytes) -> Any:
+    if ending in _TEXTS:
+        return data.decode()
+    if ending in _NUMBERS:
+        return int(data)
+    if ending in _PICTURES:
+        return _picture(data)
+    if ending == "json":
+        return json.loads(data)
+    if ending == "npy":
+        import numpy
+
+        return numpy.load(io.BytesIO(data), allow_pickle=False)
+    if ending in _CODE:
+        raise ValueError("what it holds runs code when it is read; leave it out with suffixes=, or give a decoder")
+    return data
+
+
+def _picture(data: bytes) -> Any:
+    import numpy
+
+    try:
+        import PIL.Image
+    except ImportError:
+        raise ImportError("read_webdataset: pictures need Pillow: pip install pillow, or decoder=None") from None
+    return numpy.asarray(PIL.Image.open(io.BytesIO(data)))
+
+
+def _steps(decoder: Any) -> list[Any]:
+    """Functions of a row, or True for what is told by suffixes."""
+    steps = decoder if isinstance(decoder, list) else [] if decoder is None or decoder is False else [decoder]
+    for step in steps:
+        if not callable(step) and step is not True and step != "PIL":
+            raise TypeError(f"decoder must be True, None, a function of a row or a list of these, not {step!r}")
+    return steps
+
+
+def _steps_of(filerename: Any) -> list[Callable[[str], str]]:
+    renames = filerename if isinstance(filerename, list) else [] if filerename is None else [filerename]
+    if not all(map(callable, renames)):
+        raise TypeError("filerename must be a function of a member's name, or a list of such")
+    return renames
+
+
+def _matcher(patterns: Patterns, argument: str) -> Callable[[str], bool]:
+    if patterns is None:
+        return _any_name
+    if callable(patterns):
+        return patterns
+    if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"{argument} must be a list of patterns, a function of a name or None, not {patterns!r}")
+    return functools.partial(_matches, tuple(patterns))
+
+
+def _any_name(name: str) -> bool:
+    return True
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    """A pattern with * or ? is a glob of the name with a dot before it; another is the name, with a dot or without."""
+    return any(
+        fnmatch.fnmatch(f".{name}", pattern) or fnmatch.fnmatch(name, pattern)
+        if "*" in pattern or "?" in pattern
+        else pattern in (name, f".{name}")
+        for pattern in patterns
+    )
