@@ -31,7 +31,7 @@ CLEAR = (ValueError, TypeError, KeyError, OSError, MemoryError, NotImplementedEr
 
 def read(form, path, draw):
     options = {"file_extensions": None}
-    if draw.random() < 0.4:
+    if draw.random() < 0.4 and form != "webdataset":
         options |= {"on_bad_file": "record"}
     if form in ("csv", "json", "text", "tfrecords") and draw.random() < 0.4:
         options |= {"on_bad_row": draw.choice(["skip", "record"])}

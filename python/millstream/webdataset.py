@@ -120,7 +120,7 @@ def _members(
     try:
         with _opened(path) as file:
             watched = _Watched(file)
-            tar = tarfile.open(fileobj=cast(Any, watched), mode="r|")  # noqa: SIM115: nothing of its own to close
+            tar = tarfile.open(fileobj=cast(Any, watched), mode="r|")  # noqa: SIM115 (nothing of its own to close)
             for member in tar:
                 if not member.isreg():
                     continue

@@ -11,7 +11,19 @@ FORMATS = sorted(path.name for path in (FUZZER.parent / "corpus").iterdir())
 
 
 def test_there_is_a_corpus_of_every_format():
-    assert FORMATS == ["binary", "csv", "images", "ipc", "json", "numpy", "orc", "parquet", "text", "tfrecords"]
+    assert FORMATS == [
+        "binary",
+        "csv",
+        "images",
+        "ipc",
+        "json",
+        "numpy",
+        "orc",
+        "parquet",
+        "text",
+        "tfrecords",
+        "webdataset",
+    ]
 
 
 @pytest.mark.parametrize("form", FORMATS)
