@@ -34,7 +34,7 @@ DiskTraffic InTwoPasses(const ShufflePlan& plan, int64_t memory_bytes, const Exc
   traffic.read = traffic.written + (sizes.sorts ? SampledBytes(std::max(resident, sizes.first_pass_bytes), traffic.written) : 0);
   const int64_t part_bytes = (rows.bytes + kIdentityBytes * rows.count) / plan.coarse_partitions;
   // Beside the rows of a part each lane holds a step; one that sorts, columns twice.
-  const int64_t left = sizes.sorts ? resident / 8 * 5 : resident / 8 * 7;
+  const int64_t left = sizes.sorts ? resident / 8 * 6 : resident / 8 * 7;
   const int64_t again = plan.coarse_partitions * (sizes.always_spill ? part_bytes : Evicted(part_bytes, left));
   traffic += {again, again};
   return traffic;
