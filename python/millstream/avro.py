@@ -50,7 +50,8 @@ def read_avro(
     _fastavro()
     listed = options.copy()
     concurrency = listed.pop("concurrency", None)
-    refuse("read_avro", {"on_bad_file": listed.pop("on_bad_file", None), "max_errors": listed.pop("max_errors", None)})
+    if listed.pop("on_bad_file", "raise") != "raise":
+        refuse("read_avro", {"on_bad_file": True})
     listing = read_files(
         "read_avro",
         paths,

@@ -220,7 +220,11 @@ class DatasetWriting:
         TypeError for columns that have no form under their name; ValueError for a key that leads out of a directory.
         """
         if callable(encoder):
-            self.map(encoder).write_webdataset(path, compression=compression, **options)
+            encoded = self.map(encoder)
+            try:
+                encoded.write_webdataset(path, compression=compression, **options)
+            finally:
+                self._ran_last = encoded._ran_last
             return
         if encoder is not True:
             raise NotImplementedError(f"write_webdataset(encoder={encoder!r}): give True, or a function of a row")

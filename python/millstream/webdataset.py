@@ -79,7 +79,10 @@ def read_webdataset(
     expand = check_flag(expand_json, "expand_json")
     listed = options.copy()
     concurrency = listed.pop("concurrency", None)
-    refuse("read_webdataset", {name: listed.pop(name, None) for name in ("on_bad_file", "max_errors")})  # type: ignore[misc]
+    if listed.pop("on_bad_file", "raise") != "raise":
+        refuse("read_webdataset", {"on_bad_file": True})
+    unsupported = {"include_paths": listed.get("include_paths"), "partitioning": listed.get("partitioning")}
+    refuse("read_webdataset", unsupported, dict.fromkeys(unsupported, 'the column "__url__" has the path of the file'))
     listing = read_files("read_webdataset", paths, _core.read_binary, listed, file_extensions=("tar", "tar.gz", "tgz"))
     files = listing.input_files()
     if remote := [path for path in files if path.startswith("s3://")]:

@@ -73,13 +73,17 @@ FormatPtr ParquetFiles(const std::string& compression, int64_t row_group_rows) {
   return std::make_shared<ParquetWriteFormat>(ParquetWriterOptions{ValueOrRaise(ParseCompression(compression, ParquetCompressions())), row_group_rows});
 }
 
-FormatPtr CsvFiles(bool include_header, const std::string& delimiter, const std::string& quoting, const std::string& compression) {
+CsvWriteOptions::Quoting QuotingOf(const std::string& name) {
+  if (name == "needed") return CsvWriteOptions::Quoting::kNeeded;
+  return name == "all_valid" ? CsvWriteOptions::Quoting::kAll : CsvWriteOptions::Quoting::kNone;
+}
+
+FormatPtr CsvFiles(bool include_header, const std::string& delimiter, const std::string& quoting, const std::string& quoting_header, const std::string& compression) {
   CsvWriteOptions options;
   options.include_header = include_header;
   options.delimiter = delimiter.at(0);
-  options.quoting = quoting == "needed"      ? CsvWriteOptions::Quoting::kNeeded
-                    : quoting == "all_valid" ? CsvWriteOptions::Quoting::kAll
-                                             : CsvWriteOptions::Quoting::kNone;
+  options.quoting = QuotingOf(quoting);
+  options.quoting_header = QuotingOf(quoting_header);
   options.compression = ValueOrRaise(ParseCompression(compression, StreamCompressions()));
   return std::make_shared<CsvWriteFormat>(std::move(options));
 }
@@ -165,7 +169,7 @@ nb::list WritePlan(const std::shared_ptr<Engine>& engine, const std::shared_ptr<
 void RegisterWrite(nb::module_& module) {
   nb::class_<WriteFormat>(module, "WriteFormat");
   module.def("parquet_files", &ParquetFiles, nb::arg("compression"), nb::arg("row_group_rows"));
-  module.def("csv_files", &CsvFiles, nb::kw_only(), nb::arg("include_header"), nb::arg("delimiter"), nb::arg("quoting"),
+  module.def("csv_files", &CsvFiles, nb::kw_only(), nb::arg("include_header"), nb::arg("delimiter"), nb::arg("quoting"), nb::arg("quoting_header"),
              nb::arg("compression"));
   module.def("json_files", &JsonFiles, nb::kw_only(), nb::arg("lines"), nb::arg("compression"));
   module.def("ipc_files", &IpcFiles, nb::arg("compression"));

@@ -159,7 +159,7 @@ Status DirectoryCommit::Publish() {
     return MakeError(ErrorKind::kIo, "Cannot publish file '" + FinalPath(name) + "': it exists already");
   }
   if (mode_ != SaveMode::kOverwrite) existing.clear();
-  ARROW_RETURN_NOT_OK(staging_->BeginPublish(names_));
+  ARROW_RETURN_NOT_OK(staging_->BeginPublish(names_, mode_ == SaveMode::kOverwrite));
   const Status moved = MoveAll(existing);
   if (!moved.ok()) {
     const Status undone = staging_->Undo(names_);

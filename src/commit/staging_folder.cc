@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "commit/job_name.h"
+#include "env/store_env.h"
 
 namespace millstream {
 namespace {
@@ -81,9 +82,17 @@ Result<int> StagingFolder::RemoveLeftovers(const std::shared_ptr<Env>& env, cons
   return found;
 }
 
-Status StagingFolder::BeginPublish(const std::vector<std::string>& names) {
+Status StagingFolder::BeginPublish(const std::vector<std::string>& names, bool replaces) {
+  made_folders_.clear();
+  for (const std::string& folder : FoldersOf(names)) {
+    const auto entry = env_->Stat(FinalPath(folder));
+    const bool is_there = entry.ok() && !replaces;
+    if (is_there && !entry->is_directory) return MakeError(ErrorKind::kIo, "Cannot publish below '" + FinalPath(folder) + "': it is a file");
+    if (!is_there) made_folders_.push_back(folder);
+  }
   std::string text;
   for (const std::string& name : names) text += name + "\n";
+  for (const std::string& folder : made_folders_) text += folder + "/\n";
   const std::string undo = path_ + "/undo";
   ARROW_ASSIGN_OR_RAISE(auto out, env_->CreateForWrite(undo));
   ARROW_RETURN_NOT_OK(out->Write(text.data(), static_cast<int64_t>(text.size())));
@@ -116,13 +125,14 @@ Result<bool> StagingFolder::Exists(const std::string& path) const {
   return entry.status();
 }
 
-Result<std::vector<std::string>> StagingFolder::ReadUndo() const {
+Result<std::vector<std::string>> StagingFolder::ReadUndo() {
   ARROW_ASSIGN_OR_RAISE(auto file, env_->OpenForRead(path_ + "/undo"));
   ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
   ARROW_ASSIGN_OR_RAISE(const auto bytes, file->ReadAt(0, size));
   std::istringstream lines(bytes->ToString());
   std::vector<std::string> names;
   for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('/') && IsStageable(line.substr(0, line.size() - 1))) made_folders_.push_back(line.substr(0, line.size() - 1));
     if (IsStageable(line)) names.push_back(line);
   }
   return names;
@@ -140,14 +150,19 @@ Status StagingFolder::Undo(const std::vector<std::string>& names) {
     ARROW_ASSIGN_OR_RAISE(const bool waiting, Exists(NewPath(*name)));
     ARROW_ASSIGN_OR_RAISE(const bool published, Exists(FinalPath(*name)));
     if (!published) continue;
-    // Both are there where a rename, which of some stores is a copy, came half way.
-    ARROW_RETURN_NOT_OK(waiting ? env_->Remove(FinalPath(*name)) : env_->Rename(FinalPath(*name), NewPath(*name)));
+    if (!waiting) ARROW_RETURN_NOT_OK(env_->Rename(FinalPath(*name), NewPath(*name)));
+    // Of a store a rename is a copy, which may have come half way.
+    if (waiting && IsStorePath(directory_)) ARROW_RETURN_NOT_OK(env_->Remove(FinalPath(*name)));
   }
   // Where others have put something into a folder it stays.
-  const auto folders = FoldersOf(names);
-  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) (void)env_->Remove(FinalPath(*folder));
-  ARROW_ASSIGN_OR_RAISE(const auto moved, env_->List(path_ + "/old"));
-  for (const FileEntry& entry : moved) ARROW_RETURN_NOT_OK(env_->Rename(entry.path, FinalPath(NameOf(entry.path))));
+  for (auto folder = made_folders_.rbegin(); folder != made_folders_.rend(); ++folder) {
+    const auto entry = env_->Stat(FinalPath(*folder));
+    if (entry.ok() && entry->is_directory) (void)env_->Remove(FinalPath(*folder));
+  }
+  const auto moved = env_->List(path_ + "/old");
+  // A store has no folder that nothing is in.
+  if (!moved.ok() && !(IsStorePath(directory_) && KindOf(moved.status()) == ErrorKind::kFileNotFound)) return moved.status();
+  for (const FileEntry& entry : moved.ok() ? *moved : std::vector<FileEntry>{}) ARROW_RETURN_NOT_OK(env_->Rename(entry.path, FinalPath(NameOf(entry.path))));
   ARROW_RETURN_NOT_OK(env_->Sync(directory_));
   const Status removed = env_->Remove(path_ + "/undo");
   return KindOf(removed) == ErrorKind::kFileNotFound ? Status::OK() : removed;

@@ -5,7 +5,7 @@
 ///     lock        held while the job lives
 ///     new/        files that are being written
 ///     old/        what an overwrite has moved away
-///     undo        while publishing: the names that are being published, one a line
+///     undo        while publishing: the names that are being published, one a line, and the folders that are made for them, with a '/' behind
 ///
 /// As long as `undo` is there the job has not published: those names that are no longer in new/ are to be removed from the target, and what is in old/ moved
 /// back. Undoing twice does no harm. One thread at a time.
@@ -36,13 +36,13 @@ class StagingFolder {
   std::string NewPath(const std::string& name) const { return path_ + "/new/" + name; }
   std::string FinalPath(const std::string& name) const { return directory_ + "/" + name; }
 
-  /// Writes the undo list, to last; nothing may be moved before.
-  Status BeginPublish(const std::vector<std::string>& names);
+  /// Writes the undo list, to last; nothing may be moved before. `replaces`: all that is in the target will be moved away.
+  Status BeginPublish(const std::vector<std::string>& names, bool replaces);
   Status MoveIn(const std::string& name);
   Status MoveAway(const std::string& name) { return env_->Rename(FinalPath(name), path_ + "/old/" + name); }
   /// The job has published from here on: the undo list is gone.
   Status EndPublish(const std::vector<std::string>& names);
-  /// Takes back what MoveIn and MoveAway did since BeginPublish(names); folders in the target that are left empty go.
+  /// Takes back what MoveIn and MoveAway did since BeginPublish(names); folders that it made in the target go where they are empty.
   Status Undo(const std::vector<std::string>& names);
   /// Removes the folder.
   Status Remove();
@@ -54,13 +54,14 @@ class StagingFolder {
   Result<bool> Make();
   /// Undo after a killed job: by its undo list, if there is one.
   Status UndoByList();
-  Result<std::vector<std::string>> ReadUndo() const;
+  Result<std::vector<std::string>> ReadUndo();
   Result<bool> Exists(const std::string& path) const;
 
   std::shared_ptr<Env> env_;
   std::string directory_;
   std::string path_;
   std::unique_ptr<FileLock> lock_;
+  std::vector<std::string> made_folders_;  // in the target, those inside others behind them
 };
 
 }  // namespace millstream

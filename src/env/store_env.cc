@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kScheme = "s3://";
 constexpr int64_t kUnsentBytesMax = 32 << 20;
-constexpr auto kLockAge = std::chrono::hours(24);
+constexpr auto kLockAge = std::chrono::hours(24 * 7);
 
 /// Within the store: "bucket/key".
 std::string KeyOf(const std::string& path) { return path.substr(kScheme.size()); }
@@ -166,7 +166,7 @@ class StoreEnv : public Env {
     if (!entry.is_directory) return Move(from, to);
     ARROW_ASSIGN_OR_RAISE(const auto entries, List(from));
     for (const FileEntry& inside : entries) ARROW_RETURN_NOT_OK(Rename(inside.path, to + inside.path.substr(from.size())));
-    return RemoveTree(from);
+    return Status::OK();
   }
   Status Remove(const std::string& path) override {
     if (!IsStorePath(path)) return below_->Remove(path);
@@ -174,8 +174,8 @@ class StoreEnv : public Env {
     ARROW_ASSIGN_OR_RAISE(const FileEntry entry, Stat(path));
     if (!entry.is_directory) return Told(store->DeleteFile(KeyOf(path)), "remove", path);
     ARROW_ASSIGN_OR_RAISE(const auto entries, List(path));
-    if (!entries.empty() || KeyOf(path).find('/') == std::string::npos) return MakeError(ErrorKind::kIo, "Cannot remove '" + path + "': there are keys below it");
-    return RemoveTree(path);
+    // One without keys is none; removing all below it might remove what others put there meanwhile.
+    return entries.empty() ? Status::OK() : MakeError(ErrorKind::kIo, "Cannot remove '" + path + "': there are keys below it");
   }
   Status RemoveTree(const std::string& path) override {
     if (!IsStorePath(path)) return below_->RemoveTree(path);

@@ -39,12 +39,6 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> ForgivingFormat::Read(const Fi
   return std::make_shared<ForgivingReader>(std::move(*reader), schema(), bad);
 }
 
-Result<std::shared_ptr<const FileFormat>> ForgivingFormat::Select(const std::vector<std::string>& names) const {
-  ARROW_ASSIGN_OR_RAISE(auto format, format_->Select(names));
-  if (format == nullptr) return nullptr;
-  return std::make_shared<const ForgivingFormat>(std::move(format), bad_data_);
-}
-
 Status WriteBadData(const BadData* bad_data, ByteWriter* out) {
   out->Number<uint8_t>(bad_data != nullptr);
   if (bad_data == nullptr) return Status::OK();

@@ -23,7 +23,7 @@ class ForgivingFormat : public FileFormat {
   int64_t rows_guess() const override { return format_->rows_guess(); }
   /// `bad` must be there.
   Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
-  Result<std::shared_ptr<const FileFormat>> Select(const std::vector<std::string>& names) const override;
+  // Columns are not selected: which rows are bad must not depend on those that are used.
   const BadData* bad_data() const override { return &bad_data_; }
   Status Write(ByteWriter* out) const override { return format_->Write(out); }
 

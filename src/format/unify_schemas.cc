@@ -34,6 +34,14 @@ Status SchemaUnifier::Add(const arrow::Schema& schema, const std::string& path) 
   return Status::OK();
 }
 
+Status SchemaUnifier::AddOrNote(const arrow::Schema& schema, const std::string& path, size_t file, BadFiles* bad) {
+  if (bad == nullptr) return Add(schema, path);
+  SchemaUnifier with = *this;
+  Status added = with.Add(schema, path);
+  if (added.ok()) *this = std::move(with);
+  return Noted(bad, file, std::move(added));
+}
+
 Status SchemaUnifier::AddField(const std::shared_ptr<arrow::Field>& field, const std::string& path) {
   const auto [known, is_new] = by_name_.emplace(field->name(), fields_.size());
   if (is_new) {

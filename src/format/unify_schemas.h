@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "format/bad_data.h"
 
 namespace millstream {
 
@@ -18,6 +19,8 @@ namespace millstream {
 class SchemaUnifier {
  public:
   Status Add(const arrow::Schema& schema, const std::string& path);
+  /// The same of a file that is noted in `bad`, where that is there, if its schema does not go with those before: then it leaves no trace.
+  Status AddOrNote(const arrow::Schema& schema, const std::string& path, size_t file, BadFiles* bad);
   std::shared_ptr<arrow::Schema> Finish() const { return arrow::schema(fields_, metadata_); }
 
  private:

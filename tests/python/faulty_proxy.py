@@ -26,7 +26,7 @@ class FaultyProxy:
                 body = self.body()
                 fault = faults(self.command, self.path, next(proxy._numbers))
                 proxy.requests.append((self.command, self.path))
-                if fault is not None:
+                if fault is not None and fault != "cut":
                     proxy.faults.append(fault)
                 if fault in ("slow down", "error"):
                     status, code = (503, "SlowDown") if fault == "slow down" else (500, "InternalError")
@@ -48,7 +48,8 @@ class FaultyProxy:
                     for name, value in response.getheaders()
                     if name.lower() not in ("content-length", "connection", "transfer-encoding", "server", "date")
                 ]
-                if fault == "cut" and len(answer) > 1:
+                if fault == "cut" and len(answer) > 1 and self.command != "HEAD":
+                    proxy.faults.append(fault)
                     self.answer(response.status, headers, answer[: len(answer) // 2], length)
                     self.close_connection = True
                     return

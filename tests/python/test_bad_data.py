@@ -163,6 +163,37 @@ def test_a_record_of_which_one_feature_fits_and_another_does_not_leaves_nothing_
     assert offsets(dataset) == [len(many)]
 
 
+def test_records_after_a_long_stretch_of_bad_ones_are_kept(tmp_path):
+    size = 2 << 20
+    for name, values in {"good": [b"a", b"b"], "bad": [b"x" * size] * 4}.items():
+        ms.from_items([{"v": value} for value in values]).write_tfrecords(tmp_path / name)
+    good, bad = (bytearray(next((tmp_path / name).iterdir()).read_bytes()) for name in ("good", "bad"))
+    one = len(bad) // 4
+    for row in range(4):
+        bad[row * one + size // 2] ^= 1
+    for name, data in {"among": good + bad + good, "before": bad + good}.items():
+        (tmp_path / f"{name}.tfrecords").write_bytes(data)
+        first = len(good) if name == "among" else 0
+        dataset = ms.read_tfrecords(tmp_path / f"{name}.tfrecords", **RECORD)
+        assert [row["v"] for row in dataset.take_all()] == [b"a", b"b"] * (2 if name == "among" else 1)
+        assert offsets(dataset) == [first + row * one for row in range(4)]
+
+
+def test_what_is_bad_does_not_hang_on_the_columns_that_are_used(tmp_path):
+    (tmp_path / "a.json").write_text('{"n": 1, "s": 2}\n{"n": 3, "s": "text"}\n{"n": "text", "s": 4}\n')
+    parse = pyarrow.json.ParseOptions(explicit_schema=pa.schema([("n", pa.int64()), ("s", pa.int64())]))
+    as_csv = pyarrow.csv.ConvertOptions(column_types={"n": pa.int64(), "s": pa.int64()})
+    (tmp_path / "a.csv").write_text("n,s\n1,2\n3,text\ntext,4\n")
+    for dataset in (
+        ms.read_json(tmp_path / "a.json", parse_options=parse, on_bad_row="skip"),
+        ms.read_csv(tmp_path / "a.csv", convert_options=as_csv, on_bad_row="skip"),
+    ):
+        assert dataset.take_all() == [{"n": 1, "s": 2}]
+        assert dataset.count() == 1
+        assert dataset.select_columns("n").take_all() == [{"n": 1}]
+        assert dataset.select_columns("s").take_all() == [{"s": 2}]
+
+
 # ---- files ----
 def write_good_and_bad(form, directory):
     """Three files, of which the second one is damaged from its beginning."""
@@ -290,6 +321,15 @@ def test_files_of_other_types_than_those_before_them_are_bad(tmp_path):
     pa.feather.write_feather(pa.table({"n": [3.5]}), str(tmp_path / "c.arrow"))
     dataset = ms.read_ipc(tmp_path, on_bad_file="record")
     assert [row["n"] for row in dataset.take_all()] == [1.0, 3.5]
+    assert [letter["source"][-7:] for letter in letters(dataset)] == ["b.arrow"]
+
+
+def test_a_bad_file_adds_no_columns(tmp_path):
+    pa.feather.write_feather(pa.table({"n": [1]}), str(tmp_path / "a.arrow"))
+    pa.feather.write_feather(pa.table({"extra": [1], "n": ["text"]}), str(tmp_path / "b.arrow"))
+    pa.feather.write_feather(pa.table({"extra": ["x"], "n": [3]}), str(tmp_path / "c.arrow"))
+    dataset = ms.read_ipc(tmp_path, on_bad_file="record")
+    assert dataset.take_all() == [{"n": 1, "extra": None}, {"n": 3, "extra": "x"}]
     assert [letter["source"][-7:] for letter in letters(dataset)] == ["b.arrow"]
 
 

@@ -450,6 +450,22 @@ def test_partitions_are_appended_and_replaced_and_bad_ones_refused(tmp_path):
     assert not (tmp_path / "bad").exists()
 
 
+def test_a_failed_write_leaves_what_was_in_its_way(tmp_path):
+    dataset = ms.from_items([{"p": p, "n": p} for p in range(3)])
+    (tmp_path / "p=1").write_text("a file of the user's")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "p=2").symlink_to(tmp_path / "empty")
+    (tmp_path / "p=0").mkdir()
+    with pytest.raises(OSError, match=r"p=1.*is a file"):
+        dataset.write_parquet(tmp_path, partition_cols=["p"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "p=0", "p=1", "p=2"]
+    assert (tmp_path / "p=1").read_text() == "a file of the user's"
+    assert (tmp_path / "p=2").is_symlink()
+    assert files(tmp_path) == [tmp_path / "p=1"]
+    dataset.filter(expr=col("n") != 1).write_parquet(tmp_path, partition_cols=["p"])
+    assert len(list((tmp_path / "empty").iterdir())) == 1
+
+
 def test_a_column_whose_name_readers_would_skip_comes_back(tmp_path):
     ms.from_items([{"_p": "x", "n": 1}]).write_parquet(tmp_path, partition_cols=["_p"])
     assert [path.parent.name for path in files(tmp_path)] == ["%5Fp=x"]

@@ -23,6 +23,8 @@ std::string Shown(std::string_view text) {
 struct CsvRows::Parsed {
   std::unique_ptr<arrow::csv::BlockParser> parser;
   int64_t bytes = 0;  // of the text
+  int64_t first_row = 0;
+  size_t ragged_end = 0;  // in the text, of the last row that was passed over
   int64_t rows() const { return parser->num_rows(); }
 };
 
@@ -48,9 +50,10 @@ CsvRows::CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Column
   }
 }
 
-Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged) {
+Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int32_t rows_max, int64_t first_row, bool notes_ragged) {
   // Of the first row that has another number of values than there are names, where such are an error.
   std::string ragged;
+  size_t ragged_end = 0;
   auto parse = options_.parse;
   parse.invalid_row_handler = [&](const arrow::csv::InvalidRow& row) {
     const std::string what = "row " + std::to_string(row.number) + " has " + std::to_string(row.actual_columns) + (row.actual_columns == 1 ? " value" : " values") + " for " +
@@ -60,15 +63,17 @@ Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int3
       return arrow::csv::InvalidRowResult::Error;
     }
     const bool within = row.text.data() >= text.data() && row.text.data() < text.data() + text.size();
+    if (within) ragged_end = static_cast<size_t>(row.text.data() - text.data()) + row.text.size();
     if (notes_ragged) bad_->AddRow(within ? begin_ + (row.text.data() - text.data()) : -1, Ragged(what));
     return arrow::csv::InvalidRowResult::Skip;
   };
-  Parsed parsed{std::make_unique<arrow::csv::BlockParser>(pool_, parse, static_cast<int32_t>(columns_.names.size()), rows_, rows_max), 0};
+  Parsed parsed{std::make_unique<arrow::csv::BlockParser>(pool_, parse, static_cast<int32_t>(columns_.names.size()), first_row, rows_max), 0, first_row, 0};
   uint32_t bytes = 0;
   const Status status = is_last ? parsed.parser->ParseFinal(text, &bytes) : parsed.parser->Parse(text, &bytes);
   if (!ragged.empty()) return Ragged(ragged);
   if (!status.ok()) return WithContext(MakeError(status.IsOutOfMemory() ? ErrorKind::kBudget : ErrorKind::kCorruptData, status.message()), where_);
   parsed.bytes = bytes;
+  parsed.ragged_end = ragged_end;
   return parsed;
 }
 
@@ -93,15 +98,18 @@ Status CsvRows::ConvertByHalves(std::string_view text, int64_t begin, Parsed par
   if (!IsBadData(batch.status())) return batch.status();
   const int64_t rows = parsed.rows();
   if (rows == 1) {
-    bad_->AddRow(begin, batch.status());
+    // Behind rows that were passed over already, and empty lines.
+    const size_t row_begin = std::min(text.find_first_not_of("\r\n", parsed.ragged_end), text.size());
+    bad_->AddRow(begin + static_cast<int64_t>(row_begin), batch.status());
     return Status::OK();
   }
+  const int64_t first_row = parsed.first_row;
   parsed = {};
-  ARROW_ASSIGN_OR_RAISE(Parsed first, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows / 2), /*notes_ragged=*/false));
+  ARROW_ASSIGN_OR_RAISE(Parsed first, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows / 2), first_row, /*notes_ragged=*/false));
   const int64_t bytes = first.bytes;
   ARROW_RETURN_NOT_OK(ConvertByHalves(text.substr(0, static_cast<size_t>(bytes)), begin, std::move(first)));
   text.remove_prefix(static_cast<size_t>(bytes));
-  ARROW_ASSIGN_OR_RAISE(Parsed second, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows - rows / 2), /*notes_ragged=*/false));
+  ARROW_ASSIGN_OR_RAISE(Parsed second, Parse(text, /*is_last=*/true, static_cast<int32_t>(rows - rows / 2), first_row + rows / 2, /*notes_ragged=*/false));
   if (second.rows() == 0) return Status::OK();
   return ConvertByHalves(text, begin + bytes, std::move(second));
 }
@@ -109,7 +117,7 @@ Status CsvRows::ConvertByHalves(std::string_view text, int64_t begin, Parsed par
 Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text, bool is_last, int64_t* parsed) {
   *parsed = 0;
   while (ready_.empty() && !text.empty()) {
-    ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(text, is_last, kBatchRows, /*notes_ragged=*/true));
+    ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(text, is_last, kBatchRows, rows_, /*notes_ragged=*/true));
     const int64_t bytes = rows.bytes;
     if (rows.rows() > 0) {
       rows_ += rows.rows();

@@ -52,7 +52,7 @@ class CsvRows {
   /// Rows that were parsed, before they are converted.
   struct Parsed;
   /// As many rows as there are, `rows_max` at most.
-  Result<Parsed> Parse(std::string_view text, bool is_last, int32_t rows_max, bool notes_ragged);
+  Result<Parsed> Parse(std::string_view text, bool is_last, int32_t rows_max, int64_t first_row, bool notes_ragged);
   Result<std::shared_ptr<arrow::RecordBatch>> Convert(const Parsed& parsed) const;
   /// Adds the batches of those rows of the text, of which there are some, that can be converted; others are noted.
   Status ConvertByHalves(std::string_view text, int64_t begin, Parsed parsed);

@@ -13,10 +13,11 @@ arrow::csv::WriteOptions OptionsOf(const CsvWriteOptions& options, arrow::Memory
   auto out = arrow::csv::WriteOptions::Defaults();
   out.include_header = options.include_header;
   out.delimiter = options.delimiter;
-  out.quoting_style = options.quoting == CsvWriteOptions::Quoting::kNeeded ? QuotingStyle::Needed
-                      : options.quoting == CsvWriteOptions::Quoting::kAll  ? QuotingStyle::AllValid
-                                                                           : QuotingStyle::None;
-  out.quoting_header = out.quoting_style;
+  const auto style = [](CsvWriteOptions::Quoting quoting) {
+    return quoting == CsvWriteOptions::Quoting::kNeeded ? QuotingStyle::Needed : quoting == CsvWriteOptions::Quoting::kAll ? QuotingStyle::AllValid : QuotingStyle::None;
+  };
+  out.quoting_style = style(options.quoting);
+  out.quoting_header = style(options.quoting_header);
   out.io_context = arrow::io::IOContext(pool);
   return out;
 }

@@ -16,6 +16,7 @@ struct CsvWriteOptions {
   bool include_header = true;
   char delimiter = ',';
   Quoting quoting = Quoting::kNeeded;
+  Quoting quoting_header = Quoting::kNeeded;
   arrow::Compression::type compression = arrow::Compression::UNCOMPRESSED;
 };
 

@@ -57,7 +57,7 @@ Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> en
   for (size_t file = 0; file < format->heads_.size(); ++file) {
     const Head& head = format->heads_[file];
     const ListedFile& listed = (*format->files_)[file];
-    ARROW_RETURN_NOT_OK(Noted(bad, file, unifier.Add(*head.schema, listed.path)));
+    ARROW_RETURN_NOT_OK(unifier.AddOrNote(*head.schema, listed.path, file, bad));
     const int64_t rows = head.rows >= 0 ? head.rows : listed.size_bytes / kStreamRowBytesGuess;
     format->rows_guess_ = std::min(format->rows_guess_ + std::min(rows, kRowsGuessMax), kRowsGuessMax);
   }

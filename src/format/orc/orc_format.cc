@@ -55,7 +55,7 @@ Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> en
                                   [&](size_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[file]); }));
   SchemaUnifier unifier;
   for (size_t file = 0; file < format->heads_.size(); ++file) {
-    ARROW_RETURN_NOT_OK(Noted(bad, file, unifier.Add(*format->heads_[file].schema, (*format->files_)[file].path)));
+    ARROW_RETURN_NOT_OK(unifier.AddOrNote(*format->heads_[file].schema, (*format->files_)[file].path, file, bad));
   }
   if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   format->schema_ = unifier.Finish();

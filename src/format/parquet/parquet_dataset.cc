@@ -104,7 +104,7 @@ Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries, BadFi
   for (uint32_t ordinal = 0; ordinal < summaries.size(); ++ordinal) {
     const FileSummary& summary = summaries[ordinal];
     if (last == nullptr || !summary.schema->Equals(*last, /*check_metadata=*/true)) {
-      ARROW_RETURN_NOT_OK(Noted(bad, ordinal, unifier.Add(*summary.schema, files_[ordinal].path)));
+      ARROW_RETURN_NOT_OK(unifier.AddOrNote(*summary.schema, files_[ordinal].path, ordinal, bad));
     }
     last = summary.schema.get();
     row_groups_.push_back(summary.groups);

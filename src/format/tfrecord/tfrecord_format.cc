@@ -26,7 +26,8 @@ class ExampleReader : public arrow::RecordBatchReader {
     out->reset();
     const int64_t begin = records_.bytes();
     const int64_t rows_max = std::clamp<int64_t>(kBatchValues / schema_->num_fields(), 1, kBatchRows);
-    while (rows_.rows() < rows_max && records_.bytes() - begin < kBatchBytes) {
+    // No batch is the end.
+    while (rows_.rows() == 0 || (rows_.rows() < rows_max && records_.bytes() - begin < kBatchBytes)) {
       std::string_view record;
       const auto more = records_.Next(&record);
       if (!more.ok()) {
@@ -75,12 +76,17 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
     Sample& sample = samples[static_cast<size_t>(i)];
     const auto look = [&]() -> Status {
       ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, arrow::default_memory_pool(), 64 << 10));
-      while (records.bytes() < kSampleBytes) {
+      while (sample.records == 0 || records.bytes() < kSampleBytes) {
         std::string_view record;
-        ARROW_ASSIGN_OR_RAISE(const bool more, records.Next(&record));
-        if (!more) break;
-        const Status added = AddExample(record, &sample.features);
+        const auto more = records.Next(&record);
+        if (!more.ok() && bad != nullptr && IsBadData(more.status()) && records.can_go_on()) continue;
+        ARROW_RETURN_NOT_OK(more.status());
+        if (!*more) break;
+        FeatureShapes with = sample.features;
+        const Status added = AddExample(record, &with);
+        if (!added.ok() && bad != nullptr) continue;
         if (!added.ok()) return records.Error(added.message());
+        sample.features = std::move(with);
         ++sample.records;
         sample.bytes = records.bytes();
       }
@@ -92,12 +98,16 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
   }));
   int64_t records = 0, bytes = 0, all_bytes = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
+    FeatureShapes with = features;
+    bool fits = true;
     for (const auto& [name, shape] : samples[i].features) {
-      const Status added = AddShape(name, shape, &features);
+      const Status added = AddShape(name, shape, &with);
+      fits &= added.ok();
       if (added.ok()) continue;
       const Status error = MakeError(ErrorKind::kType, "read_tfrecords: file " + file_of(i).path + ": " + added.message() + "; read such files as data sets of their own");
       ARROW_RETURN_NOT_OK(Noted(bad, i * files_->size() / samples.size(), error));
     }
+    if (fits) features = std::move(with);
     records += samples[i].records;
     bytes += samples[i].bytes;
   }
