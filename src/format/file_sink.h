@@ -21,6 +21,12 @@ class FileSink {
 
   arrow::io::OutputStream* stream() { return compressed_ != nullptr ? compressed_.get() : file_.get(); }
   Status Write(std::string_view bytes) { return InFile(stream()->Write(bytes.data(), static_cast<int64_t>(bytes.size()))); }
+  /// Writes what is in `buffer` and empties it.
+  Status Flush(std::string* buffer) {
+    ARROW_RETURN_NOT_OK(Write(*buffer));
+    buffer->clear();
+    return Status::OK();
+  }
   /// Gives the bytes of the file.
   Result<int64_t> Close();
   /// The error, with the name of the file.

@@ -187,7 +187,7 @@ class TarWriter final : public FileWriter {
 
   Result<WrittenRows> Close() override {
     buffer_.append(2 * kBlockBytes, '\0');
-    ARROW_RETURN_NOT_OK(Flush());
+    ARROW_RETURN_NOT_OK(sink_->Flush(&buffer_));
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, sink_->Close());
     return WrittenRows{rows_, bytes};
   }
@@ -203,13 +203,8 @@ class TarWriter final : public FileWriter {
       buffer_.append(header.data(), header.size());
       buffer_.append(*bytes);
       buffer_.append((kBlockBytes - bytes->size() % kBlockBytes) % kBlockBytes, '\0');
-      if (static_cast<int64_t>(buffer_.size()) >= kBufferBytes) ARROW_RETURN_NOT_OK(Flush());
+      if (static_cast<int64_t>(buffer_.size()) >= kBufferBytes) ARROW_RETURN_NOT_OK(sink_->Flush(&buffer_));
     }
-    return Status::OK();
-  }
-  Status Flush() {
-    ARROW_RETURN_NOT_OK(sink_->Write(buffer_));
-    buffer_.clear();
     return Status::OK();
   }
 

@@ -82,11 +82,14 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
         if (!more.ok() && bad != nullptr && IsBadData(more.status()) && records.can_go_on()) continue;
         ARROW_RETURN_NOT_OK(more.status());
         if (!*more) break;
-        FeatureShapes with = sample.features;
-        const Status added = AddExample(record, &with);
-        if (!added.ok() && bad != nullptr) continue;
-        if (!added.ok()) return records.Error(added.message());
-        sample.features = std::move(with);
+        FeatureShapes before;
+        if (bad != nullptr) before = sample.features;
+        const Status added = AddExample(record, &sample.features);
+        if (!added.ok() && bad == nullptr) return records.Error(added.message());
+        if (!added.ok()) {
+          sample.features = std::move(before);
+          continue;
+        }
         ++sample.records;
         sample.bytes = records.bytes();
       }

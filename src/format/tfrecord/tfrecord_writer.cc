@@ -219,7 +219,7 @@ class TfRecordWriter final : public FileWriter {
   }
 
   Result<WrittenRows> Close() override {
-    ARROW_RETURN_NOT_OK(Flush());
+    ARROW_RETURN_NOT_OK(sink_->Flush(&buffer_));
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, sink_->Close());
     return WrittenRows{rows_, bytes};
   }
@@ -231,12 +231,7 @@ class TfRecordWriter final : public FileWriter {
     AppendLittle(MaskedCrc32c(std::string_view(buffer_).substr(begin)), &buffer_);
     buffer_.append(record);
     AppendLittle(MaskedCrc32c(record), &buffer_);
-    return buffer_.size() >= kBufferBytes ? Flush() : Status::OK();
-  }
-  Status Flush() {
-    ARROW_RETURN_NOT_OK(sink_->Write(buffer_));
-    buffer_.clear();
-    return Status::OK();
+    return buffer_.size() >= kBufferBytes ? sink_->Flush(&buffer_) : Status::OK();
   }
 
   const std::shared_ptr<BudgetPool> pool_;
