@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_CACHE = HERE / ".cache"
-NAMES = ("pyarrow", "ray", "petastorm", "duckdb", "polars", "daft", "torch", "plot")
+NAMES = ("pyarrow", "ray", "petastorm", "duckdb", "polars", "daft", "torch", "plot", "s3")
 # The last Python that Petastorm's pyarrow 12 has wheels for; the others follow suit so that all run on the same one.
 PYTHON_VERSION = (3, 11)
 

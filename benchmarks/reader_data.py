@@ -3,8 +3,8 @@
     python benchmarks/reader_data.py --out DIR --form FORM [--rows 8000000]
 
 Prints the data set's directory, with a manifest beside it as data.py writes one. `--rows` are those of data A, of
-which the size of every form follows: for 8 M rows 1.6 M trips, 20,000 small files, 4,000 pictures. Needs numpy and
-pyarrow, and for pictures numpy and Pillow alone.
+which the size of every form follows: for 8 M rows 1.6 M trips (64 M, 5 GB decoded, as Parquet), 20,000 small files,
+4,000 pictures. Needs numpy and pyarrow, and for pictures numpy and Pillow alone.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import data
 import picture_data
-from workloads.readers import LINE_NUMBER_DIGITS, AllTripsTally, LinesTally, TripsTally
+from workloads.readers import LINE_NUMBER_DIGITS, AllTripsTally, LinesTally, StoredTripsTally, TripsTally
 
 FORMAT_VERSION = 1
 SEED = 20_113
 FILES = 16
+STORED_FILES = 128
 SMALL_FILE_ROWS = 3
 FIRST_SECOND = 1_546_300_800  # 2019 begins
 SIDES = ("North", "South", "East", "West", "Upper", "Lower", "Old", "New")
@@ -40,7 +41,7 @@ SMALL_COLUMNS = ["trip", "picked_up", "distance", "zone"]  # those without nulls
 
 class Form(NamedTuple):
     write: Callable[[Path, int], dict[str, Any]]  # So many of its units into a directory; returns the manifest's part.
-    rows_of_data_a: int  # to one unit: a trip, a small file or a picture
+    rows_of_data_a: float  # to one unit: a trip, a small file or a picture
 
 
 def zones() -> list[str]:
@@ -123,6 +124,18 @@ def write_trips(directory: Path, rows: int, suffix: str, write: Callable[[Path, 
     return {"files": FILES, "decoded_bytes": decoded_bytes, **tally.figures()}
 
 
+def write_parquet_trips(directory: Path, rows: int) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    tally, decoded_bytes, file_rows = StoredTripsTally(), 0, rows // STORED_FILES
+    for index in range(STORED_FILES):
+        table = trips(index * file_rows, file_rows)
+        pq.write_table(table, directory / f"part-{index:05d}.parquet", row_group_size=file_rows)
+        tally.add(table)
+        decoded_bytes += table.nbytes
+    return {"files": STORED_FILES, "decoded_bytes": decoded_bytes, **tally.figures()}
+
+
 def write_small_csv_files(directory: Path, files: int) -> dict[str, Any]:
     table = trips(0, files * SMALL_FILE_ROWS).select(SMALL_COLUMNS)
     for index in range(files):
@@ -147,6 +160,7 @@ def write_small_files(directory: Path, files: int) -> dict[str, Any]:
 FORMS = {
     "csv": Form(lambda directory, rows: write_trips(directory, rows, "csv", write_csv), 5),
     "json_lines": Form(lambda directory, rows: write_trips(directory, rows, "jsonl", write_json_lines), 5),
+    "trips": Form(write_parquet_trips, 0.125),
     "jpeg": Form(picture_data.write_pictures, 2_000),
     "small_files": Form(write_small_files, 400),
     "small_csv_files": Form(write_small_csv_files, 400),
@@ -155,7 +169,7 @@ FORMS = {
 
 def make_data(out: Path, form: str, rows_of_data_a: int) -> Path:
     """Returns the directory of a data set, made unless it is there already, complete and of this version."""
-    units = rows_of_data_a // FORMS[form].rows_of_data_a
+    units = int(rows_of_data_a / FORMS[form].rows_of_data_a)
     directory = out / f"{form}-{units}"
     manifest_path = data.manifest_file(directory)
     if manifest_path.is_file() and data.load_manifest(directory)["format_version"] == FORMAT_VERSION:

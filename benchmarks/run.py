@@ -117,6 +117,31 @@ def manifest_of(data: Path) -> dict[str, Any]:
     return manifest
 
 
+class StoreServer:
+    """An S3 server that holds a directory's files, for as long as this process runs."""
+
+    def __init__(self, python: Path, data: Path) -> None:
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "benchmark",
+            "AWS_SECRET_ACCESS_KEY": "benchmark",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        command = [str(python), str(HERE / "s3_server.py"), "--data", str(data), "--bucket", "benchmark"]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **self.environment},
+        )
+        assert self.process.stdout is not None
+        self.environment["AWS_ENDPOINT_URL"] = self.process.stdout.readline().strip()
+        self.url = f"s3://benchmark/{data.name}"
+
+
 class Bench:
     """The environments, programs and data of a run, and how they make a cell."""
 
@@ -137,11 +162,17 @@ class Bench:
         self.files = {
             form: make_reader_data(self.pythons[maker], cache, form, arguments.rows) for form, maker in makers.items()
         }
+        stored = kept.in_order(str(each.form) for name in arguments.only if (each := WORKLOADS[name]).stored)
+        self.servers = {
+            form: StoreServer(environments.make_environment("s3", cache), self.files[form]) for form in stored
+        }
         self.spill = cache / "spill"
         self.threads, self.seconds_limit = arguments.threads, arguments.time_limit
 
     def command(self, each: Cell, data: Path) -> list[str]:
         options = ["--data", str(data), "--threads", str(self.threads)]
+        if WORKLOADS[each.workload].stored:
+            options += ["--url", self.servers[str(WORKLOADS[each.workload].form)].url]
         if each.peer == LIMITS:
             scratch = ["--scratch", str(self.spill), "--permutation", str(self.permutation)]
             return [str(self.pythons["pyarrow"]), str(HERE / "limits.py"), *options, *scratch]
@@ -156,7 +187,10 @@ class Bench:
         run = {**each._asdict(), "load": os.getloadavg()[0]}
         if comparison.form:
             run["read"] = {name: manifest[name] for name in ("rows", "files", "stored_bytes", "decoded_bytes")}
-        result = processes.run_process(self.command(each, data), environment_of(each.peer), self.seconds_limit)
+        environment = environment_of(each.peer)
+        if comparison.stored:
+            environment |= self.servers[str(comparison.form)].environment
+        result = processes.run_process(self.command(each, data), environment, self.seconds_limit)
         expected = self.outcomes[comparison.outcome] if comparison.outcome else manifest
         return {**run, **processes.checked(result, expected)}
 

@@ -24,6 +24,7 @@ class Comparison(NamedTuple):
     scale: int = 1  # data A so many times over
     outcome: str | None = None  # what must come out, by its name in transform_data.py; else what is read
     form: str | None = None  # of files made by reader_data.py, which are read; else data A
+    stored: bool = False  # whether they are read from an S3 server of this machine
 
 
 WORKLOADS = {
@@ -49,6 +50,7 @@ WORKLOADS = {
     "jpeg": Comparison(("ray", "daft", "torch"), form="jpeg"),
     "small_files": Comparison(("ray", "daft"), form="small_files"),
     "small_csv_files": Comparison(("ray", "polars", "daft", "pyarrow"), form="small_csv_files"),
+    "s3_trips": Comparison(("ray", "petastorm"), rounds_max=3, form="trips", stored=True),
     "one_column_of_30": Comparison(("pyarrow",), outcome="one_column"),
 }
 

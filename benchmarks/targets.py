@@ -14,6 +14,7 @@ from workloads.transforms import BLOCKS
 Results = dict[str, Any]
 PEER_NAMES = {
     "ray": "Ray Data",
+    "petastorm": "Petastorm",
     "duckdb": "DuckDB",
     "polars": "Polars",
     "pyarrow": "pyarrow",
@@ -156,6 +157,7 @@ def readers() -> list[Target]:
         *versus("JPEG", "jpeg", torch=4.0, ray=8.0),
         *versus("text files of 3 lines", "small_files", ray=5.0),
         *versus("CSV files of 3 rows", "small_csv_files", ray=5.0),
+        *versus("shuffled trips from S3", "s3_trips", petastorm=10.0, ray=4.0),
         Target("one column of 30: time over its share", partial(of, OURS, ONE_COLUMN, share), most=1.2),
         Target("… the same of pyarrow", partial(of, "pyarrow", ONE_COLUMN, share)),
     ]

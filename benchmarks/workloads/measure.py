@@ -96,6 +96,7 @@ WORKLOADS = {
     "jpeg": reader(lambda peer: peer.pictures(), lambda job: readers.PicturesTally(job.manifest["means"])),
     "small_files": reader(lambda peer: peer.texts(), lambda job: readers.LinesTally()),
     "small_csv_files": reader(lambda peer: peer.small_csv(), lambda job: readers.TripsTally()),
+    "s3_trips": reader(lambda peer: peer.shuffled_trips(), lambda job: readers.StoredTripsTally()),
     "one_column_of_30": Workload(one_column.run, one_column.PAIRS, kind=READER),
 }
 
@@ -200,6 +201,7 @@ def parse_job() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs one workload once and prints one line of JSON.")
     parser.add_argument("workload", choices=[*WORKLOADS, "first_rows"])
     parser.add_argument("--data", type=Path, required=True, help="directory made by data.py or reader_data.py")
+    parser.add_argument("--url", default="", help="where a server has the same files")
     parser.add_argument("--small", required=True, help="a small file of the same columns")
     parser.add_argument("--spill", required=True, help="directory on disk for what does not fit")
     parser.add_argument("--threads", type=int, default=2)

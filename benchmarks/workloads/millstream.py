@@ -144,6 +144,11 @@ class Millstream(Peer):
         self.transformed = dataset
         return iter(dataset.iter_batches(batch_size=readers.PICTURE_BATCH_ROWS, batch_format="numpy"))
 
+    def shuffled_trips(self) -> Iterator[Batch]:
+        import millstream
+
+        return self.tables(millstream.read_parquet(self.job.url).random_shuffle(seed=SEED))
+
     def columns(self, names: list[str] | None) -> Iterator[Batch]:
         import millstream
 

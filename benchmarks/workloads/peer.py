@@ -101,6 +101,10 @@ class Peer:
         """
         raise NotImplementedError
 
+    def shuffled_trips(self) -> Iterator[Batch]:
+        """Trips of the Parquet files at `job.url`, all columns, in a new global order where the library has such."""
+        raise NotImplementedError
+
     def columns(self, names: list[str] | None) -> Iterator[Batch]:
         """These columns of data A, or all, as numpy arrays."""
         raise NotImplementedError

@@ -6,6 +6,8 @@ best, and what its users run.
 
 from __future__ import annotations
 
+import functools
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -18,6 +20,7 @@ BUFFER_ROWS = 1_000_000
 
 class Petastorm(Peer):
     modules = ("petastorm", "petastorm.pytorch", "pyarrow.pandas_compat")
+    reader_modules = ("pyarrow.compute", "s3fs", "aiobotocore.session")
     first_rows_modules = ("petastorm",)
 
     def batches(self, buffer_rows: int, seed: int | None) -> Iterator[Batch]:
@@ -34,6 +37,25 @@ class Petastorm(Peer):
 
     def shuffle(self, epoch: int) -> Iterator[Batch]:
         return self.batches(BUFFER_ROWS, epoch)
+
+    def shuffled_trips(self) -> Iterator[Batch]:
+        """Row groups in a random order, and the rows of each: its loader's shuffle is a better one, but takes no texts."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+        from petastorm import make_batch_reader
+
+        # With a file system of s3fs, pyarrow 12 takes its new reader, which has not the arguments that Petastorm gives.
+        pq.ParquetDataset = functools.partial(pq.ParquetDataset, use_legacy_dataset=True)
+        random = np.random.default_rng(0)
+        options = {"client_kwargs": {"endpoint_url": os.environ["AWS_ENDPOINT_URL"]}}
+        with make_batch_reader(
+            self.job.url, workers_count=self.threads, shuffle_row_groups=True, seed=0, storage_options=options
+        ) as reader:
+            for group in reader:
+                order = random.permutation(len(group.trip))
+                columns = {name: values[order] for name, values in group._asdict().items()}
+                yield {name: pa.array(columns[name]) for name in ("trip", "picked_up", "distance")}
 
     def first_rows(self, path: str, rows: int) -> int:
         from petastorm import make_batch_reader

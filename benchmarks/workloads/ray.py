@@ -55,7 +55,7 @@ class Ray(Peer):
 
     def warm_up(self, kind: str) -> None:
         """Has every worker process started and done its imports; those are outside the timer for the others too."""
-        if kind == READER:
+        if kind == READER and not self.job.url:
             files = [str(min(Path(self.data).iterdir()))] * (4 * self.threads)
             self.files(files, override_num_blocks=len(files)).materialize()
         else:
@@ -143,6 +143,12 @@ class Ray(Peer):
         return iter(self.files(self.data).iter_batches(batch_size=BATCH_ROWS, batch_format="pyarrow"))
 
     csv = json_lines = texts = tables
+
+    def shuffled_trips(self) -> Iterator[Batch]:
+        import ray
+
+        dataset = ray.data.read_parquet(self.job.url).random_shuffle()
+        return iter(dataset.iter_batches(batch_size=BATCH_ROWS, batch_format="pyarrow"))
 
     def pictures(self) -> Iterator[Batch]:
         rows = readers.PICTURE_BATCH_ROWS

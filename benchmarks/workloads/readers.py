@@ -41,6 +41,13 @@ class AllTripsTally(TripsTally):
         return [*super().numbers(batch), integers(passengers), hundredths(pc.fill_null(batch["tip"], -1.0))]
 
 
+class StoredTripsTally(TripsTally):
+    """Looks at numbers alone, which all peers have at hand: to check must take little beside reading."""
+
+    def numbers(self, batch: Batch) -> list[Any]:
+        return [seconds(batch["picked_up"]), hundredths(batch["distance"])]
+
+
 class LinesTally(RowsTally):
     def add(self, batch: Batch) -> None:
         import pyarrow.compute as pc

@@ -62,17 +62,6 @@ def check_columns(value: Any, name: str) -> list[str]:
     return names
 
 
-def check_path(path: Any, name: str) -> str:
-    """`path` as text: of this machine, or s3://bucket/key. TypeError for another type, ValueError for none or one
-    without a bucket, NotImplementedError for another URL.
-    """
-    if not isinstance(path, str) or not path.startswith("s3://"):
-        return check_local_path(path, name)
-    if path.removeprefix("s3://").split("/")[0] in ("", "*", "**"):
-        raise ValueError(f"{path!r} names no bucket: write s3://bucket/key")
-    return path
-
-
 def check_local_path(path: Any, name: str) -> str:
     """`path` as text. TypeError for another type, ValueError for none, NotImplementedError for a URL."""
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
@@ -82,9 +71,7 @@ def check_local_path(path: Any, name: str) -> str:
     scheme, separator, rest = text.partition("://")
     if separator and scheme.isidentifier():
         remedy = f"write {rest!r}" if scheme in ("file", "local") else "give one on a disk of this machine"
-        if scheme in ("s3a", "s3n"):
-            remedy = f"write {'s3://' + rest!r}"
-        raise NotImplementedError(f"{text!r}: this version reads and writes local files and s3://; {remedy}")
+        raise NotImplementedError(f"{text!r}: {name} is a directory of this machine; {remedy}")
     return text
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+import io
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 from millstream import _core
 from millstream.arguments import check_count, refuse
@@ -16,10 +16,13 @@ from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
 from millstream.libraries import library
+from millstream.stores import file_systems_of, open_file, shown
 from millstream.table_reading import dataset_of_tasks, grouped
 
 if TYPE_CHECKING:
     import pyarrow
+
+Open = Callable[[str], BinaryIO]
 
 _BATCH_ROWS = 1 << 13
 _BATCH_BYTES = 4 << 20  # as stored
@@ -60,47 +63,53 @@ def read_avro(
     )
     if concurrency is not None:
         check_count(concurrency, "concurrency", least=1)
-    files = listing.input_files()
-    if remote := [path for path in files if path.startswith("s3://")]:
-        raise NotImplementedError(f"read_avro: {remote[0]} is not on this machine, and only local files are read")
-    schema = _common_schema(files)
+    files = listing._plan.input_files()
+    open_one = functools.partial(open_file, file_systems=file_systems_of(files))
+    schema = _common_schema(files, open_one)
     of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
     blocks = block_count(options.get("parallelism", -1), options.get("override_num_blocks"))
     tasks = [
-        _task([(files[at], None if of_paths is None else of_paths.slice(at, 1)) for at in group], schema)
+        _task([(files[at], None if of_paths is None else of_paths.slice(at, 1)) for at in group], schema, open_one)
         for group in grouped(list(range(len(files))), blocks)
     ]
     return dataset_of_tasks("Avro", tasks, schema, concurrency)
 
 
-def _task(files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema) -> ReadTask:
+def _task(files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open) -> ReadTask:
     paths = [path for path, _ in files]
-    size_bytes = sum(os.path.getsize(path) for path in paths)
-    metadata = BlockMetadata(size_bytes=size_bytes, input_files=paths)
-    return ReadTask(functools.partial(_read, files, schema), metadata)
+    size_bytes = sum(_size_of(path, open_one) for path in paths)
+    metadata = BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
+    return ReadTask(functools.partial(_read, files, schema, open_one), metadata)
 
 
-def _common_schema(files: list[str]) -> pyarrow.Schema:
+def _size_of(path: str, open_one: Open) -> int:
+    with open_one(path) as file:
+        return file.seek(0, io.SEEK_END)
+
+
+def _common_schema(files: list[str], open_one: Open) -> pyarrow.Schema:
     import pyarrow
 
     common = pyarrow.schema([])
     for path in files:
-        with open(path, "rb") as file:
-            own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {path}")
+        with open_one(path) as file:
+            own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {shown(path)}")
         try:
             common = pyarrow.unify_schemas([common, own], promote_options="permissive")
         except (pyarrow.ArrowTypeError, pyarrow.ArrowInvalid) as error:
-            raise TypeError(f"read_avro: {path} does not go with the files before it ({error})") from None
+            raise TypeError(f"read_avro: {shown(path)} does not go with the files before it ({error})") from None
     return common
 
 
-def _read(files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema) -> Iterator[pyarrow.Table]:
+def _read(
+    files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open
+) -> Iterator[pyarrow.Table]:
     import pyarrow
 
     for path, of_path in files:
-        for records in _record_lists(path):
+        for records in _record_lists(path, open_one):
             arrays = [_column(path, field, [record.get(field.name) for record in records]) for field in schema]
             table = pyarrow.Table.from_arrays(arrays, schema=schema)
             if of_path is not None:
@@ -119,15 +128,15 @@ def _column(path: str, field: pyarrow.Field, values: list[Any]) -> pyarrow.Array
     try:
         return pyarrow.array(values, field.type)
     except (pyarrow.ArrowException, OverflowError) as error:
-        text = f"read_avro: {path}: column {field.name!r} holds what is not of its type {field.type} ({error})"
+        text = f"read_avro: {shown(path)}: column {field.name!r} holds what is not of its type {field.type} ({error})"
     raise ValueError(text)
 
 
-def _record_lists(path: str) -> Iterator[list[Any]]:
+def _record_lists(path: str, open_one: Open) -> Iterator[list[Any]]:
     """The file's records, in lists of about a batch."""
     records: list[Any] = []
     size_bytes = 0
-    for block, block_bytes in _blocks(path):
+    for block, block_bytes in _blocks(path, open_one):
         records += block
         size_bytes += block_bytes
         if len(records) >= _BATCH_ROWS or size_bytes >= _BATCH_BYTES:
@@ -137,9 +146,9 @@ def _record_lists(path: str) -> Iterator[list[Any]]:
         yield records
 
 
-def _blocks(path: str) -> Iterator[tuple[list[Any], int]]:
+def _blocks(path: str, open_one: Open) -> Iterator[tuple[list[Any], int]]:
     """The records of each block, and its bytes in the file."""
-    with open(path, "rb") as file:
+    with open_one(path) as file:
         blocks = _blocks_reader(path, file)
         number = 0
         while True:
@@ -150,21 +159,23 @@ def _blocks(path: str) -> Iterator[tuple[list[Any], int]]:
                 if block is not None and (len(records) != block.num_records or block.bytes_.read(1)):
                     raise ValueError(f"it has other records than the {block.num_records} that it tells of")
             except Exception as error:
-                text = f"{path}, block {number} at byte {begin}: {type(error).__name__}: {error}"
+                text = f"{shown(path)}, block {number} at byte {begin}: {type(error).__name__}: {error}"
                 raise ValueError(f"read_avro: the file is damaged: {text}") from error
             if block is None:
                 break
             yield records, block.size
             number += 1
-        if begin != os.fstat(file.fileno()).st_size:
-            raise ValueError(f"read_avro: the file is damaged: {path} ends within block {number}, at byte {begin}")
+        if begin != file.seek(0, io.SEEK_END):
+            raise ValueError(
+                f"read_avro: the file is damaged: {shown(path)} ends within block {number}, at byte {begin}"
+            )
 
 
 def _blocks_reader(path: str, file: Any) -> Any:
     try:
         return _fastavro().block_reader(_Bounded(file))
     except Exception as error:
-        raise ValueError(f"read_avro: {path} is not an Avro file ({type(error).__name__}: {error})") from None
+        raise ValueError(f"read_avro: {shown(path)} is not an Avro file ({type(error).__name__}: {error})") from None
 
 
 def _fastavro() -> Any:
@@ -176,7 +187,8 @@ class _Bounded:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = file.seek(0, io.SEEK_END)
+        file.seek(0)
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:

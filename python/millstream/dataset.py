@@ -31,6 +31,7 @@ from millstream.splitting import (
     streaming_train_test_split,
     train_test_split,
 )
+from millstream.stores import file_systems_of, restore, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -676,7 +677,7 @@ class Dataset(DatasetWriting):
 
     def input_files(self) -> list[str]:
         """Paths of the files read, in the order of their rows."""
-        return self._plan.input_files()
+        return [shown(path) for path in self._plan.input_files()]
 
     def stats(self) -> str:
         """What the stages of the last epoch did: rows, bytes, seconds, waits. See `DataIterator.stats`."""
@@ -752,7 +753,8 @@ class Dataset(DatasetWriting):
             raise no_attribute(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._plan.serialize(), self._context, self._name, self._plan.functions())
+        stores = file_systems_of(self._plan.input_files())
+        return _restore, (type(self), self._plan.serialize(), self._context, self._name, self._plan.functions(), stores)
 
     # ---- inside ----
     def _core_schema(self, fetch: bool = True) -> _core.Schema | None:
@@ -793,9 +795,18 @@ class Dataset(DatasetWriting):
 
 
 def _restore(
-    kind: type[Dataset], plan: bytes, context: DataContext, name: str | None, functions: list[Any] | None = None
+    kind: type[Dataset],
+    plan: bytes,
+    context: DataContext,
+    name: str | None,
+    functions: list[Any] | None = None,
+    stores: dict[str, Any] | None = None,
 ) -> Dataset:
-    return kind(_core.Plan.deserialize(plan, functions or []), context, name)
+    engine = None
+    if stores:
+        engine = PROCESS_ENGINE.get()
+        restore(engine, stores)
+    return kind(_core.Plan.deserialize(plan, functions or [], engine), context, name)
 
 
 def _plans(method: str, datasets: Iterable[Any]) -> list[_core.Plan]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millstream import _core
+from millstream.stores import shown
 
 if TYPE_CHECKING:
     from millstream.context import DataContext
@@ -63,7 +64,9 @@ def letters_dataset(executions: Iterable[HasLetters], plan: _core.Plan, context:
         ]
     )
     epochs = (each for execution in executions for each in execution._letters())
-    left_out = [(reader, path, None, None, None, error, "", None) for reader, path, error in plan.left_out_files()]
+    left_out = [
+        (reader, shown(path), None, None, None, error, "", None) for reader, path, error in plan.left_out_files()
+    ]
     rows: list[tuple[Any, ...]] = left_out + [
         (*_known(letter), epoch) for epoch, letters in epochs for letter in letters
     ]

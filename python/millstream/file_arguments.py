@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from millstream import _core
-from millstream.arguments import check_count, check_flag, check_path, refuse, refuse_placement
+from millstream.arguments import check_count, check_flag, refuse, refuse_placement
 from millstream.dataset import Dataset
 from millstream.file_shuffle import shuffle_seed
 from millstream.partitioning import Partitioning, PartitionStyle, partitioning_values
 from millstream.process_engine import PROCESS_ENGINE
+from millstream.stores import is_of_store, located, path_text, shown
 
 HIVE = Partitioning(PartitionStyle.HIVE)
 
 _SUPPORTED = frozenset(
     {
         "file_extensions",
+        "filesystem",
         "ignore_missing_paths",
         "include_paths",
         "max_errors",
@@ -30,7 +32,6 @@ _SUPPORTED = frozenset(
     }
 )
 _REMEDIES = {
-    "filesystem": "give paths of this machine, or s3:// paths",
     "arrow_open_stream_args": "files are decompressed as their names end: .gz, .bz2, .zst, .lz4, .br",
 }
 
@@ -41,6 +42,8 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class ReadOptions(TypedDict, total=False):
     """Arguments that all readers of files take.
 
+    filesystem: A file system of pyarrow.fs or fsspec that the paths are of, with its own credentials and options. By
+        default paths are of this machine, or URLs: s3://, gs://, abfs://, hdfs://, http:// and what fsspec knows.
     file_extensions: Of the files of a directory those that end so, such as ["csv"]; None: all. By default those of the
         format where it has some (parquet, json and jsonl, arrow and so on), else all.
     partitioning: A `millstream.datasource.Partitioning`: columns of the values that directories name. By default of all
@@ -94,14 +97,15 @@ def read_files(
     """
     chosen = {"file_extensions": file_extensions, "partitioning": partitioning, **options}
     partition_filter = chosen.pop("partition_filter", None)
-    files = _file_values(reader, paths, chosen)
+    engine = PROCESS_ENGINE.get()
+    files = _file_values(reader, engine, paths, chosen)
     files |= _bad_data(reader, options, bad_rows)
     if (shuffle := options.get("shuffle")) is not None:
         files["shuffle_seed"] = shuffle_seed(shuffle)
-    engine = PROCESS_ENGINE.get()
     try:
         if partition_filter is not None:
-            files["kept"] = _kept(partition_filter, _core.list_files(engine, files))
+            listed = {shown(path): path for path in _core.list_files(engine, files)}
+            files["kept"] = [listed[path] for path in _kept(partition_filter, list(listed))]
         return Dataset(read(engine, files))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; {path_remedy(files['paths'])}") from None
@@ -119,13 +123,14 @@ def _kept(partition_filter: Any, paths: list[str]) -> list[str]:
     return kept
 
 
-def _file_values(reader: str, paths: Any, chosen: dict[str, Any]) -> dict[str, Any]:
+def _file_values(reader: str, engine: _core.Engine, paths: Any, chosen: dict[str, Any]) -> dict[str, Any]:
     """What the engine takes of the options."""
+    filesystem = chosen.get("filesystem")
     others = {name: value for name, value in chosen.items() if name not in _SUPPORTED}
     refuse_placement(reader, {name: value for name, value in others.items() if name not in _REMEDIES})
     refuse(reader, {name: others.get(name) for name in _REMEDIES}, _REMEDIES)
     files: dict[str, Any] = {
-        "paths": path_list(paths),
+        "paths": [located(engine, path, filesystem) for path in path_list(paths)],
         "extensions": extension_list(chosen["file_extensions"]),
         "ignore_missing_paths": check_flag(chosen.get("ignore_missing_paths", False), "ignore_missing_paths"),
         "include_paths": check_flag(chosen.get("include_paths", False), "include_paths"),
@@ -138,6 +143,8 @@ def _file_values(reader: str, paths: Any, chosen: dict[str, Any]) -> dict[str, A
                 f"partitioning must be a millstream.datasource.Partitioning or None, not {type(partitioning).__name__}"
             )
         files["partitioning"] = partitioning_values(partitioning)
+        if filesystem is not None and (base := files["partitioning"].get("base_dir")):
+            files["partitioning"]["base_dir"] = located(engine, base, filesystem)
     return files
 
 
@@ -158,20 +165,20 @@ def _bad_data(reader: str, options: ReadOptions, bad_rows: bool) -> dict[str, An
 
 
 def path_list(paths: Any) -> list[str]:
-    """The paths as texts. TypeError, ValueError where there is none, NotImplementedError for a URL other than s3://."""
+    """The paths as texts. TypeError, ValueError where there is none."""
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     if isinstance(given, bytes) or not isinstance(given, Sequence):
         raise TypeError(f"paths must be a path or a list of paths, not {type(paths).__name__}")
     if not given:
         raise ValueError("paths is empty: name at least one file, directory or glob")
-    return [check_path(path, "a path") for path in given]
+    return [path_text(path, "a path") for path in given]
 
 
 def path_remedy(paths: Sequence[str]) -> str:
     """What to do about a path that is not there."""
     if any(path.startswith("~") for path in paths):
         return "~ is not expanded in paths: use os.path.expanduser()"
-    if not all(os.path.isabs(path) for path in paths):
+    if not all(os.path.isabs(path) or is_of_store(path) for path in paths):
         return f"check the path; relative paths begin at {os.getcwd()}"
     return "check the path"
 

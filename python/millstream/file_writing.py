@@ -8,17 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from millstream import _core
-from millstream.arguments import check_columns, check_count, check_flag, check_path, refuse, refuse_placement
+from millstream.arguments import check_columns, check_count, check_flag, refuse, refuse_placement
 from millstream.filename_provider import FilenameProvider, name_of, name_of_row
 from millstream.save_mode import FILE_MODES, SaveMode, checked_mode
 from millstream.seeds import run_seed
+from millstream.stores import is_of_store, located, path_text
 
 if TYPE_CHECKING:
     from millstream.dead_letters import LetterTuple
 
 _REMEDIES = {
     "catalog": "give the path of a directory",
-    "filesystem": "give a path of this machine, or an s3:// path",
     "arrow_parquet_args_fn": "give compression= or row_group_size= themselves",
     "arrow_csv_args_fn": "give write_options= itself",
     "arrow_orc_args_fn": "give compression= itself",
@@ -30,6 +30,7 @@ _CODECS = {None: "none", "uncompressed": "none", "bz2": "bz2", "bzip2": "bz2", "
 class FileOptions(TypedDict, total=False):
     """Arguments that all writers of files take.
 
+    filesystem: A file system of pyarrow.fs or fsspec that the path is of; by default this machine's, or a URL's.
     mode: "append" adds files (the default), "overwrite" replaces what is in the directory, "ignore" writes nothing
         where there is something, "error" raises FileExistsError then.
     min_rows_per_file: Rows of a file, at least, where there are as many.
@@ -79,7 +80,8 @@ class FileJob:
         TypeError and ValueError for options that cannot be; NotImplementedError for those that are not supported.
         """
         chosen = dict(options)
-        directory = _directory(path, chosen.pop("try_create_dir", True))
+        directory = located(self.engine, path_text(path, "path"), chosen.pop("filesystem", None))
+        _check_directory(directory, chosen.pop("try_create_dir", True))
         least, most, least_bytes = _bounds(chosen)
         provider = chosen.pop("filename_provider", None)
         mode = checked_mode(chosen.pop("mode", SaveMode.APPEND), FILE_MODES)
@@ -130,12 +132,10 @@ def refuse_stream_codec(function: str, options: FileOptions) -> None:
         )
 
 
-def _directory(path: Any, try_create_dir: Any) -> str:
-    directory = check_path(path, "path")
-    is_local = not directory.startswith("s3://")
-    if not check_flag(try_create_dir, "try_create_dir") and is_local and not os.path.isdir(directory):
+def _check_directory(directory: str, try_create_dir: Any) -> None:
+    is_missing = not is_of_store(directory) and not os.path.isdir(directory)
+    if not check_flag(try_create_dir, "try_create_dir") and is_missing:
         raise FileNotFoundError(f"no directory {directory!r}; make it, or leave try_create_dir out")
-    return directory
 
 
 def _bounds(chosen: dict[str, Any]) -> tuple[int, int, int]:

@@ -9,11 +9,10 @@ import gzip
 import io
 import json
 import lzma
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, cast
 
 from millstream import _core
 from millstream.arguments import check_count, check_flag, refuse
@@ -24,6 +23,7 @@ from millstream.file_arguments import Paths, ReadOptions, block_count, read_file
 from millstream.function_results import rows_to_batch
 from millstream.libraries import Pieces
 from millstream.read_tasks import datasource_plan
+from millstream.stores import file_systems_of, open_file, shown
 from millstream.table_reading import grouped
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _NUMBERS = frozenset({"cls", "cls2"})
 _PICTURES = frozenset({"jpg", "jpeg", "png", "ppm", "pgm", "pbm", "pnm"})
 _CODE = frozenset({"pickle", "pkl", "pyd", "pt", "pth"})
 
+Open = Callable[[str], BinaryIO]
 Patterns = Sequence[str] | Callable[[str], bool] | None
 
 
@@ -84,44 +85,49 @@ def read_webdataset(
     unsupported = {"include_paths": listed.get("include_paths"), "partitioning": listed.get("partitioning")}
     refuse("read_webdataset", unsupported, dict.fromkeys(unsupported, 'the column "__url__" has the path of the file'))
     listing = read_files("read_webdataset", paths, _core.read_binary, listed, file_extensions=("tar", "tar.gz", "tgz"))
-    files = listing.input_files()
-    if remote := [path for path in files if path.startswith("s3://")]:
-        raise NotImplementedError(f"read_webdataset: {remote[0]} is not on this machine, and only local files are read")
+    files = listing._plan.input_files()
+    open_one = functools.partial(open_file, file_systems=file_systems_of(files))
     if concurrency is not None:
         check_count(concurrency, "concurrency", least=1)
-    members = functools.partial(_members, select=_matcher(fileselect, "fileselect"), renames=_steps_of(filerename))
+    members = functools.partial(
+        _members, open_one=open_one, select=_matcher(fileselect, "fileselect"), renames=_steps_of(filerename)
+    )
     samples = functools.partial(_samples, wanted=_matcher(suffixes, "suffixes"))
     read = functools.partial(_read, members=members, samples=samples, steps=steps, expand_json=expand)
     groups = grouped(files, block_count(options.get("parallelism", -1), options.get("override_num_blocks")))
-    tasks = [ReadTask(functools.partial(read, group), _metadata(group)) for group in groups]
+    tasks = [ReadTask(functools.partial(read, group), _metadata(group, open_one)) for group in groups]
     return Dataset(datasource_plan(Pieces("WebDataset", lambda _: tasks), len(tasks), None, concurrency))
 
 
-def _metadata(paths: list[str]) -> BlockMetadata:
-    return BlockMetadata(size_bytes=sum(os.path.getsize(path) for path in paths), input_files=paths)
+def _metadata(paths: list[str], open_one: Open) -> BlockMetadata:
+    size_bytes = 0
+    for path in paths:
+        with open_one(path) as file:
+            size_bytes += file.seek(0, io.SEEK_END)
+    return BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
 
 
 def _read(paths: list[str], members: Any, samples: Any, steps: Any, expand_json: bool) -> Iterator[pyarrow.RecordBatch]:
     for path in paths:
         rows: list[dict[str, Any]] = []
         held = 0
-        for sample in samples(path, members(path)):
+        for sample in samples(shown(path), members(path)):
             held += sum(len(value) for value in sample.values())
-            rows.append(_decoded(path, sample, steps, expand_json))
+            rows.append(_decoded(shown(path), sample, steps, expand_json))
             if held >= _BLOCK_BYTES or len(rows) == _BLOCK_ROWS:
-                yield rows_to_batch(rows, where=f"read_webdataset: {path}")
+                yield rows_to_batch(rows, where=f"read_webdataset: {shown(path)}")
                 rows, held = [], 0
         if rows:
-            yield rows_to_batch(rows, where=f"read_webdataset: {path}")
+            yield rows_to_batch(rows, where=f"read_webdataset: {shown(path)}")
 
 
 def _members(
-    path: str, select: Callable[[str], bool], renames: list[Callable[[str], str]]
+    path: str, open_one: Open, select: Callable[[str], bool], renames: list[Callable[[str], str]]
 ) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of the files in a tar file. Nothing is written anywhere, whatever their names are."""
     name = None
     try:
-        with _opened(path) as file:
+        with open_one(path) as stored, _decompressed(stored) as file:
             watched = _Watched(file)
             tar = tarfile.open(fileobj=cast(Any, watched), mode="r|")  # noqa: SIM115 (nothing of its own to close)
             for member in tar:
@@ -141,18 +147,20 @@ def _members(
         if isinstance(error, OSError) and error.errno is not None:
             raise
         place = "" if name is None else f", at or behind the member {name!r}"
-        raise ValueError(f"read_webdataset: {path}{place}: {error}; the file is damaged or no tar file") from None
+        raise ValueError(
+            f"read_webdataset: {shown(path)}{place}: {error}; the file is damaged or no tar file"
+        ) from None
 
 
-def _opened(path: str) -> Any:
+def _decompressed(file: BinaryIO) -> Any:
     """The file, decompressed as its first bytes tell."""
-    with open(path, "rb") as file:
-        head = file.read(6)
+    head = file.read(6)
+    file.seek(0)
     if head.startswith(b"\x1f\x8b"):
-        return gzip.open(path)
+        return gzip.open(file)
     if head.startswith(b"BZh"):
-        return bz2.open(path)
-    return lzma.open(path) if head == b"\xfd7zXZ\0" else open(path, "rb")
+        return bz2.open(file)
+    return lzma.open(file) if head == b"\xfd7zXZ\0" else file
 
 
 class _Watched:

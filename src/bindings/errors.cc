@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "bindings/python_error.h"
+#include "env/store_env.h"
 
 namespace nb = nanobind;
 
@@ -44,7 +45,7 @@ void RaiseIfFailed(const Status& status) {
     throw nb::python_error();
   }
   const ErrorKind kind = KindOf(status);
-  const std::string& text = status.message();
+  const std::string text = WithoutStoreNames(status.message());
   // What a message quotes of a file need not be text.
   const auto message = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
   if (kind == ErrorKind::kCancelled && PyErr_CheckSignals() != 0) throw nb::python_error();

@@ -19,6 +19,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterPlan(module);
   millstream::RegisterReadFiles(module);
   millstream::RegisterS3(module);
+  millstream::RegisterStores(module);
   millstream::RegisterStream(module);
   millstream::RegisterWorker(module);
   millstream::RegisterWrite(module);

@@ -204,13 +204,13 @@ std::string Explain(const Plan& plan, const std::shared_ptr<Engine>& engine, int
   return text + ValueOrRaise(std::move(execution));
 }
 
-Plan Deserialize(const nb::bytes& data, const nb::sequence& specs) {
+Plan Deserialize(const nb::bytes& data, const nb::sequence& specs, const std::shared_ptr<Engine>& engine) {
   BatchFunctions functions;
   for (nb::handle spec : specs) functions.push_back(MakePythonFunction(nb::borrow(spec)));
   Result<PlanPtr> plan = nullptr;
   {
     const ReleaseGil release;
-    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), WithStores(RealEnv()), functions);
+    plan = DeserializePlan(std::string_view(data.c_str(), data.size()), engine == nullptr ? WithStores(RealEnv()) : engine->env(), functions);
   }
   return Mutable(ValueOrRaise(std::move(plan)));
 }
@@ -280,7 +280,7 @@ void RegisterPlan(nb::module_& module) {
         const auto bytes = ValueOrRaise(SerializePlan(*plan));
         return nb::bytes(bytes.data(), bytes.size());
       })
-      .def_static("deserialize", &Deserialize, nb::arg("data"), nb::arg("functions") = nb::list())
+      .def_static("deserialize", &Deserialize, nb::arg("data"), nb::arg("functions") = nb::list(), nb::arg("engine").none() = nb::none())
       .def("functions", &Functions)
       .def("fingerprint", &FingerprintDict)
       .def("schema", [](const Plan& plan) -> std::optional<PySchema> {

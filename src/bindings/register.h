@@ -15,6 +15,7 @@ void RegisterPlainColumns(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);
 void RegisterReadFiles(nanobind::module_& module);
 void RegisterS3(nanobind::module_& module);
+void RegisterStores(nanobind::module_& module);
 void RegisterStream(nanobind::module_& module);
 void RegisterWorker(nanobind::module_& module);
 void RegisterWrite(nanobind::module_& module);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commit/staging_folder.h"
+#include "env/store_env.h"
 
 namespace millstream {
 namespace {
@@ -104,9 +105,10 @@ Status DirectoryCommit::MakeDirectory() {
   while (KindOf(env_->Stat(missing).status()) == ErrorKind::kFileNotFound) {
     made_directories_.push_back(missing);
     if (Parent(missing) == missing) break;
-    if (Parent(missing).ends_with(":/")) return env_->Stat(missing).status();  // a bucket, which nobody makes
+    if (Parent(missing).ends_with(":/")) break;
     missing = Parent(missing);
   }
+  if (!made_directories_.empty()) ARROW_RETURN_NOT_OK(env_->CreateDirectories(made_directories_.back()));
   return env_->CreateDirectories(directory_);
 }
 
@@ -134,7 +136,9 @@ Result<std::string> DirectoryCommit::Stage(const std::string& name) {
 
 Status DirectoryCommit::SyncStaged() {
   for (const std::string& name : names_) ARROW_RETURN_NOT_OK(env_->Sync(staging_->NewPath(name)));
-  for (const std::string& path : made_directories_) ARROW_RETURN_NOT_OK(env_->Sync(Parent(path)));
+  for (const std::string& path : made_directories_) {
+    if (!IsStorePath(path)) ARROW_RETURN_NOT_OK(env_->Sync(Parent(path)));
+  }
   return Status::OK();
 }
 

@@ -3,18 +3,32 @@
 /// Errors carry an ErrorKind and name the path and the system's reason. No method is called with a lock held. Interrupted calls are taken up
 /// again; short reads and writes are completed.
 
+#include <arrow/filesystem/type_fwd.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/memory_pool.h>
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 
 namespace millstream {
+
+struct ByteRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+/// What parts of files may be held in before they are read.
+struct ReadAheadMemory {
+  std::shared_ptr<arrow::MemoryPool> pool;  // null: there is none
+  int64_t bytes = 0;
+};
 
 struct FileEntry {
   std::string path;   // as given, joined with '/'
@@ -53,6 +67,16 @@ class Env {
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenForRead(const std::string& path) {
     return OpenForRead(path, arrow::default_memory_pool());
   }
+  /// These bytes of a file will be read soon, in this order: who has memory for it (UseReadAhead) may fetch them.
+  virtual void WillRead(const std::string& path, const std::vector<ByteRange>& ranges) {}
+  /// Where WillRead finds its memory, asked for once it is needed.
+  virtual void UseReadAhead(std::function<ReadAheadMemory()> memory) {}
+  /// Ends threads of this object's own, for good.
+  virtual void StopThreads() {}
+  /// Paths that begin with `prefix` are of this store from now on, where they begin with `inside` instead. kInvalidArgument where no stores are known.
+  virtual Status AddStore(std::string prefix, std::string inside, std::shared_ptr<arrow::fs::FileSystem> store) {
+    return MakeError(ErrorKind::kInvalidArgument, "this engine reads files of this machine alone");
+  }
   /// A new file for writing, unbuffered; fails if it exists. One thread at a time.
   virtual Result<std::shared_ptr<arrow::io::OutputStream>> CreateForWrite(const std::string& path) = 0;
   /// `direct` is a wish: where the file system refuses it, now or at the first transfer, the file is buffered and says so by direct().
@@ -60,6 +84,8 @@ class Env {
   virtual Result<FileEntry> Stat(const std::string& path) = 0;
   /// Entries of a directory, sorted by name (bytewise), not recursive; links are followed, those that lead nowhere left out.
   virtual Result<std::vector<FileEntry>> List(const std::string& directory) = 0;
+  /// All files below the directory, in any order, where that takes less than listing each directory; else nothing.
+  virtual Result<std::optional<std::vector<FileEntry>>> ListTree(const std::string& directory) { return std::optional<std::vector<FileEntry>>(); }
   virtual Status CreateDirectories(const std::string& path) = 0;
   /// Atomic replace within one file system.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "memory/host_limits.h"
@@ -12,6 +13,17 @@ namespace {
 std::string DefaultSpillDirectory() {
   const char* temporary = std::getenv("TMPDIR");
   return std::string(temporary != nullptr && *temporary != '\0' ? temporary : "/tmp") + "/millstream-spill";
+}
+
+constexpr int64_t kReadAheadBytesMax = 64 << 20;
+constexpr int64_t kReadAheadShare = 16;  // of the limit
+
+/// Kept for as long as there is an engine. None where the memory is taken.
+ReadAheadMemory OpenReadAhead(const std::shared_ptr<Budget>& budget, const std::shared_ptr<PageArena>& arena) {
+  const int64_t bytes = std::min(budget->limit_bytes() / kReadAheadShare, kReadAheadBytesMax);
+  auto ledger = Budget::Open(budget, "read ahead", bytes);
+  if (!ledger.ok()) return {};
+  return {BudgetPool::Make(std::move(*ledger), arena), bytes};
 }
 
 }  // namespace
@@ -33,6 +45,7 @@ Result<std::shared_ptr<Engine>> Engine::Make(EngineOptions options, std::shared_
     ARROW_ASSIGN_OR_RAISE(scheduler, MakeThreadScheduler(engine->options_.num_cpus, engine->env_, engine->options_.shuffle_lanes));
   }
   engine->scheduler_ = std::move(scheduler);
+  engine->env_->UseReadAhead([budget = engine->budget_, arena = engine->arena_] { return OpenReadAhead(budget, arena); });
   return engine;
 }
 
@@ -78,6 +91,7 @@ void Engine::Close() {
   if (!CheckAlive().ok()) return;
   closed_ = true;
   scheduler_->Shutdown();
+  env_->StopThreads();
 }
 
 Status Engine::CheckAlive() const {

@@ -81,6 +81,7 @@ Status ScatterLane::OpenTask(const ScanTask& task) {
   }
   ARROW_ASSIGN_OR_RAISE(columns_, shared_.source->Open(task, pool_->for_libraries()));
   if (shared_.side_by_side) ARROW_RETURN_NOT_OK(columns_->ReadSideBySide());
+  TellReads(*columns_, *shared_.program);
   auto pieces = CutIntoPieces(task, shared_.piece_rows);
   if (shared_.program->filter != nullptr) ARROW_RETURN_NOT_OK(SelectRows(&pieces));
   ARROW_RETURN_NOT_OK(BeginPieces(std::move(pieces)));

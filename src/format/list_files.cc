@@ -45,7 +45,20 @@ std::string Parent(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+/// Whether the file, or a directory on the way to it, is hidden; `path`: below its root.
+bool IsBelowHidden(const std::string& path) {
+  return path.find("/.") != std::string::npos || path.find("/_") != std::string::npos || path.starts_with('.') || path.starts_with('_');
+}
+
 Status Walk(Env& env, const std::string& directory, size_t root_length, const Extensions& extensions, std::vector<ListedFile>* out) {
+  ARROW_ASSIGN_OR_RAISE(auto tree, env.ListTree(directory));
+  if (tree.has_value()) {
+    for (FileEntry& entry : *tree) {
+      std::string relative = entry.path.substr(root_length + 1);
+      if (!IsBelowHidden(relative) && HasOneOf(extensions, entry.path)) out->push_back({std::move(entry.path), std::move(relative), entry.size_bytes});
+    }
+    return Status::OK();
+  }
   ARROW_ASSIGN_OR_RAISE(const auto entries, env.List(directory));
   for (const FileEntry& entry : entries) {
     if (IsHidden(entry.path)) continue;

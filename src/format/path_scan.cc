@@ -63,6 +63,11 @@ class PathScanColumns : public ScanColumns {
   int64_t num_rows() const override { return stored_->num_rows(); }
   int FlatWidth(int field) const override { return IsStored(field) ? stored_->FlatWidth(field) : 0; }
   Status ReadSideBySide() override { return stored_->ReadSideBySide(); }
+  void WillRead(const std::vector<int>& fields) override {
+    std::vector<int> stored;
+    std::copy_if(fields.begin(), fields.end(), std::back_inserter(stored), [this](int field) { return IsStored(field); });
+    stored_->WillRead(stored);
+  }
   int64_t DecodeBytes(int field) const override { return IsStored(field) ? stored_->DecodeBytes(field) : 0; }
   int64_t RowBytes(int field) const override { return IsStored(field) ? stored_->RowBytes(field) : 0; }
   int64_t SourceBytes(int field) const override { return IsStored(field) ? stored_->SourceBytes(field) : 0; }

@@ -14,6 +14,8 @@
 #include <limits>
 #include <utility>
 
+#include "env/store_env.h"
+
 namespace millstream {
 namespace {
 
@@ -108,7 +110,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ValuesOfPaths(const std::vector<List
     for (const ListedFile& file : files) {
       arrow::util::InitializeUTF8();
       if (!arrow::util::ValidateUTF8(file.path)) return MakeError(ErrorKind::kInvalidArgument, "the name of file " + file.path + " is not UTF-8, so that it is no text; read without include_paths");
-      ARROW_RETURN_NOT_OK(paths.Append(file.path));
+      ARROW_RETURN_NOT_OK(paths.Append(WithoutStoreNames(file.path)));
     }
     ARROW_ASSIGN_OR_RAISE(auto column, paths.Finish());
     fields.push_back(arrow::field("path", arrow::utf8()));

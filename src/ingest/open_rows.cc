@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "column/gather.h"
+#include "env/store_env.h"
 #include "exchange/join_table.h"
 #include "exec/row_streams.h"
 #include "format/file_ranges.h"
@@ -143,6 +144,48 @@ void AddSkipped(std::vector<BadPart> parts, const BadDataOptions& options, Skipp
   }
 }
 
+/// Tells of the ranges behind the one that is read, where files are far away.
+class RangesToCome {
+ public:
+  /// Null where they are not. `source`: of ranges.
+  static std::shared_ptr<RangesToCome> Make(const std::shared_ptr<Env>& env, const PlanNode& source) {
+    const auto& files = source.files;
+    const bool are_far = files != nullptr && std::any_of(files->begin(), files->end(), [](const ListedFile& file) { return IsStorePath(file.path); });
+    return are_far ? std::make_shared<RangesToCome>(env, files, source.source) : nullptr;
+  }
+  RangesToCome(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, std::shared_ptr<const ScanSource> ranges)
+      : env_(std::move(env)), files_(std::move(files)), ranges_(std::move(ranges)) {}
+
+  void TellAfter(uint32_t file, int64_t range) {
+    const auto& tasks = ranges_->tasks();
+    const auto place = [](const ScanTask& task) { return std::pair(task.source, task.first_row); };
+    const auto behind = std::upper_bound(tasks.begin(), tasks.end(), std::pair(file, range), [&](const auto& a, const ScanTask& b) { return a < place(b); }) - tasks.begin();
+    size_t first, last;
+    {
+      std::lock_guard lock(mutex_);
+      first = std::max(told_, static_cast<size_t>(behind));
+      last = std::min(static_cast<size_t>(behind) + kRangesAhead, tasks.size());
+      if (last <= first) return;
+      told_ = last;
+    }
+    for (; first < last; ++first) {
+      const ListedFile& listed = (*files_)[tasks[first].source];
+      const int64_t begin = tasks[first].first_row * kRangeBytes;
+      // Of a large one that is read as a whole the beginning does: who reads it on is given what comes next.
+      env_->WillRead(listed.path, {{begin, std::min(begin + kRangeBytes, listed.size_bytes)}});
+    }
+  }
+
+ private:
+  static constexpr size_t kRangesAhead = 32;
+
+  const std::shared_ptr<Env> env_;
+  const std::shared_ptr<const std::vector<ListedFile>> files_;
+  const std::shared_ptr<const ScanSource> ranges_;
+  std::mutex mutex_;
+  size_t told_ = 0;  // guarded by mutex_
+};
+
 /// One range of a file that is being read, with what it refers to.
 struct RangeRead {
   RangeRead(std::shared_ptr<const FileFormat> file_format, BadDataOptions options) : format(std::move(file_format)), bad(options) {}
@@ -153,8 +196,9 @@ struct RangeRead {
 };
 
 /// A call is one range of a file.
-std::shared_ptr<const BatchFunction> FileReader(const std::shared_ptr<const FileFormat>& format) {
-  return MakeNativeBatchesFunction(format->reader(), [format](const FunctionCall& call) -> Result<NextBatch> {
+std::shared_ptr<const BatchFunction> FileReader(const std::shared_ptr<const FileFormat>& format, std::shared_ptr<RangesToCome> to_come) {
+  return MakeNativeBatchesFunction(format->reader(), [format, to_come = std::move(to_come)](const FunctionCall& call) -> Result<NextBatch> {
+    if (to_come != nullptr) to_come->TellAfter(call.source, call.begin_row);
     const BadData* bad_data = format->bad_data();
     const BadDataOptions options = bad_data == nullptr ? BadDataOptions{} : bad_data->options;
     auto read = std::make_shared<RangeRead>(format, options);
@@ -316,7 +360,7 @@ std::shared_ptr<const BatchFunction> Opener::FunctionOf(const std::vector<PlanPt
     case Kind::kMap:
       return node.function;
     case Kind::kReadFiles:
-      return FileReader(node.format);
+      return FileReader(node.format, RangesToCome::Make(engine_->env(), *node.input));
     case Kind::kSample:
       return MakeNativeFunction("RandomSample", Sampler(node), BatchFunction::SameColumns, /*finds_place=*/node.sample_column.empty());
     case Kind::kRowValues:

@@ -104,6 +104,21 @@ Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arro
   return std::make_unique<SchemaReader>(std::move(reader), std::move(wanted), std::move(origins), pool);
 }
 
+void TellReads(ScanColumns& columns, const RowProgram& program) {
+  std::vector<int> fields;
+  const auto add = [&](int input) {
+    const int field = columns.schema()->GetFieldIndex(program.input->field(input)->name());
+    if (field >= 0 && std::find(fields.begin(), fields.end(), field) == fields.end()) fields.push_back(field);
+  };
+  for (const int input : program.filter_inputs) add(input);
+  for (const int input : program.selector_inputs) add(input);
+  for (const OutputColumn& column : program.columns) {
+    if (column.passthrough >= 0) add(column.passthrough);
+    for (const int input : column.inputs) add(input);
+  }
+  columns.WillRead(fields);
+}
+
 Result<std::shared_ptr<arrow::Buffer>> EvaluateSelection(const Expression& filter, const arrow::RecordBatch& batch, arrow::MemoryPool* pool, const RowOrigin* origin) {
   ARROW_ASSIGN_OR_RAISE(const auto result, EvaluateAt(filter, batch, pool, origin));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> selected, arrow::AllocateBuffer(batch.num_rows(), pool));

@@ -23,6 +23,9 @@ class InputReader {
 Result<std::unique_ptr<InputReader>> OpenInputs(ScanColumns& columns, const arrow::Schema& schema, const std::vector<int>& inputs,
                                                 int64_t batch_rows, arrow::MemoryPool* pool);
 
+/// Tells what the program will read, in the order in which it does.
+void TellReads(ScanColumns& columns, const RowProgram& program);
+
 /// Where a batch comes from: its first row is row `first_row` of the columns' source. Errors of evaluating it name the first row that has them.
 struct RowOrigin {
   const ScanColumns& columns;

@@ -56,6 +56,8 @@ class ScanColumns {
   virtual int FlatWidth(int field) const = 0;
   /// To be called before anything is read: several columns will be read side by side, so each should hold as little as it can.
   virtual Status ReadSideBySide() { return Status::OK(); }
+  /// These fields will be read, in this order: where that takes long, fetching them may begin.
+  virtual void WillRead(const std::vector<int>& fields) {}
   /// Bytes that reading the field holds at one time beside what it gives: the stored chunk or its window, a page, a dictionary. An estimate
   /// from the source's metadata, 0 where nothing is decoded.
   virtual int64_t DecodeBytes(int field) const = 0;

@@ -14,6 +14,7 @@ Result<std::unique_ptr<TaskRows>> TaskRows::Open(const ScanSource& source, const
   std::unique_ptr<TaskRows> rows(new TaskRows());
   ARROW_ASSIGN_OR_RAISE(rows->columns_, source.Open(task, pool));
   if (options.access != ColumnAccess::kOneByOne) ARROW_RETURN_NOT_OK(rows->columns_->ReadSideBySide());
+  TellReads(*rows->columns_, *program);
   rows->program_ = std::move(program);
   rows->pool_ = pool;
   rows->options_ = options;

@@ -183,14 +183,12 @@ def test_from_arrow_wants_arrow_data():
 
 def test_urls_and_paths_of_other_types_are_told_apart_from_missing_files(rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        NotImplementedError, match=r"'gs://bucket/x': this version reads and writes local files and s3://"
-    ):
-        ms.read_parquet(["gs://bucket/x"])
-    with pytest.raises(NotImplementedError, match=r"write '/data/x'"):
-        ms.read_parquet("file:///data/x")
-    with pytest.raises(NotImplementedError, match=r"'gs://bucket/x'"):
-        rows.write_parquet("gs://bucket/x")
+    with pytest.raises(ValueError, match=r"'nonsense://x': nobody here knows nonsense://"):
+        ms.read_parquet(["nonsense://x"])
+    with pytest.raises(FileNotFoundError, match="/no such place/x"):
+        ms.read_parquet("file:///no such place/x")
+    with pytest.raises(ValueError, match=r"'nonsense://x'"):
+        rows.write_parquet("nonsense://x")
     with pytest.raises(ValueError, match="a path is empty"):
         ms.read_parquet("")
     with pytest.raises(ValueError, match="path is empty"):

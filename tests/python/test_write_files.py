@@ -514,7 +514,7 @@ def test_mistakes_are_told_before_anything_is_written(tmp_path):
         (lambda: dataset.write_json(out, orient="split"), NotImplementedError, "orient"),
         (lambda: dataset.write_json(out, nonsense=3), TypeError, "'nonsense'"),
         (lambda: dataset.write_csv(out, num_cpus=3), NotImplementedError, "num_cpus"),
-        (lambda: dataset.write_csv(out, filesystem=object()), NotImplementedError, "s3://"),
+        (lambda: dataset.write_csv(out, filesystem=object()), TypeError, "filesystem"),
         (lambda: dataset.write_csv(out, mode="replace"), ValueError, "'append'"),
         (lambda: dataset.write_csv("gs://bucket/x"), NotImplementedError, "gs://bucket/x"),
         (lambda: dataset.write_csv(out, try_create_dir=False), FileNotFoundError, "out"),

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
+#include "env/store_env.h"
 #include "format/parquet/parquet_guard.h"
-#include "format/parquet/row_group_columns.h"
 #include "format/parquet/row_group_pruning.h"
 #include "format/unify_schemas.h"
 #include "task/for_each.h"
@@ -18,6 +18,10 @@ namespace {
 
 /// Row numbers of a file stay far from the limits of int64, whatever a footer claims.
 constexpr int64_t kFileRowsMax = int64_t{1} << 48;
+/// What the library reads first of a file, at its end.
+constexpr int64_t kFooterBytesGuess = 64 << 10;
+/// Tasks that are fetched while one is read, where files are far away.
+constexpr size_t kTasksAhead = 2;
 
 Result<std::shared_ptr<parquet::FileMetaData>> ReadFooter(const std::string& path, const std::shared_ptr<arrow::io::RandomAccessFile>& file) {
   auto read = GuardParquet([&]() -> Result<std::shared_ptr<parquet::FileMetaData>> { return parquet::ReadMetaData(file); });
@@ -84,6 +88,9 @@ Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_p
   dataset->files_ = std::move(files);
   dataset->left_out_ = std::move(left_out);
   std::vector<FileSummary> summaries(dataset->files_.size());
+  for (uint32_t file = 0; file < dataset->files_.size(); ++file) {
+    if (IsStorePath(dataset->files_[file].path)) dataset->TellFooter(file);
+  }
   ARROW_RETURN_NOT_OK(ForEachFile(scheduler, summaries.size(), bad, [&](size_t file) { return dataset->ReadFile(static_cast<uint32_t>(file), &summaries[file]); }));
   ARROW_RETURN_NOT_OK(dataset->Assemble(summaries, bad));
   return dataset;
@@ -142,14 +149,36 @@ Result<std::shared_ptr<parquet::FileMetaData>> ParquetDataset::Footer(uint32_t o
 
 Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, arrow::MemoryPool* pool) const {
   const ListedFile& listed = files_[task.source];
-  ParquetSource source{listed.path, nullptr, nullptr};
+  ParquetSource source{listed.path, nullptr, nullptr, nullptr, {}};
   ARROW_ASSIGN_OR_RAISE(source.file, OpenListed(*env_, listed, pool, "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(source.metadata, Footer(task.source, source.file));
   const auto& expected = row_groups_[task.source];
   if (task.unit >= source.metadata->num_row_groups() || source.metadata->RowGroup(task.unit)->num_rows() != expected[task.unit].rows) {
     return MakeError(ErrorKind::kInvalidArgument, "file " + source.path + " changed while it was being read; call read_parquet() again");
   }
+  if (IsStorePath(listed.path)) {
+    source.env = env_;
+    source.to_come = ToCome(task);
+  }
   return OpenRowGroup(source, task.unit, pool);
+}
+
+std::vector<RowGroupToCome> ParquetDataset::ToCome(const ScanTask& task) const {
+  std::vector<RowGroupToCome> groups;
+  const auto place = [](const ScanTask& each) { return std::pair(each.source, each.unit); };
+  auto next = std::upper_bound(tasks_.begin(), tasks_.end(), task, [&](const ScanTask& a, const ScanTask& b) { return place(a) < place(b); });
+  for (size_t ahead = 0; ahead < kTasksAhead && next != tasks_.end(); ++ahead, ++next) {
+    const std::string& path = files_[next->source].path;
+    auto metadata = footers_.Get(next->source);
+    if (metadata != nullptr) groups.push_back({path, std::move(metadata), next->unit});
+    else TellFooter(next->source);
+  }
+  return groups;
+}
+
+void ParquetDataset::TellFooter(uint32_t ordinal) const {
+  const int64_t size = files_[ordinal].size_bytes;
+  env_->WillRead(files_[ordinal].path, {{std::max<int64_t>(size - kFooterBytesGuess, 0), size}});
 }
 
 bool ParquetDataset::MayPass(const ScanTask& task, const arrow::compute::Expression& filter) const {

@@ -9,6 +9,7 @@
 #include "format/bad_data.h"
 #include "format/list_files.h"
 #include "format/parquet/footer_cache.h"
+#include "format/parquet/row_group_columns.h"
 #include "ops/scan_columns.h"
 #include "task/scheduler.h"
 
@@ -44,6 +45,9 @@ class ParquetDataset : public ScanSource {
   Status ReadFile(uint32_t ordinal, FileSummary* out) const;
   Status Assemble(const std::vector<FileSummary>& summaries, BadFiles* bad);
   void AddSizes(const FileSummary& file);
+  /// What comes behind the task, as far as its footers are known; of others the footers are told to be read.
+  std::vector<RowGroupToCome> ToCome(const ScanTask& task) const;
+  void TellFooter(uint32_t ordinal) const;
   Result<std::shared_ptr<parquet::FileMetaData>> Footer(uint32_t ordinal, const std::shared_ptr<arrow::io::RandomAccessFile>& file) const;
 
   std::shared_ptr<Env> env_;

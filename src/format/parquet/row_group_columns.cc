@@ -146,6 +146,33 @@ class NamedReader : public arrow::RecordBatchReader {
   std::function<Status()> find_fault_;
 };
 
+/// Where the column is in its file.
+ByteRange BytesOf(const parquet::ColumnChunkMetaData& chunk) {
+  int64_t begin = chunk.data_page_offset();
+  if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0) begin = std::min(begin, chunk.dictionary_page_offset());
+  return {begin, begin + Capped(chunk.total_compressed_size(), kChunkBytesMax)};
+}
+
+/// Nothing is promised: footers may claim anything.
+void TellReads(Env& env, const RowGroupToCome& group, const std::vector<std::string>& names) {
+  const Status told = GuardParquet([&] {
+    const auto columns = group.metadata->RowGroup(group.row_group);
+    const auto* root = columns->schema()->group_node();
+    std::vector<std::vector<ByteRange>> of_fields(static_cast<size_t>(root->field_count()));
+    for (int leaf = 0; leaf < columns->num_columns(); ++leaf) {
+      of_fields[static_cast<size_t>(root->FieldIndex(*columns->schema()->GetColumnRoot(leaf)))].push_back(BytesOf(*columns->ColumnChunk(leaf)));
+    }
+    std::vector<ByteRange> ranges;
+    for (const std::string& name : names) {
+      const int field = root->FieldIndex(name);
+      if (field >= 0) ranges.insert(ranges.end(), of_fields[static_cast<size_t>(field)].begin(), of_fields[static_cast<size_t>(field)].end());
+    }
+    env.WillRead(group.path, ranges);
+    return Status::OK();
+  });
+  (void)told;
+}
+
 class RowGroupColumns : public ScanColumns {
  public:
   Status Init(const ParquetSource& source, int row_group, arrow::MemoryPool* pool) {
@@ -193,6 +220,14 @@ class RowGroupColumns : public ScanColumns {
     int64_t bytes = 0;
     for (int leaf : leaves) bytes += ChunkDecodeBytes(*group->ColumnChunk(leaf), buffer_bytes_);
     return bytes;
+  }
+
+  void WillRead(const std::vector<int>& fields) override {
+    if (source_.env == nullptr) return;
+    std::vector<std::string> names;
+    for (const int field : fields) names.push_back(schema_->field(field)->name());
+    TellReads(*source_.env, {source_.path, source_.metadata, row_group_}, names);
+    for (const RowGroupToCome& group : source_.to_come) TellReads(*source_.env, group, names);
   }
 
   int64_t RowBytes(int field) const override {

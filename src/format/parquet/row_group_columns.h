@@ -10,16 +10,27 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "env/env.h"
 #include "ops/scan_columns.h"
 
 namespace millstream {
+
+/// A row group that will be read soon.
+struct RowGroupToCome {
+  std::string path;
+  std::shared_ptr<parquet::FileMetaData> metadata;
+  int row_group = 0;
+};
 
 /// A file and its footer.
 struct ParquetSource {
   std::string path;  // for messages
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
+  std::shared_ptr<Env> env = nullptr;  // to be told what will be read; null: it does not want to know
+  std::vector<RowGroupToCome> to_come = {};
 };
 
 /// What reading each column of the group takes, in the order of the file's Arrow schema.
