@@ -10,7 +10,7 @@ from millstream.arguments import check_count, check_flag, refuse
 from millstream.dataset import Dataset
 from millstream.file_arguments import Paths, ReadOptions, read_files
 
-IMAGE_FILE_EXTENSIONS = ("png", "jpg", "jpeg")
+IMAGE_FILE_EXTENSIONS = ("png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp")
 
 
 def read_numpy(
@@ -59,8 +59,10 @@ def read_images(
 ) -> Dataset:
     """Pictures, one a row, as the column "image": uint8 of (height, width, channels), or (height, width) if gray.
 
-    In the order of the paths; within a directory in the order of the file names. JPEG and PNG, told by their first
-    bytes. Where all pictures have one shape a batch is one array; else each has an array of its own.
+    In the order of the paths; within a directory in the order of the file names. JPEG and PNG, and through Pillow
+    (`pip install 'millstream[images]'`) TIFF, WebP, GIF, BMP and PPM, PGM and PBM, told by their first bytes; of
+    several pictures in a file the first one. Where all pictures have one shape a batch is one array; else each has an
+    array of its own.
 
     Args:
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
@@ -69,12 +71,15 @@ def read_images(
             scaled down by eighths while it is decoded, as far as it stays larger: values may differ by a few from those
             of a picture that was decoded whole.
         mode: "L" (gray), "RGB" or "RGBA"; by default as each is stored: gray, or "RGB", or "RGBA" where there is
-            transparency. Palettes are colours, and 16 bits become 8. Alpha is dropped for "RGB", not blended.
-        max_pixels: A picture with more is an error before it is decoded.
+            transparency. Palettes are colours, and 16 bits become 8. Alpha is dropped for "RGB", not blended. Other
+            numbers (TIFF's of 32 bits, signed or floating-point) are an error, for nobody knows which is white.
+        max_pixels: A picture with more is an error before it is decoded; through Pillow also one with more than
+            `PIL.Image.MAX_IMAGE_PIXELS`, which is 89 million unless it is set.
         options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
         FileNotFoundError: a path matches nothing.
+        ImportError: a picture that Pillow reads, without Pillow.
         ValueError: a size or mode that is none; gray and coloured pictures without a mode; while rows are read, a file
             that is no picture, is damaged or too large.
     """

@@ -15,6 +15,7 @@ NB_MODULE(_core, module) {
   millstream::RegisterBatch(module);
   millstream::RegisterExpression(module);
   millstream::RegisterFunction(module);
+  millstream::RegisterImageDecoder();
   millstream::RegisterPlainColumns(module);
   millstream::RegisterPlan(module);
   millstream::RegisterReadFiles(module);

@@ -10,6 +10,7 @@ void RegisterBatch(nanobind::module_& module);
 void RegisterEngine(nanobind::module_& module);
 void RegisterExpression(nanobind::module_& module);
 void RegisterFunction(nanobind::module_& module);
+void RegisterImageDecoder();
 void RegisterInterpreter(nanobind::module_& module);
 void RegisterPlainColumns(nanobind::module_& module);
 void RegisterPlan(nanobind::module_& module);

@@ -150,8 +150,10 @@ def test_bad_pictures_are_named(write):
         ms.read_images(write("text.png", "no picture at all")).take_all()
     with pytest.raises(ValueError, match=r"empty\.png: it is no picture"):
         ms.read_images(write("empty.png", b"")).take_all()
-    with pytest.raises(ValueError, match=r"a\.gif: it is a GIF picture, and read_images\(\) reads JPEG and PNG"):
-        ms.read_images(write("a.gif", encoded(picture(4, 4), "GIF"))).take_all()
+    with pytest.raises(
+        ValueError, match=r"a\.jp2: it is a JPEG 2000 picture, which read_images\(\) does not read; convert"
+    ):
+        ms.read_images(write("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n")).take_all()
     with pytest.raises(ValueError, match=r"big\.png: it has 40 x 40 pixels, more than the 1000 that are allowed"):
         ms.read_images(write("big.png", whole["png"]), max_pixels=1000).take_all()
 
@@ -166,6 +168,221 @@ def test_arguments_are_checked(write):
         ms.read_images(path, mode="CMYK")
 
 
+OTHERS = {
+    "TIFF": ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"],
+    "WEBP": ["RGB", "RGBA"],
+    "GIF": ["1", "L", "P"],
+    "BMP": ["1", "L", "P", "RGB"],
+    "PPM": ["1", "L", "RGB"],
+}
+STORED = {"1": "L", "L": "L", "LA": "RGBA", "RGBA": "RGBA"}  # of Pillow's modes; others are colours
+
+
+@pytest.mark.parametrize("asked", [None, "L", "RGB", "RGBA"])
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in OTHERS.items() for mode in modes])
+def test_other_formats_are_what_pillow_reads(write, kind, mode, asked):
+    array = picture(37, 53, 4) if mode == "RGBA" else picture(37, 53)
+    content = encoded(array, kind, mode)
+    got = read(write(f"a.{kind.lower()}", content), mode=asked)
+    opened = Image.open(io.BytesIO(content))
+    assert mode != "RGBA" or opened.mode == "RGBA"
+    stored = opened.convert(STORED.get(opened.mode, "RGB"))
+    assert got.dtype == numpy.uint8
+    assert numpy.array_equal(got, numpy.asarray(stored if asked is None else stored.convert(asked)))
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("size", [(20, 30), (100, 140), (1, 1)])
+def test_other_formats_are_scaled_as_png_is(write, kind, size):
+    lossless = {"lossless": True} if kind == "WEBP" else {}
+    gray = encoded(picture(37, 53, 1), kind, **lossless)
+    pixels = numpy.asarray(Image.open(io.BytesIO(gray)).convert("L"))
+    got = read(write(f"a.{kind.lower()}", gray), size=size, mode="L")
+    assert numpy.array_equal(got, read(write("a.png", encoded(pixels, "PNG")), size=size))
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4", "zstd"])
+def test_compressed_tiff_is_what_pillow_reads(write, compression):
+    content = encoded(picture(37, 53), "TIFF", "1" if compression == "group4" else "RGB", compression=compression)
+    wanted = Image.open(io.BytesIO(content))
+    wanted = wanted.convert("L") if compression == "group4" else wanted
+    assert numpy.array_equal(read(write("a.tif", content)), numpy.asarray(wanted))
+
+
+def test_turned_tiff_is_turned(write):
+    content = encoded(picture(20, 31), "TIFF", tiffinfo={274: 6})
+    got = read(write("a.tiff", content))
+    assert got.shape == (31, 20, 3)
+    assert numpy.array_equal(got, numpy.asarray(Image.open(io.BytesIO(content))))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sixteen_bits_of_tiff_become_eight_as_those_of_png(write, order):
+    array = numpy.random.default_rng(1).integers(0, 1 << 16, (20, 30), dtype=numpy.uint16)
+    got = read(write("a.tif", encoded(array.astype(f"{order}u2"), "TIFF")))
+    assert numpy.array_equal(got, read(write("a.png", encoded(array, "PNG"))))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_numbers_without_a_white_are_refused(write, kind):
+    path = write("a.tif", encoded(numpy.zeros((4, 5), kind), "TIFF"))
+    with pytest.raises(
+        ValueError, match=r"a\.tif: its pixels are of Pillow's mode '[FI]'.*; convert it, or read it with"
+    ):
+        ms.read_images(path).take_all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
+def test_of_several_pictures_the_first_is_read(write, kind):
+    pages = [Image.fromarray(picture(12, 9, seed=seed)) for seed in range(3)]
+    out = io.BytesIO()
+    pages[0].save(out, kind, save_all=True, append_images=pages[1:])
+    got = read(write("a.many", out.getvalue()), mode="RGB")
+    assert numpy.array_equal(got, numpy.asarray(Image.open(out).convert("RGB")))
+
+
+def test_gif_with_transparency_has_alpha(write):
+    out = io.BytesIO()
+    Image.fromarray(picture(20, 30)).quantize(9).save(out, "GIF", transparency=3)
+    got = read(write("a.gif", out.getvalue()))
+    assert numpy.array_equal(got, numpy.asarray(Image.open(out).convert("RGBA")))
+    assert got[:, :, 3].min() == 0
+
+
+def test_a_directory_of_all_formats(each_engine, write):
+    kinds = ["JPEG", "PNG", *OTHERS]
+    for number in range(70):
+        kind = kinds[number % len(kinds)]
+        path = write(f"d/{number:03}.{kind.lower()}", encoded(picture(12, 9, seed=number), kind))
+    directory = path.rsplit("/", 1)[0]
+    assert len(ms.read_images(directory, mode="RGB").take_all()) == 60  # those of PPM are not asked for
+    images = ms.read_images(directory, mode="RGB", file_extensions=None)
+    (batch,) = images.iter_batches(batch_size=100)
+    assert batch["image"].shape == (70, 12, 9, 3)
+    for number in range(1, 70, 7):
+        assert numpy.array_equal(batch["image"][number], picture(12, 9, seed=number))
+    shuffled = pickle.loads(pickle.dumps(images.random_shuffle(seed=1))).take_all()
+    assert {row["image"].tobytes() for row in shuffled} == {image.tobytes() for image in batch["image"]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_large_files_that_tell_their_shape_at_their_end(write):
+    noise = numpy.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=numpy.uint8)
+    for kind, options in (("TIFF", {"compression": "tiff_lzw"}), ("WEBP", {"lossless": True})):
+        path = write(f"{kind}/a.{kind.lower()}", encoded(noise, kind, **options))
+        assert ms.read_images(path).schema().types[0].shape == [200, 300, 3]
+        assert numpy.array_equal(read(path), noise)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_damaged_files_of_other_formats_are_named(write, kind):
+    whole = encoded(picture(40, 40), kind)
+    path = write(f"d/short.{kind.lower()}", whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=rf"short\.{kind.lower()}: it is damaged: .*; write it again"):
+        ms.read_images(path, mode="RGB").take_all()
+    write(f"d/whole.{kind.lower()}", whole)
+    rows = ms.read_images(path.rsplit("/", 1)[0], mode="RGB", file_extensions=None, on_bad_file="record")
+    assert [row["image"].shape for row in rows.take_all()] == [(40, 40, 3)]
+    (letter,) = rows.dead_letters().take_all()
+    assert "it is damaged" in letter["error"]
+
+
+def huge(kind):
+    """Of 60,000 x 60,000 pixels, as it says."""
+    side = 60_000
+    if kind == "PPM":
+        return b"P6 60000 60000 255\n"
+    if kind == "WEBP":
+        frames = [Image.fromarray(picture(8, 8))]
+        whole = bytearray(encoded(picture(8, 8, seed=1), kind, save_all=True, append_images=frames))
+        whole[24:30] = (side - 1).to_bytes(3, "little") * 2
+        return bytes(whole)
+    whole = encoded(picture(8, 8), kind)
+    if kind == "TIFF":
+        head, body = whole[:8], whole[8:]
+        return head + body.replace(b"\x08\0\0\0", side.to_bytes(4, "little"))
+    at, width = {"GIF": (6, 2), "BMP": (18, 4)}[kind]
+    return whole[:at] + side.to_bytes(width, "little") * 2 + whole[at + 2 * width :]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_pictures_that_claim_too_much_are_refused(write, kind, monkeypatch):
+    path = write(f"huge.{kind.lower()}", huge(kind))
+    with pytest.raises(ValueError, match=r"huge\.\w+: .*PIL\.Image\.MAX_IMAGE_PIXELS"):
+        ms.read_images(path).take_all()
+    small = write("small", encoded(picture(40, 40), kind))
+    with pytest.raises(ValueError, match=r"small: it has 40 x 40 pixels, more than the 1000 that are allowed"):
+        ms.read_images(small, max_pixels=1000).take_all()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(
+        ValueError, match=r"small: it has 40 x 40 pixels, more than the 1000 that Pillow allows; scale it"
+    ):
+        ms.read_images(small).take_all()
+    if kind != "WEBP":  # whose canvas has to be made before anything is told
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+        with pytest.raises(
+            ValueError, match=r"huge\.\w+: it has 60000 x 60000 pixels, more than the \d+ that are allowed"
+        ):
+            ms.read_images(path).take_all()
+
+
+def test_other_readers_of_pillow_are_not_asked(write, monkeypatch):
+    def reader(*_):
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(Image, "OPEN", dict.fromkeys(Image.OPEN, (reader, None)))
+    assert read(write("a.webp", encoded(picture(4, 5), "WEBP"))).shape == (4, 5, 3)
+    path = write("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n")
+    with pytest.raises(ValueError, match=r"a\.eps: it is no picture that is read"):
+        ms.read_images(path).take_all()
+
+
+def test_without_pillow_it_is_told_what_to_install(write, run_python):
+    write("d/a.png", encoded(picture(4, 5), "PNG"))
+    path = write("d/b.webp", encoded(picture(4, 5), "WEBP"))
+    source = """
+import sys, pickle, millstream as ms
+sys.modules["PIL"] = None
+directory, plan = sys.argv[1:]
+print(ms.read_images(directory, file_extensions=["png"]).count())
+made = lambda: ms.read_images(directory, on_bad_file="skip")
+travelled = lambda: pickle.loads(bytes.fromhex(plan)).take_all()
+for read in (made, travelled):
+    try:
+        read()
+    except ImportError as error:
+        print(error)
+"""
+    plan = pickle.dumps(ms.read_images(path, size=(4, 4), mode="RGB")).hex()
+    first, *errors = run_python(source, path.rsplit("/", 1)[0], plan).splitlines()
+    assert first == "1"
+    assert len(errors) == 2
+    for error in errors:
+        assert error.startswith("read_images, of a WEBP file, needs Pillow, which cannot be imported (")
+        assert error.endswith("pip install 'millstream[images]'")
+
+
+def test_forked_and_other_processes_decode(write, run_python):
+    path = write("a.webp", encoded(picture(12, 9), "WEBP", lossless=True))
+    source = """
+import multiprocessing, pickle, sys, millstream as ms
+def read(plan):
+    (row,) = pickle.loads(plan).take_all()
+    return row["image"].tobytes()
+if __name__ == "__main__":
+    rows = ms.read_images(sys.argv[1])
+    plan = pickle.dumps(rows)
+    wanted = read(plan)
+    for start in ("fork", "spawn"):
+        with multiprocessing.get_context(start).Pool(2) as pool:
+            assert pool.map(read, [plan] * 4) == [wanted] * 4
+    ms.shutdown()
+    print(read(plan) == wanted)
+"""
+    assert run_python(source, path) == "True\n"
+
+
+@pytest.mark.filterwarnings("ignore")  # of Pillow's, about odd metadata
 def test_bent_bytes_are_errors_or_pictures(write):
     seed = random.randrange(1 << 32)
     draw = random.Random(seed)
@@ -174,6 +391,8 @@ def test_bent_bytes_are_errors_or_pictures(write):
         encoded(picture(30, 40), "PNG", "P"),
         encoded(picture(30, 40), "JPEG"),
         encoded(picture(30, 40), "JPEG", progressive=True),
+        *(encoded(picture(30, 40), kind) for kind in OTHERS),
+        encoded(picture(30, 40), "TIFF", compression="tiff_lzw"),
     ]
     for _ in range(400):
         bent = bytearray(draw.choice(wholes))

@@ -1,11 +1,11 @@
 #include "format/images/image_file.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
 #include "format/images/jpeg_image.h"
+#include "format/images/other_image.h"
 #include "format/images/png_image.h"
 
 namespace millstream {
@@ -23,18 +23,6 @@ int ChannelsOf(ImageMode mode, int stored) {
   }
 }
 
-Status NotRead(std::string_view bytes) {
-  using namespace std::string_view_literals;
-  constexpr std::array<std::pair<std::string_view, const char*>, 6> kOthers = {
-      {{"GIF8"sv, "a GIF"}, {"BM"sv, "a BMP"}, {"II*\0"sv, "a TIFF"}, {"MM\0*"sv, "a TIFF"}, {"RIFF"sv, "a WebP"}, {"\0\0\0"sv, "an AVIF or HEIC"}}};
-  for (const auto& [magic, name] : kOthers) {
-    if (bytes.starts_with(magic)) {
-      return MakeError(ErrorKind::kInvalidArgument, std::string("it is ") + name + " picture, and read_images() reads JPEG and PNG; convert it, or read it with read_binary_files() and map_batches()");
-    }
-  }
-  return MakeError(ErrorKind::kCorruptData, "it is no picture (JPEG, PNG); leave it out, as with file_extensions");
-}
-
 Status Damaged(const Status& status) {
   if (status.detail() != nullptr || status.IsOutOfMemory()) return status;
   return MakeError(ErrorKind::kCorruptData, "it is damaged: " + status.message() + "; write it again, or leave it out");
@@ -42,7 +30,7 @@ Status Damaged(const Status& status) {
 
 }  // namespace
 
-bool IsImage(std::string_view bytes) { return IsJpeg(bytes) || IsPng(bytes); }
+bool IsImage(std::string_view bytes) { return IsJpeg(bytes) || IsPng(bytes) || IsOtherImage(bytes); }
 
 Status CheckSize(const ImageOptions& options) {
   if (options.height <= kPixelsMax && options.width <= kPixelsMax && options.height * options.width <= kPixelsMax) return Status::OK();
@@ -52,8 +40,7 @@ Status CheckSize(const ImageOptions& options) {
 namespace {
 
 Result<ImageShape> StoredShape(std::string_view bytes, const ImageOptions& options) {
-  if (!IsImage(bytes)) return NotRead(bytes);
-  const auto shape = IsJpeg(bytes) ? JpegShape(bytes) : PngShape(bytes);
+  const auto shape = IsJpeg(bytes) ? JpegShape(bytes) : IsPng(bytes) ? PngShape(bytes) : OtherShape(bytes);
   if (!shape.ok()) return Damaged(shape.status());
   if (shape->height * shape->width <= std::min(options.pixels_max, kPixelsMax)) return shape;
   return MakeError(ErrorKind::kInvalidArgument, "it has " + std::to_string(shape->width) + " x " + std::to_string(shape->height) + " pixels, more than the " +
@@ -72,7 +59,9 @@ Result<ImageShape> ImageShapeOf(std::string_view bytes, const ImageOptions& opti
 Result<Pixels> ReadImage(std::string_view bytes, const ImageOptions& options, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const ImageShape stored, StoredShape(bytes, options));
   const int channels = ChannelsOf(options.mode, stored.channels);
-  auto decoded = IsJpeg(bytes) ? DecodeJpeg(bytes, channels, options.height, options.width, pool) : DecodePng(bytes, pool);
+  auto decoded = IsJpeg(bytes)  ? DecodeJpeg(bytes, channels, options.height, options.width, pool)
+                 : IsPng(bytes) ? DecodePng(bytes, pool)
+                                : DecodeOther(bytes, stored, pool);
   if (!decoded.ok()) return Damaged(decoded.status());
   ARROW_ASSIGN_OR_RAISE(Pixels pixels, WithChannels(std::move(*decoded), channels, pool));
   return options.resizes() ? Resized(std::move(pixels), options.height, options.width, pool) : pixels;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "format/images/other_image.h"
 #include "format/schema_bytes.h"
 #include "ops/conform_batch.h"
 #include "ops/tensor_shapes.h"
@@ -27,7 +28,8 @@ std::shared_ptr<arrow::DataType> TypeOf(const ImageShape& shape) {
 
 std::shared_ptr<arrow::Schema> SchemaOf(std::shared_ptr<arrow::DataType> type) { return arrow::schema({arrow::field("image", std::move(type))}); }
 
-Status OfFile(const ListedFile& listed, const Status& status) { return WithContext(status, "file " + listed.path); }
+/// What is not the picture's fault, such as an exception of a decoder, is told as it is.
+Status OfFile(const ListedFile& listed, const Status& status) { return IsBadData(status) || status.IsOutOfMemory() ? WithContext(status, "file " + listed.path) : status; }
 
 }  // namespace
 
@@ -46,8 +48,10 @@ Result<std::vector<ImageShape>> ImageFormat::ShapesOf(const std::vector<size_t>&
     // What a camera writes before the picture may be longer than what is looked at first.
     for (const int64_t bytes : {std::min(kHeaderBytes, listed.size_bytes), listed.size_bytes}) {
       ARROW_ASSIGN_OR_RAISE(const auto head, file->ReadAt(0, bytes));
+      if (bytes < listed.size_bytes && NeedsWholeFile(std::string_view(*head))) continue;
       auto shape = ImageShapeOf(std::string_view(*head), options_);
       if (shape.ok()) shapes[static_cast<size_t>(i)] = *shape;
+      else if (!IsBadData(shape.status())) return OfFile(listed, shape.status());
       if (shape.ok() || KindOf(shape.status()) != ErrorKind::kCorruptData || !IsImage(std::string_view(*head))) break;
     }
     return Status::OK();
