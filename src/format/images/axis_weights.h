@@ -18,6 +18,9 @@ class AxisWeights {
   AxisWeights(int64_t old_places, double extent, int64_t new_places) {
     const double scale = extent / static_cast<double>(new_places);
     const double reach = std::max(scale, 1.0);
+    first_.reserve(static_cast<size_t>(new_places));
+    offsets_.reserve(static_cast<size_t>(new_places) + 1);
+    weights_.reserve(static_cast<size_t>(static_cast<double>(new_places) * (2 * reach + 2)));
     std::vector<double> shares;
     for (int64_t place = 0; place < new_places; ++place) {
       const double center = (static_cast<double>(place) + 0.5) * scale;
@@ -35,32 +38,16 @@ class AxisWeights {
       for (const double share : shares) weights_.push_back(static_cast<int32_t>(share / sum * (1 << kBits) + 0.5));
     }
     offsets_.push_back(static_cast<int64_t>(weights_.size()));
-    Pad(new_places);
   }
 
   int64_t first(int64_t place) const { return first_[static_cast<size_t>(place)]; }
   int64_t count(int64_t place) const { return offsets_[static_cast<size_t>(place) + 1] - offsets_[static_cast<size_t>(place)]; }
   const int32_t* of(int64_t place) const { return weights_.data() + offsets_[static_cast<size_t>(place)]; }
 
-  static constexpr int64_t kPadded = 8;
-  /// Whether no new place is made of more than kPadded old ones.
-  bool is_padded() const { return !padded_.empty(); }
-  /// kPadded weights from first(place) on, zeros behind those that count.
-  const int32_t* padded(int64_t place) const { return padded_.data() + place * kPadded; }
-
  private:
-  void Pad(int64_t places) {
-    for (int64_t place = 0; place < places; ++place) {
-      if (count(place) > kPadded) return;
-    }
-    padded_.resize(static_cast<size_t>(places * kPadded));
-    for (int64_t place = 0; place < places; ++place) std::copy_n(of(place), count(place), padded_.data() + place * kPadded);
-  }
-
   std::vector<int64_t> first_;
   std::vector<int64_t> offsets_;
   std::vector<int32_t> weights_;
-  std::vector<int32_t> padded_;
 };
 
 }  // namespace millstream

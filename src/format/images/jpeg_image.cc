@@ -12,6 +12,7 @@
 #include <jerror.h>
 
 #include "format/images/mix_rows.h"
+#include "format/images/scale_plane.h"
 
 namespace millstream {
 namespace {
@@ -179,11 +180,13 @@ Result<Pixels> DecodePlanes(JpegReader* reader, int channels, int64_t height, in
     planes.push_back(std::move(plane));
   }
   ARROW_RETURN_NOT_OK(reader->ReadPlanes(bytes));
-  ARROW_ASSIGN_OR_RAISE(auto luminance, Resized(planes[0], height, width, pool));
+  ARROW_ASSIGN_OR_RAISE(auto luminance, ScalePlane(planes[0], PlaneScaling(planes[0], height, width), pool));
   const bool is_gray = channels == 1 || planes.size() == 1;
   if (is_gray) return WithChannels({{height, width, 1}, std::move(luminance)}, channels, pool);
-  ARROW_ASSIGN_OR_RAISE(const auto blue, Resized(planes[1], height, width, pool));
-  ARROW_ASSIGN_OR_RAISE(const auto red, Resized(planes[2], height, width, pool));
+  const PlaneScaling scaling(planes[1], height, width);
+  const bool same = planes[1].height == planes[2].height && planes[1].width == planes[2].width;
+  ARROW_ASSIGN_OR_RAISE(const auto blue, ScalePlane(planes[1], scaling, pool));
+  ARROW_ASSIGN_OR_RAISE(const auto red, ScalePlane(planes[2], same ? scaling : PlaneScaling(planes[2], height, width), pool));
   ARROW_ASSIGN_OR_RAISE(Pixels pixels, AllocatePixels({height, width, 3}, pool));
   RgbOfYcc(luminance->data(), blue->data(), red->data(), height * width, pixels.bytes->mutable_data());
   return WithChannels(std::move(pixels), channels, pool);

@@ -32,16 +32,6 @@ template <typename Value>
   if (x < width) MixBlock(rows + x, stride, weights, count, width - x, out + x);
 }
 
-void NarrowPlaces(const AxisWeights& weights, const uint8_t* row, int64_t begin, int64_t end, uint8_t* out) {
-  for (int64_t place = begin; place < end; ++place) {
-    const uint8_t* from = row + weights.first(place);
-    const int32_t* weight = weights.of(place);
-    int32_t sum = AxisWeights::kHalf;
-    for (int64_t i = 0; i < weights.count(place); ++i) sum += from[i] * weight[i];
-    out[place] = AxisWeights::Rounded(sum);
-  }
-}
-
 constexpr int kColorBits = 16;
 constexpr int32_t Fixed(double factor) { return static_cast<int32_t>(factor * (1 << kColorBits) + 0.5); }
 
@@ -62,23 +52,6 @@ const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 
 __attribute__((target("avx2"))) void MixAvx2(const uint8_t* rows, int64_t stride, const int32_t* weights, int64_t count, int64_t width, uint8_t* out) {
   MixAll(rows, stride, weights, count, width, out);
-}
-
-/// Four places at a time, each of eight bytes.
-__attribute__((target("avx2"))) void NarrowAvx2(const AxisWeights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
-  const auto product = [&](int64_t place) __attribute__((target("avx2"))) {
-    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(row + weights.first(place))));
-    return _mm256_mullo_epi32(bytes, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights.padded(place))));
-  };
-  int64_t place = 0;
-  for (; place + 4 <= width; place += 4) {
-    const __m256i pairs = _mm256_hadd_epi32(_mm256_hadd_epi32(product(place), product(place + 1)), _mm256_hadd_epi32(product(place + 2), product(place + 3)));
-    const __m128i sums = _mm_add_epi32(_mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)), _mm_set1_epi32(AxisWeights::kHalf));
-    const __m128i words = _mm_packus_epi32(_mm_srai_epi32(sums, AxisWeights::kBits), _mm_setzero_si128());
-    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-    std::memcpy(out + place, &bytes, sizeof(bytes));
-  }
-  NarrowPlaces(weights, row, place, width, out);
 }
 
 /// 16 pixels, red, green and blue in turn.
@@ -117,13 +90,6 @@ void MixRows(const uint8_t* rows, int64_t stride, const int32_t* weights, int64_
   if (kHasAvx2) return MixAvx2(rows, stride, weights, count, width, out);
 #endif
   MixAll(rows, stride, weights, count, width, out);
-}
-
-void NarrowRow(const AxisWeights& weights, const uint8_t* row, int64_t width, uint8_t* out) {
-#if defined(__x86_64__)
-  if (kHasAvx2 && weights.is_padded()) return NarrowAvx2(weights, row, width, out);
-#endif
-  NarrowPlaces(weights, row, 0, width, out);
 }
 
 void RgbOfYcc(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, int64_t count, uint8_t* rgb) {

@@ -34,17 +34,4 @@ Result<Pixels> WithChannels(Pixels pixels, int channels, arrow::MemoryPool* pool
 /// Each new pixel is the mean of those it covers, weighted by their distance (a triangle, as wide as two old pixels, or two new ones where they are larger).
 Result<Pixels> Resized(Pixels pixels, int64_t height, int64_t width, arrow::MemoryPool* pool);
 
-/// One channel of a picture, which may be stored with fewer pixels than the picture has. Only a part of the last ones may count.
-struct Plane {
-  std::shared_ptr<arrow::Buffer> bytes;
-  int64_t stride = 0;  // of rows, in bytes
-  int64_t height = 0;
-  int64_t width = 0;
-  double extent_height = 0;
-  double extent_width = 0;
-};
-
-/// The channel, scaled as above.
-Result<std::shared_ptr<arrow::Buffer>> Resized(const Plane& plane, int64_t height, int64_t width, arrow::MemoryPool* pool);
-
 }  // namespace millstream

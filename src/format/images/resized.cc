@@ -81,16 +81,4 @@ Result<Pixels> Resized(Pixels pixels, int64_t height, int64_t width, arrow::Memo
   return pixels;
 }
 
-Result<std::shared_ptr<arrow::Buffer>> Resized(const Plane& plane, int64_t height, int64_t width, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> rows, arrow::AllocateBuffer(height * plane.width + AxisWeights::kPadded, pool));
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> out, arrow::AllocateBuffer(height * width, pool));
-  const AxisWeights down(plane.height, plane.extent_height, height), across(plane.width, plane.extent_width, width);
-  for (int64_t place = 0; place < height; ++place) {
-    uint8_t* row = rows->mutable_data() + place * plane.width;
-    MixRows(plane.bytes->data() + down.first(place) * plane.stride, plane.stride, down.of(place), down.count(place), plane.width, row);
-    NarrowRow(across, row, width, out->mutable_data() + place * width);
-  }
-  return out;
-}
-
 }  // namespace millstream
