@@ -9,6 +9,7 @@
 /// A Context is a handle: copies refer to the same engine, which ends (threads joined, files gone) when the last copy and the last iterator are gone. Any
 /// thread may use it. After a fork the child must make its own; calls on an inherited one give ErrorKind::kStale.
 
+#include <arrow/filesystem/type_fwd.h>
 #include <arrow/result.h>
 
 #include <cstdint>
@@ -35,6 +36,11 @@ class MILLSTREAM_EXPORT Context {
  public:
   /// Starts the threads. kInvalidArgument for negative numbers.
   static arrow::Result<Context> Make(ContextOptions options = {});
+
+  /// Paths that begin with `prefix` ("lake://") are of this file system from now on, which is given what comes behind it: readers and writers take them. Paths of
+  /// s3://, gs://, abfs:// and hdfs:// need no such word: credentials and endpoints are found where those stores' own programs look. kInvalidArgument for a prefix that does
+  /// not end in "://".
+  arrow::Status AddStore(const std::string& prefix, std::shared_ptr<arrow::fs::FileSystem> store);
 
   /// What was asked for, or found where nothing was asked.
   int num_cpus() const;

@@ -15,6 +15,11 @@ arrow::Result<Context> Context::Make(ContextOptions options) {
 
 Context::Context(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
+arrow::Status Context::AddStore(const std::string& prefix, std::shared_ptr<arrow::fs::FileSystem> store) {
+  if (!prefix.ends_with("://") || !IsStorePath(prefix)) return MakeError(ErrorKind::kInvalidArgument, "'" + prefix + "' is no beginning of paths such as 'lake://'");
+  return engine_->env()->AddStore(prefix, "", std::move(store));
+}
+
 int Context::num_cpus() const { return engine_->options().num_cpus; }
 int64_t Context::memory_limit() const { return engine_->options().memory_limit_bytes; }
 const std::string& Context::spill_directory() const { return engine_->options().spill_directory; }

@@ -1,5 +1,6 @@
 /// The readers of files of other formats than Parquet.
 
+#include <arrow/filesystem/localfs.h>
 #include <arrow/ipc/writer.h>
 
 #include <fstream>
@@ -35,6 +36,25 @@ class ReadFilesTest : public ApiTest {
     return text;
   }
 };
+
+TEST_F(ReadFilesTest, FilesOfAStoreThatWasAdded) {
+  Write("lake/year=2025/a.csv", "n\n1\n2\n");
+  Write("lake/year=2026/_hidden/b.csv", "n\n9\n");
+  Write("lake/year=2026/b.csv", "n\n3\n");
+  Context context = *Context::Make({.num_cpus = 2});
+  const auto files = std::make_shared<arrow::fs::SubTreeFileSystem>(directory_, std::make_shared<arrow::fs::LocalFileSystem>());
+  ASSERT_TRUE(context.AddStore("store://", files).ok());
+  const auto table = TableOf(Dataset::ReadCsv(context, {"store://lake"}));
+  ASSERT_NE(table, nullptr);
+  EXPECT_EQ(Text(*table), "1;2;3;");
+  EXPECT_EQ(KindOf(Dataset::ReadCsv(context, {"store://nothing"}).status()), ErrorKind::kFileNotFound);
+  EXPECT_EQ(KindOf(Dataset::ReadCsv(context, {"other://lake"}).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(context.AddStore("no prefix", files)), ErrorKind::kInvalidArgument);
+  ASSERT_TRUE(Dataset::ReadCsv(context, {"store://lake"})->WriteParquet("store://out").ok());
+  const auto again = TableOf(Dataset::ReadParquet(context, {directory_ + "/out"}));
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(Text(*again), "1;2;3;");
+}
 
 TEST_F(ReadFilesTest, CsvWithPartitionsAndNames) {
   Write("csv/year=2025/a.csv", "1;x\n2;y\n");
