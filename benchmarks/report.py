@@ -36,6 +36,7 @@ TITLES = {
     "jpeg": "JPEG files of 500 x 375, scaled to 224 x 224, in batches of 64",
     "small_files": "Text files of 3 lines",
     "small_csv_files": "CSV files of 3 rows, 4 columns",
+    "s3_trips": "Shuffled trips from an S3 server of the same machine, all columns",
     "one_column_of_30": "One column of data A, in a process that reads all columns in turn with it",
 }
 RAY_NOTE = "CPU and peak RSS are of all its processes; its start and its workers' imports are outside the timer"
@@ -47,6 +48,7 @@ FILES_NOTE = "its threaded reader, file by file"
 CELL_NOTES = {
     **{("ray", workload): RAY_NOTE for workload in TITLES if workload != "first_rows"},
     **{("ray", workload): f"{RAY_NOTE}; {STORE_NOTE}" for workload in TITLES if workload.endswith("_limited")},
+    ("petastorm", "s3_trips"): "no global shuffle: row groups in random order, and the rows of each",
     ("petastorm", "shuffle"): "no global shuffle: row groups in random order and a buffer of 1 M rows",
     ("ray", "groupby"): f"{RAY_NOTE}; two columns selected by hand",
     ("ray", "groupby_limited"): f"{RAY_NOTE}; {STORE_NOTE}; two columns selected by hand",

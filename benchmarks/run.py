@@ -138,7 +138,10 @@ class StoreServer:
             env={**os.environ, **self.environment},
         )
         assert self.process.stdout is not None
-        self.environment["AWS_ENDPOINT_URL"] = self.process.stdout.readline().strip()
+        url = self.process.stdout.readline().strip()
+        if not url:
+            raise environments.EnvironmentFailure("The S3 server did not start: run s3_server.py by hand")
+        self.environment["AWS_ENDPOINT_URL"] = url
         self.url = f"s3://benchmark/{data.name}"
 
 
