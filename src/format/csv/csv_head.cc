@@ -54,9 +54,10 @@ class HeadParser {
     arrow::csv::BlockParser parser(options_.parse, /*num_cols=*/-1, /*first_row=*/-1, /*max_num_rows=*/1);
     uint32_t parsed = 0;
     const Status status = is_whole_ ? parser.ParseFinal(rest, &parsed) : parser.Parse(rest, &parsed);
+    // A row that goes on is an error to the library.
+    if (!is_whole_ && (!status.ok() || parser.num_rows() == 0)) return false;
     if (!status.ok()) return NotText(file_, status.message());
     if (parser.num_rows() == 0) {
-      if (!is_whole_) return false;
       return NotText(file_, "it has no row of column names; leave it out, or name its columns: read_options=pyarrow.csv.ReadOptions(column_names=[...])");
     }
     if (options_.autogenerate_column_names) {
