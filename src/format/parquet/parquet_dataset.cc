@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "format/limits.h"
 #include "format/parquet/parquet_guard.h"
 #include "format/parquet/row_group_columns.h"
 #include "format/parquet/row_group_pruning.h"
@@ -78,11 +79,12 @@ Status ParquetDataset::FileSummary::Add(const parquet::FileMetaData& metadata) {
 }
 
 Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler,
-                                                                   BadFiles* bad, std::vector<BadPart> left_out) {
+                                                                   BadFiles* bad, std::vector<BadPart> left_out, const ReadLimits& limits) {
   auto dataset = std::make_shared<ParquetDataset>();
   dataset->env_ = std::move(env);
   dataset->files_ = std::move(files);
   dataset->left_out_ = std::move(left_out);
+  dataset->limits_ = limits;
   std::vector<FileSummary> summaries(dataset->files_.size());
   ARROW_RETURN_NOT_OK(ForEachFile(scheduler, summaries.size(), bad, [&](size_t file) { return dataset->ReadFile(static_cast<uint32_t>(file), &summaries[file]); }));
   ARROW_RETURN_NOT_OK(dataset->Assemble(summaries, bad));
@@ -94,6 +96,7 @@ Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
   ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool(), "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(const auto metadata, Footer(ordinal, opened));
   ARROW_ASSIGN_OR_RAISE(out->schema, ArrowSchema(file.path, *metadata));
+  ARROW_RETURN_NOT_OK(CheckSchema(*out->schema, limits_, "file " + file.path));
   const Status added = GuardParquet([&] { return out->Add(*metadata); });
   return added.ok() ? added : WithContext(added, "file " + file.path + " is damaged");
 }
@@ -117,6 +120,7 @@ Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries, BadFi
   }
   if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   schema_ = unifier.Finish();
+  ARROW_RETURN_NOT_OK(CheckSchema(*schema_, limits_, "read_parquet"));
   sizes_.columns.resize(static_cast<size_t>(schema_->num_fields()));
   for (const FileSummary& file : summaries) AddSizes(file);
   return Status::OK();
