@@ -16,6 +16,7 @@ from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
 from millstream.libraries import library
+from millstream.read_limits import limit_values
 from millstream.table_reading import dataset_of_tasks, grouped
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def read_avro(
     files = listing.input_files()
     if remote := [path for path in files if path.startswith("s3://")]:
         raise NotImplementedError(f"read_avro: {remote[0]} is not on this machine, and only local files are read")
-    schema = _common_schema(files)
+    schema = _common_schema(files, limit_values(options.get("limits")))
     of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
@@ -82,17 +83,19 @@ def _task(files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema)
     return ReadTask(functools.partial(_read, files, schema), metadata)
 
 
-def _common_schema(files: list[str]) -> pyarrow.Schema:
+def _common_schema(files: list[str], limits: dict[str, int]) -> pyarrow.Schema:
     import pyarrow
 
     common = pyarrow.schema([])
     for path in files:
         with open(path, "rb") as file:
             own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {path}")
+        _core.check_schema(own, limits, f"read_avro: {path}")
         try:
             common = pyarrow.unify_schemas([common, own], promote_options="permissive")
         except (pyarrow.ArrowTypeError, pyarrow.ArrowInvalid) as error:
             raise TypeError(f"read_avro: {path} does not go with the files before it ({error})") from None
+    _core.check_schema(common, limits, "read_avro")
     return common
 
 

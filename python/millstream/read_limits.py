@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from millstream import _core
 from millstream.arguments import check_count
 
 
@@ -19,12 +20,12 @@ class ReadLimits:
     Args:
         line_bytes: Of a line of CSV, JSON or text without its end, so that no value is longer either; of the values of
             a CSV row that goes over several lines; of an object of a JSON array. By default 64 MiB, 1 GiB at most.
-        record_bytes: Of a TFRecord, by default 64 MiB, 1 GiB at most.
-        nesting: Lists and structs within each other in a column: JSON, IPC, ORC, Parquet. By default 62, which is
+        record_bytes: Of a TFRecord, by default 64 MiB, 1 GiB at most; of a member of a tar file, by default 2 GiB.
+        nesting: Lists and structs within each other in a column: JSON, IPC, ORC, Parquet, Avro. By default 62, which is
             what functions and pyarrow can be given, 120 at most.
         columns: Of a file and of all files together, those within structs counted: CSV, JSON, TFRecords, IPC, ORC,
-            Parquet. By default 100,000.
-        decompressed_ratio: Bytes that a compressed file gives for each that it has: CSV, JSON, text, TFRecords. By
+            Parquet, Avro. By default 100,000.
+        decompressed_ratio: Bytes that a compressed file gives for each that it has: CSV, JSON, text, TFRecords, tar. By
             default 1000. It may always give 1 MiB.
         pixels: Of a picture, before it is scaled. By default 2**28.
 
@@ -58,6 +59,11 @@ def limit_values(limits: Any) -> dict[str, int]:
     given = check_limits(limits)
     values = {field.name: getattr(given, field.name) for field in fields(given)}
     return {name: int(value) for name, value in values.items() if value is not None}
+
+
+def all_limit_values(limits: Any) -> dict[str, int]:
+    """The same of all of them."""
+    return {**_core.default_limits(), **limit_values(limits)}
 
 
 def with_pixels(limits: Any, max_pixels: int) -> ReadLimits:

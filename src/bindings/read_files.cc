@@ -105,6 +105,20 @@ ReadLimits LimitsFrom(const LimitValues& values) {
   return limits;
 }
 
+LimitValues DefaultLimits() {
+  const ReadLimits limits;
+  LimitValues values;
+  for (const ReadLimit& limit : kReadLimits) values[limit.name] = limits.*limit.value;
+  return values;
+}
+
+/// `schema`: an object with __arrow_c_schema__.
+void CheckSchemaOf(const nb::object& schema, const LimitValues& values, const std::string& where) {
+  const ReadLimits limits = LimitsFrom(values);
+  RaiseIfFailed(CheckLimits(limits));
+  RaiseIfFailed(CheckSchema(*ImportSchema(schema), limits, where));
+}
+
 FilesToRead FilesFrom(const nb::dict& values) {
   FilesToRead files;
   const OptionFields fields(values);
@@ -227,6 +241,8 @@ std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files
 }  // namespace
 
 void RegisterReadFiles(nb::module_& module) {
+  module.def("default_limits", &DefaultLimits, "What each limit of readers is by default.");
+  module.def("check_schema", &CheckSchemaOf, nb::arg("schema"), nb::arg("limits"), nb::arg("where"), "ValueError where there are too many columns, or too many within each other.");
   module.def("list_files", &ListedPaths, nb::arg("engine"), nb::arg("files"), "Paths of the files that a reader would read.");
   module.def("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("files"), nb::arg("columns") = nb::none());
   module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("files"), nb::arg("options"));

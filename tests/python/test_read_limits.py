@@ -3,9 +3,11 @@
 import bz2
 import dataclasses
 import gzip
+import io
 import json
 import pickle
 import struct
+import tarfile
 
 import numpy as np
 import PIL.Image
@@ -288,6 +290,20 @@ def test_limits_travel_with_plans(tmp_path, write):
     assert pickle.loads(pickle.dumps(rows)).count() == 1
 
 
+def test_avro_files_are_as_deep_and_wide_as_they_may_be(tmp_path):
+    fastavro = pytest.importorskip("fastavro")
+    kind = "int"
+    for _ in range(3):
+        kind = {"type": "array", "items": kind}
+    schema = {"type": "record", "name": "R", "fields": [{"name": "a", "type": kind}, {"name": "b", "type": "int"}]}
+    with open(tmp_path / "a.avro", "wb") as out:
+        fastavro.writer(out, schema, [{"a": [[[1]]], "b": 2}])
+    assert ms.read_avro(tmp_path / "a.avro", limits=ReadLimits(nesting=3, columns=2)).count() == 1
+    for name, value in (("nesting", 2), ("columns", 1)):
+        with pytest.raises(ValueError, match=rf"read_avro: .*a\.avro: there are more than {value} .*{raise_it(name)}"):
+            ms.read_avro(tmp_path / "a.avro", limits=ReadLimits(**{name: value}))
+
+
 # ---- columns ----
 @pytest.mark.parametrize("names", ["a,b,c", '"a,x","b""c",c', '\n\n"a\n",b,c'])
 def test_csv_is_as_wide_as_it_may_be(names, write):
@@ -448,3 +464,34 @@ def test_pictures_have_as_many_pixels_as_they_may(tmp_path):
         assert pickle.loads(pickle.dumps(dataset)).count() == dataset.count() == 1
     with pytest.raises(ValueError, match="max_pixels is the same as the pixels of limits; leave one of them out"):
         ms.read_images(tmp_path, limits=ReadLimits(pixels=600), max_pixels=600)
+
+
+# ---- tar files ----
+def tar_file(path, members):
+    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as out:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            out.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_members_of_tar_files_have_limits(tmp_path):
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (30, 20)).save(out, "png")
+    path = tar_file(tmp_path / "a.tar", {"0.bin": b"x" * 100, "0.png": out.getvalue()})
+    length = max(100, len(out.getvalue()))
+    assert ms.read_webdataset(path, limits=ReadLimits(record_bytes=length, pixels=600)).count() == 1
+    match = rf"a\.tar, at or behind the member '0\.bin': it has 100 bytes, more than the 99.*{raise_it('record_bytes')}"
+    with pytest.raises(ValueError, match=match):
+        ms.read_webdataset(path, limits=ReadLimits(record_bytes=99)).count()
+    with pytest.raises(ValueError, match=rf"a\.tar, the member '0\.png': it has 30 x 20 pixels.*{raise_it('pixels')}"):
+        ms.read_webdataset(path, limits=ReadLimits(pixels=599)).count()
+
+
+def test_tar_files_decompress_to_as_much_as_they_may(tmp_path):
+    path = tar_file(tmp_path / "a.tar.gz", {f"{row}.bin": bytes(100_000) for row in range(30)})
+    assert ms.read_webdataset(path).count() == 30
+    match = rf"a\.tar\.gz.*decompresses to \d+ bytes or more, above the ratio of 20.*{raise_it('decompressed_ratio')}"
+    with pytest.raises(ValueError, match=match):
+        ms.read_webdataset(path, limits=ReadLimits(decompressed_ratio=20)).count()
