@@ -35,6 +35,9 @@ def read(form, path, draw):
         options |= {"on_bad_file": "record"}
     if form in ("csv", "json", "text", "tfrecords") and draw.random() < 0.4:
         options |= {"on_bad_row": draw.choice(["skip", "record"])}
+    if draw.random() < 0.3:
+        limit = draw.choice(["line_bytes", "record_bytes", "nesting", "columns", "decompressed_ratio"])
+        options |= {"limits": ms.ReadLimits(**{limit: draw.choice([1, 2, 5, 40, 1000])})}
     if form == "images":
         mode = draw.choice(["L", "RGB", "RGBA"])
         options |= {"max_pixels": 1 << 22} | draw.choice([{}, {"size": (5, 7)}, {"mode": mode}])

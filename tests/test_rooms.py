@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PUBLIC = "millstream"
 ROOMS = sorted(path.name for path in SOURCE.iterdir() if path.is_dir())
-PUBLIC_HEADERS_OF_ROOMS = {"base": {"error.h"}, "format": {"on_bad.h", "partitioning.h"}, "plan": {"join_type.h"}, "commit": {"save_mode.h"}}
+PUBLIC_HEADERS_OF_ROOMS = {"base": {"error.h"}, "format": {"on_bad.h", "partitioning.h", "read_limits.h"}, "plan": {"join_type.h"}, "commit": {"save_mode.h"}}
 
 
 def allowed_edges() -> dict[str, set[str]]:

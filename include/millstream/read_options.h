@@ -12,6 +12,7 @@
 
 #include "millstream/on_bad.h"
 #include "millstream/partitioning.h"
+#include "millstream/read_limits.h"
 
 namespace millstream {
 
@@ -31,6 +32,7 @@ struct ReadFilesOptions {
   OnBad on_bad_row = OnBad::kRaise;
   /// Of an epoch; one more ends the job. Negative: any number.
   int64_t max_errors = -1;
+  ReadLimits limits = {};
 };
 
 struct ReadParquetOptions {

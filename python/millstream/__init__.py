@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from millstream.read_arrays import read_images, read_numpy
     from millstream.read_columnar import read_ipc, read_orc
     from millstream.read_files import read_binary_files, read_csv, read_json, read_text
+    from millstream.read_limits import ReadLimits
     from millstream.read_records import read_tfrecords
     from millstream.save_mode import SaveMode
     from millstream.schema import Schema
@@ -75,6 +76,7 @@ __all__ = [
     "MixStoppingCondition",
     "Preprocessor",
     "RandomSeedConfig",
+    "ReadLimits",
     "ReadTask",
     "SaveMode",
     "Schema",
@@ -138,6 +140,7 @@ _MODULES = {
     "MaterializedDataset": "materialized_dataset",
     "Preprocessor": "preprocessor",
     "RandomSeedConfig": "seeds",
+    "ReadLimits": "read_limits",
     "ReadTask": "datasource",
     "SaveMode": "save_mode",
     "Schema": "schema",

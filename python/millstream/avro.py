@@ -16,6 +16,7 @@ from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
 from millstream.libraries import library
+from millstream.read_limits import limit_values
 from millstream.stores import file_systems_of, open_file, shown
 from millstream.table_reading import dataset_of_tasks, grouped
 
@@ -65,7 +66,7 @@ def read_avro(
         check_count(concurrency, "concurrency", least=1)
     files = listing._plan.input_files()
     open_one = functools.partial(open_file, file_systems=file_systems_of(files))
-    schema = _common_schema(files, open_one)
+    schema = _common_schema(files, open_one, limit_values(options.get("limits")))
     of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
@@ -89,17 +90,19 @@ def _size_of(path: str, open_one: Open) -> int:
         return file.seek(0, io.SEEK_END)
 
 
-def _common_schema(files: list[str], open_one: Open) -> pyarrow.Schema:
+def _common_schema(files: list[str], open_one: Open, limits: dict[str, int]) -> pyarrow.Schema:
     import pyarrow
 
     common = pyarrow.schema([])
     for path in files:
         with open_one(path) as file:
             own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {shown(path)}")
+        _core.check_schema(own, limits, f"read_avro: {shown(path)}")
         try:
             common = pyarrow.unify_schemas([common, own], promote_options="permissive")
         except (pyarrow.ArrowTypeError, pyarrow.ArrowInvalid) as error:
             raise TypeError(f"read_avro: {shown(path)} does not go with the files before it ({error})") from None
+    _core.check_schema(common, limits, "read_avro")
     return common
 
 

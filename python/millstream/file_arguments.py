@@ -12,6 +12,7 @@ from millstream.dataset import Dataset
 from millstream.file_shuffle import shuffle_seed
 from millstream.partitioning import Partitioning, PartitionStyle, partitioning_values
 from millstream.process_engine import PROCESS_ENGINE
+from millstream.read_limits import ReadLimits, limit_values
 from millstream.stores import is_of_store, located, path_text, shown
 
 HIVE = Partitioning(PartitionStyle.HIVE)
@@ -22,6 +23,7 @@ _SUPPORTED = frozenset(
         "filesystem",
         "ignore_missing_paths",
         "include_paths",
+        "limits",
         "max_errors",
         "on_bad_file",
         "on_bad_row",
@@ -59,6 +61,8 @@ class ReadOptions(TypedDict, total=False):
         of it that is read as one. "record" also tells of it in `Dataset.dead_letters()`: path, offset and error.
     on_bad_row: The same of rows, of formats whose rows are told from one another: CSV, JSON, text and TFRecords.
     max_errors: How many of these may be passed over in an epoch; one more ends the job. None: any number.
+    limits: A `millstream.ReadLimits`: how long lines and records may be, how deep and wide rows, and more. None: those
+        that it has by default.
 
     The others are ray.data's; NotImplementedError says which are not supported, and what to do.
     """
@@ -73,6 +77,7 @@ class ReadOptions(TypedDict, total=False):
     on_bad_file: str
     on_bad_row: str
     max_errors: int | None
+    limits: ReadLimits | None
     filesystem: Any
     arrow_open_stream_args: Any
     shuffle: Any
@@ -135,6 +140,7 @@ def _file_values(reader: str, engine: _core.Engine, paths: Any, chosen: dict[str
         "ignore_missing_paths": check_flag(chosen.get("ignore_missing_paths", False), "ignore_missing_paths"),
         "include_paths": check_flag(chosen.get("include_paths", False), "include_paths"),
         "blocks": block_count(chosen.get("parallelism", -1), chosen.get("override_num_blocks")),
+        "limits": limit_values(chosen.get("limits")),
     }
     partitioning = chosen["partitioning"]
     if partitioning is not None:

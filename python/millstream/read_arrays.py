@@ -9,6 +9,7 @@ from millstream import _core
 from millstream.arguments import check_count, check_flag, refuse
 from millstream.dataset import Dataset
 from millstream.file_arguments import Paths, ReadOptions, read_files
+from millstream.read_limits import with_pixels
 
 IMAGE_FILE_EXTENSIONS = ("png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif", "webp")
 
@@ -54,7 +55,7 @@ def read_images(
     arrow_open_file_args: Any = None,
     size: tuple[int, int] | None = None,
     mode: str | None = None,
-    max_pixels: int = 1 << 28,
+    max_pixels: int | None = None,
     **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Pictures, one a row, as the column "image": uint8 of (height, width, channels), or (height, width) if gray.
@@ -73,8 +74,9 @@ def read_images(
         mode: "L" (gray), "RGB" or "RGBA"; by default as each is stored: gray, or "RGB", or "RGBA" where there is
             transparency. Palettes are colours, and 16 bits become 8. Alpha is dropped for "RGB", not blended. Other
             numbers (TIFF's of 32 bits, signed or floating-point) are an error, for nobody knows which is white.
-        max_pixels: A picture with more is an error before it is decoded; through Pillow also one with more than
-            `PIL.Image.MAX_IMAGE_PIXELS`, which is 89 million unless it is set.
+        max_pixels: The same as limits=ReadLimits(pixels=max_pixels): a picture with more is an error before it is
+            decoded; through Pillow also one with more than `PIL.Image.MAX_IMAGE_PIXELS`, which is 89 million unless it
+            is set.
         options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:
@@ -87,11 +89,12 @@ def read_images(
     height, width = (0, 0) if size is None else _checked_size(size)
     if mode is not None and not isinstance(mode, str):
         raise TypeError(f"mode must be a text such as 'RGB', not {type(mode).__name__}")
-    pixels = check_count(max_pixels, "max_pixels", least=1)
+    if max_pixels is not None:
+        options["limits"] = with_pixels(options.get("limits"), max_pixels)
     return read_files(
         "read_images",
         paths,
-        lambda engine, files: _core.read_images(engine, files, height, width, mode or "", pixels),
+        lambda engine, files: _core.read_images(engine, files, height, width, mode or ""),
         options,
         file_extensions=IMAGE_FILE_EXTENSIONS,
     )

@@ -56,8 +56,9 @@ def read_csv(
 
     Raises:
         FileNotFoundError: a path matches nothing.
-        ValueError: a file that is not CSV or has two columns of one name; while rows are read, a row with too many or
-            too few values, or a value that is not of its column's type, with its file and row.
+        ValueError: a file that is not CSV, has two columns of one name, or is beyond one of the limits; while rows are
+            read, a row with too many or too few values, or a value that is not of its column's type, with its file and
+            row.
         KeyError: a column of include_columns that no file has.
     """
     csv_options = _csv_options(read_options, parse_options, convert_options)
@@ -97,8 +98,9 @@ def read_json(
     Raises:
         FileNotFoundError: a path matches nothing.
         TypeError: a column has no type that all its values are of.
-        ValueError: files without an object; while rows are read, what is not JSON, a value that is not of its column's
-            type, or a column that was not there in any of the rows looked at, with its file.
+        ValueError: files without an object; while rows are read, what is not JSON or is beyond one of the limits, a
+            value that is not of its column's type, or a column that was not there in any of the rows looked at, with
+            its file.
     """
     check_flag(lines, "lines")
     _attributes(read_options, "read_options", "json.ReadOptions", ("block_size",))
@@ -137,7 +139,8 @@ def read_text(
 
     Raises:
         FileNotFoundError: a path matches nothing.
-        ValueError: while rows are read, a line that is not UTF-8 or longer than 64 MiB, with its file and byte.
+        ValueError: while rows are read, a line that is not UTF-8 or longer than limits let it be, with its file and
+            byte.
     """
     check_utf8("read_text", encoding)
     drop = check_flag(drop_empty_lines, "drop_empty_lines")

@@ -31,8 +31,8 @@ def read_tfrecords(
         FileNotFoundError: a path matches nothing.
         TypeError: a feature has values of two types.
         ValueError: what is no TFRecord file of examples, is cut short, or does not have its checksum, with its file and
-            record; while rows are read, a feature that the records looked at did not have, or more than one value where
-            they had one.
+            record, or is longer or has more features than limits let it; while rows are read, a feature that the
+            records looked at did not have, or more than one value where they had one.
     """
     features = features_of(tf_schema)
     return read_files(

@@ -22,6 +22,7 @@ from millstream.datasource import ReadTask
 from millstream.file_arguments import Paths, ReadOptions, block_count, read_files
 from millstream.function_results import rows_to_batch
 from millstream.libraries import Pieces
+from millstream.read_limits import all_limit_values
 from millstream.read_tasks import datasource_plan
 from millstream.stores import file_systems_of, open_file, shown
 from millstream.table_reading import grouped
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _MEMBER_BYTES_MAX = 1 << 31
+_BYTES_FREE = 1 << 20  # of a compressed file, whatever the ratio
 _BLOCK_BYTES = 8 << 20
 _BLOCK_ROWS = 1 << 12
 _TEXTS = frozenset({"txt", "text"})
@@ -72,8 +74,8 @@ def read_webdataset(
     Raises:
         FileNotFoundError: a path matches nothing.
         ValueError: while rows are read, with file and member: what is no tar file or is cut short, a suffix that comes
-            twice in a row, a key that comes again later, a value that cannot be decoded, and one that would run code
-            (pickle, pt): data carries none.
+            twice in a row, a key that comes again later, a value that cannot be decoded or is beyond a limit, and one
+            that would run code (pickle, pt): data carries none.
     """
     check_flag(verbose_open, "verbose_open")
     steps = _steps(decoder)
@@ -89,11 +91,19 @@ def read_webdataset(
     open_one = functools.partial(open_file, file_systems=file_systems_of(files))
     if concurrency is not None:
         check_count(concurrency, "concurrency", least=1)
+    limits = all_limit_values(options.get("limits"))
+    if getattr(options.get("limits"), "record_bytes", None) is None:
+        limits["record_bytes"] = _MEMBER_BYTES_MAX
     members = functools.partial(
-        _members, open_one=open_one, select=_matcher(fileselect, "fileselect"), renames=_steps_of(filerename)
+        _members,
+        open_one=open_one,
+        select=_matcher(fileselect, "fileselect"),
+        renames=_steps_of(filerename),
+        limits=limits,
     )
     samples = functools.partial(_samples, wanted=_matcher(suffixes, "suffixes"))
-    read = functools.partial(_read, members=members, samples=samples, steps=steps, expand_json=expand)
+    decode = functools.partial(_decoded, steps=steps, expand_json=expand, pixels=limits["pixels"])
+    read = functools.partial(_read, members=members, samples=samples, decode=decode)
     groups = grouped(files, block_count(options.get("parallelism", -1), options.get("override_num_blocks")))
     tasks = [ReadTask(functools.partial(read, group), _metadata(group, open_one)) for group in groups]
     return Dataset(datasource_plan(Pieces("WebDataset", lambda _: tasks), len(tasks), None, concurrency))
@@ -107,13 +117,13 @@ def _metadata(paths: list[str], open_one: Open) -> BlockMetadata:
     return BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
 
 
-def _read(paths: list[str], members: Any, samples: Any, steps: Any, expand_json: bool) -> Iterator[pyarrow.RecordBatch]:
+def _read(paths: list[str], members: Any, samples: Any, decode: Any) -> Iterator[pyarrow.RecordBatch]:
     for path in paths:
         rows: list[dict[str, Any]] = []
         held = 0
         for sample in samples(shown(path), members(path)):
             held += sum(len(value) for value in sample.values())
-            rows.append(_decoded(shown(path), sample, steps, expand_json))
+            rows.append(decode(shown(path), sample))
             if held >= _BLOCK_BYTES or len(rows) == _BLOCK_ROWS:
                 yield rows_to_batch(rows, where=f"read_webdataset: {shown(path)}")
                 rows, held = [], 0
@@ -122,20 +132,26 @@ def _read(paths: list[str], members: Any, samples: Any, steps: Any, expand_json:
 
 
 def _members(
-    path: str, open_one: Open, select: Callable[[str], bool], renames: list[Callable[[str], str]]
+    path: str,
+    open_one: Open,
+    select: Callable[[str], bool],
+    renames: list[Callable[[str], str]],
+    limits: dict[str, int],
 ) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of the files in a tar file. Nothing is written anywhere, whatever their names are."""
     name = None
     try:
         with open_one(path) as stored, _decompressed(stored) as file:
-            watched = _Watched(file)
+            watched = _Watched(file, stored.seek(0, io.SEEK_END), limits["decompressed_ratio"])
+            stored.seek(0)
             tar = tarfile.open(fileobj=cast(Any, watched), mode="r|")  # noqa: SIM115 (nothing of its own to close)
             for member in tar:
                 if not member.isreg():
                     continue
                 name = member.name
-                if member.size > _MEMBER_BYTES_MAX:
-                    raise ValueError(f"it has {member.size} bytes, more than the {_MEMBER_BYTES_MAX} that are read")
+                if member.size > limits["record_bytes"]:
+                    what = f"it has {member.size} bytes, more than the {limits['record_bytes']} that are read"
+                    raise _OverLimitError(f"{what}; raise it with limits=ReadLimits(record_bytes=...)")
                 for rename in renames:
                     name = rename(name)
                 if select(name):
@@ -147,9 +163,8 @@ def _members(
         if isinstance(error, OSError) and error.errno is not None:
             raise
         place = "" if name is None else f", at or behind the member {name!r}"
-        raise ValueError(
-            f"read_webdataset: {shown(path)}{place}: {error}; the file is damaged or no tar file"
-        ) from None
+        why = "" if isinstance(error, _OverLimitError) else "; the file is damaged or no tar file"
+        raise ValueError(f"read_webdataset: {shown(path)}{place}: {error}{why}") from None
 
 
 def _decompressed(file: BinaryIO) -> Any:
@@ -163,17 +178,29 @@ def _decompressed(file: BinaryIO) -> Any:
     return lzma.open(file) if head == b"\xfd7zXZ\0" else file
 
 
-class _Watched:
-    """A file whose end is looked at: tarfile takes one that was cut off between two members for a whole one."""
+class _OverLimitError(ValueError):
+    """More than a limit lets pass."""
 
-    def __init__(self, file: Any) -> None:
+
+class _Watched:
+    """A file whose end is looked at: tarfile takes one that was cut off between two members for a whole one.
+
+    And how much it decompresses to, beside the bytes that it has.
+    """
+
+    def __init__(self, file: Any, stored_bytes: int, ratio_max: int) -> None:
         self._file = file
+        self._ratio_max = ratio_max
+        self._bytes_max = max(stored_bytes * ratio_max, _BYTES_FREE)
         self._bytes = 0
         self._last = b""
 
     def read(self, size: int) -> bytes:
         data: bytes = self._file.read(size)
         self._bytes += len(data)
+        if self._bytes > self._bytes_max:
+            what = f"it decompresses to {self._bytes} bytes or more, above the ratio of {self._ratio_max}"
+            raise _OverLimitError(f"{what} that is allowed; raise it with limits=ReadLimits(decompressed_ratio=...)")
         self._last = (self._last + data)[-tarfile.BLOCKSIZE :]
         return data
 
@@ -213,23 +240,23 @@ def _samples(
         yield sample
 
 
-def _decoded(path: str, sample: dict[str, Any], steps: list[Any], expand_json: bool) -> dict[str, Any]:
+def _decoded(path: str, sample: dict[str, Any], steps: list[Any], expand_json: bool, pixels: int) -> dict[str, Any]:
     for step in steps:
-        sample = step(sample) if callable(step) else _by_suffix(path, sample)
+        sample = step(sample) if callable(step) else _by_suffix(path, sample, pixels)
     if expand_json:
         values = sample.get("json")
         sample = {**(values if isinstance(values, dict) else json.loads(values or b"{}")), **sample}
     return {**sample, "__url__": path}
 
 
-def _by_suffix(path: str, sample: dict[str, Any]) -> dict[str, Any]:
+def _by_suffix(path: str, sample: dict[str, Any], pixels: int) -> dict[str, Any]:
     decoded = {}
     for suffix, value in sample.items():
         if suffix.startswith("__") or not isinstance(value, bytes):
             decoded[suffix] = value
             continue
         try:
-            decoded[suffix] = _value(suffix.rpartition(".")[2], value)
+            decoded[suffix] = _value(suffix.rpartition(".")[2], value, pixels)
         except ImportError:
             raise
         except Exception as error:
@@ -238,13 +265,13 @@ def _by_suffix(path: str, sample: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-def _value(ending: str, data: bytes) -> Any:
+def _value(ending: str, data: bytes, pixels: int) -> Any:
     if ending in _TEXTS:
         return data.decode()
     if ending in _NUMBERS:
         return int(data)
     if ending in _PICTURES:
-        return _picture(data)
+        return _picture(data, pixels)
     if ending == "json":
         return json.loads(data)
     if ending == "npy":
@@ -256,14 +283,18 @@ def _value(ending: str, data: bytes) -> Any:
     return data
 
 
-def _picture(data: bytes) -> Any:
+def _picture(data: bytes, pixels: int) -> Any:
     import numpy
 
     try:
         import PIL.Image
     except ImportError:
         raise ImportError("read_webdataset: pictures need Pillow: pip install pillow, or decoder=None") from None
-    return numpy.asarray(PIL.Image.open(io.BytesIO(data)))
+    image = PIL.Image.open(io.BytesIO(data))
+    if image.width * image.height > pixels:
+        what = f"it has {image.width} x {image.height} pixels, more than the {pixels} that are allowed"
+        raise ValueError(f"{what}; raise it with limits=ReadLimits(pixels=...)")
+    return numpy.asarray(image)
 
 
 def _steps(decoder: Any) -> list[Any]:

@@ -107,6 +107,20 @@ TEST_F(ReadFilesTest, ParquetWithPaths) {
   EXPECT_EQ((*table->column(0)->GetScalar(kRows - 1))->ToString(), directory_ + "/part-3.parquet");
 }
 
+TEST_F(ReadFilesTest, LimitsMayBeSet) {
+  const std::string lines = Write("t/a.txt", "short\na longer line\nshort\n");
+  ReadTextOptions options;
+  options.files.limits.line_bytes = 13;
+  EXPECT_EQ(TableOf(Dataset::ReadText(*context_, {lines}, options))->num_rows(), 3);
+  options.files.limits.line_bytes = 12;
+  EXPECT_EQ(KindOf(Dataset::ReadText(*context_, {lines}, options).status()), ErrorKind::kCorruptData);
+  options.files.on_bad_row = OnBad::kSkip;
+  EXPECT_EQ(TableOf(Dataset::ReadText(*context_, {lines}, options))->num_rows(), 2);
+  options.files.limits.line_bytes = 0;
+  EXPECT_EQ(KindOf(Dataset::ReadText(*context_, {lines}, options).status()), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(KindOf(Dataset::ReadCsv(*context_, {lines}, {.files = {.limits = {.line_bytes = 3, .columns = 1}}}).status()), ErrorKind::kCorruptData);
+}
+
 TEST_F(ReadFilesTest, ErrorsHaveKinds) {
   const auto none = Dataset::ReadOrc(*context_, {directory_ + "/none.orc"});
   EXPECT_EQ(KindOf(none.status()), ErrorKind::kFileNotFound);

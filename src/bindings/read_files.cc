@@ -16,6 +16,7 @@
 #include "format/images/image_format.h"
 #include "format/ipc/ipc_format.h"
 #include "format/json/json_format.h"
+#include "format/limits.h"
 #include "format/numpy/numpy_format.h"
 #include "format/orc/orc_format.h"
 #include "format/text/text_format.h"
@@ -93,6 +94,31 @@ Partitioning PartitioningFrom(const nb::dict& values) {
   return partitioning;
 }
 
+using LimitValues = std::map<std::string, int64_t>;
+
+/// `values`: by their names; those that are left out are what they are by default.
+ReadLimits LimitsFrom(const LimitValues& values) {
+  ReadLimits limits;
+  for (const ReadLimit& limit : kReadLimits) {
+    if (const auto value = values.find(limit.name); value != values.end()) limits.*limit.value = value->second;
+  }
+  return limits;
+}
+
+LimitValues DefaultLimits() {
+  const ReadLimits limits;
+  LimitValues values;
+  for (const ReadLimit& limit : kReadLimits) values[limit.name] = limits.*limit.value;
+  return values;
+}
+
+/// `schema`: an object with __arrow_c_schema__.
+void CheckSchemaOf(const nb::object& schema, const LimitValues& values, const std::string& where) {
+  const ReadLimits limits = LimitsFrom(values);
+  RaiseIfFailed(CheckLimits(limits));
+  RaiseIfFailed(CheckSchema(*ImportSchema(schema), limits, where));
+}
+
 FilesToRead FilesFrom(const nb::dict& values) {
   FilesToRead files;
   const OptionFields fields(values);
@@ -108,6 +134,7 @@ FilesToRead FilesFrom(const nb::dict& values) {
   files.bad_data.file = ValueOrRaise(ParseOnBad("on_bad_file", on_bad_file));
   files.bad_data.row = ValueOrRaise(ParseOnBad("on_bad_row", on_bad_row));
   fields.Take("max_errors", &files.bad_data.errors_max);
+  if (values.contains("limits")) files.limits = LimitsFrom(nb::cast<LimitValues>(values["limits"]));
   fields.Take("include_paths", &files.path.include_path);
   if (values.contains("partitioning")) files.path.partitioning = PartitioningFrom(nb::cast<nb::dict>(values["partitioning"]));
   CheckBlocks(files.blocks);
@@ -151,31 +178,34 @@ std::shared_ptr<PlanNode> ReadParquet(const Engine& engine, const nb::dict& valu
 }
 
 std::shared_ptr<PlanNode> ReadCsv(const Engine& engine, const nb::dict& files, const nb::dict& options) {
-  const CsvOptions csv = CsvOptionsFrom(options);
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return CsvFormat::Make(engine.env(), listed, csv, engine.scheduler().get(), bad); });
+  CsvOptions csv = CsvOptionsFrom(options);
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) {
+    csv.limits = limits;
+    return CsvFormat::Make(engine.env(), listed, csv, engine.scheduler().get(), bad);
+  });
 }
 
 /// `schema`: an object with __arrow_c_schema__, or None.
 std::shared_ptr<PlanNode> ReadJson(const Engine& engine, const nb::dict& files, const nb::object& schema) {
   std::shared_ptr<arrow::Schema> given;
   if (!schema.is_none()) given = ImportSchema(schema);
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return JsonFormat::Make(engine.env(), listed, given, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) { return JsonFormat::Make(engine.env(), listed, given, limits, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadText(const Engine& engine, const nb::dict& files, bool drop_empty_lines) {
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines}, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) { return TextFormat::Make(engine.env(), listed, {drop_empty_lines, limits}, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadIpc(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return IpcFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) { return IpcFormat::Make(engine.env(), listed, limits, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadOrc(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return OrcFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) { return OrcFormat::Make(engine.env(), listed, limits, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadNumpy(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return NumpyFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits&, BadFiles* bad) { return NumpyFormat::Make(engine.env(), listed, engine.scheduler().get(), bad); });
 }
 
 ImageMode ImageModeOf(const std::string& name) {
@@ -187,9 +217,11 @@ ImageMode ImageModeOf(const std::string& name) {
 }
 
 /// `height` and `width`: 0 and 0 for pictures as they are.
-std::shared_ptr<PlanNode> ReadImages(const Engine& engine, const nb::dict& files, int64_t height, int64_t width, const std::string& mode, int64_t pixels_max) {
-  const ImageOptions options{height, width, ImageModeOf(mode), pixels_max};
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return ImageFormat::Make(engine.env(), listed, options, engine.scheduler().get(), bad); });
+std::shared_ptr<PlanNode> ReadImages(const Engine& engine, const nb::dict& files, int64_t height, int64_t width, const std::string& mode) {
+  const ImageMode image_mode = ImageModeOf(mode);
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) {
+    return ImageFormat::Make(engine.env(), listed, {height, width, image_mode, limits.pixels}, engine.scheduler().get(), bad);
+  });
 }
 
 /// `features`: kind ("bytes", "float" or "int") and whether it is a list, by name.
@@ -199,16 +231,18 @@ std::shared_ptr<PlanNode> ReadTfRecords(const Engine& engine, const nb::dict& fi
     const FeatureKind kind = feature.first == "bytes" ? FeatureKind::kBytes : feature.first == "float" ? FeatureKind::kFloat : FeatureKind::kInt;
     given[name] = {kind, feature.second};
   }
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles* bad) { return TfRecordFormat::Make(engine.env(), listed, given, engine.scheduler().get(), bad); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits& limits, BadFiles* bad) { return TfRecordFormat::Make(engine.env(), listed, given, limits, engine.scheduler().get(), bad); });
 }
 
 std::shared_ptr<PlanNode> ReadBinary(const Engine& engine, const nb::dict& files) {
-  return ReadFiles(engine, files, [&](const Files& listed, BadFiles*) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
+  return ReadFiles(engine, files, [&](const Files& listed, const ReadLimits&, BadFiles*) { return std::make_shared<const BinaryFormat>(engine.env(), listed); });
 }
 
 }  // namespace
 
 void RegisterReadFiles(nb::module_& module) {
+  module.def("default_limits", &DefaultLimits, "What each limit of readers is by default.");
+  module.def("check_schema", &CheckSchemaOf, nb::arg("schema"), nb::arg("limits"), nb::arg("where"), "ValueError where there are too many columns, or too many within each other.");
   module.def("list_files", &ListedPaths, nb::arg("engine"), nb::arg("files"), "Paths of the files that a reader would read.");
   module.def("read_parquet", &ReadParquet, nb::arg("engine"), nb::arg("files"), nb::arg("columns") = nb::none());
   module.def("read_csv", &ReadCsv, nb::arg("engine"), nb::arg("files"), nb::arg("options"));
@@ -217,7 +251,7 @@ void RegisterReadFiles(nb::module_& module) {
   module.def("read_ipc", &ReadIpc, nb::arg("engine"), nb::arg("files"));
   module.def("read_orc", &ReadOrc, nb::arg("engine"), nb::arg("files"));
   module.def("read_numpy", &ReadNumpy, nb::arg("engine"), nb::arg("files"));
-  module.def("read_images", &ReadImages, nb::arg("engine"), nb::arg("files"), nb::arg("height"), nb::arg("width"), nb::arg("mode"), nb::arg("pixels_max"));
+  module.def("read_images", &ReadImages, nb::arg("engine"), nb::arg("files"), nb::arg("height"), nb::arg("width"), nb::arg("mode"));
   module.def("read_tfrecords", &ReadTfRecords, nb::arg("engine"), nb::arg("files"), nb::arg("features"));
   module.def("read_binary", &ReadBinary, nb::arg("engine"), nb::arg("files"));
 }

@@ -9,10 +9,14 @@
 #include <optional>
 #include <utility>
 
+#include "format/limits.h"
+
 namespace millstream {
 namespace {
 
 constexpr int64_t kTailBytes = 16 << 10;
+/// A file that is compressed may always have so many, for a ratio means little where there is little.
+constexpr int64_t kDecompressedBytesFree = 1 << 20;
 
 std::optional<arrow::Compression::type> CompressionOf(const std::string& path) {
   using arrow::Compression;
@@ -26,11 +30,6 @@ std::optional<arrow::Compression::type> CompressionOf(const std::string& path) {
     if (std::string_view(path).ends_with(extension)) return type;
   }
   return std::nullopt;
-}
-
-Status TooLong(const std::string& path, int64_t begin) {
-  return MakeError(ErrorKind::kCorruptData, "file " + path + " has no end of a line or value within " + std::to_string(kLineBytesMax) + " bytes from byte " +
-                                                std::to_string(begin) + " on; it may be of another format, or a quote is not closed");
 }
 
 Status Shortened(const ListedFile& listed, int64_t end) {
@@ -60,43 +59,58 @@ size_t LastLineBehind(std::string_view text, LineEnd end) {
 
 bool IsCompressed(const std::string& path) { return CompressionOf(path).has_value(); }
 
-Result<FileText> ReadRangeText(arrow::io::RandomAccessFile& file, const ListedFile& listed, int64_t lines_begin, const FileRange& range, LineEnd line_end) {
+Status TooLong(const std::string& path, int64_t begin, int64_t bytes_max) {
+  return OverLimit("file " + path + " has no end of a line or value within " + std::to_string(bytes_max) + " bytes" +
+                       (begin < 0 ? "" : " from byte " + std::to_string(begin) + " on") + "; it may be of another format, or a quote is not closed",
+                   "line_bytes");
+}
+
+Result<FileText> ReadRangeText(arrow::io::RandomAccessFile& file, const ListedFile& listed, int64_t lines_begin, const FileRange& range, LineEnd line_end,
+                               int64_t line_bytes_max) {
   FileText text;
   if (range.end <= lines_begin) return text;
   const bool in_between = range.begin > lines_begin;
   const int64_t from = in_between ? range.begin - 1 : lines_begin;
-  for (int64_t tail = kTailBytes;; tail *= 8) {
+  // With what ends it.
+  const int64_t tail_max = line_bytes_max + 2;
+  for (int64_t tail = std::min(kTailBytes, tail_max);; tail = std::min(8 * tail, tail_max)) {
     const int64_t to = std::min(range.end + tail, listed.size_bytes);
     ARROW_ASSIGN_OR_RAISE(text.buffer, file.ReadAt(from, to - from));
     if (text.buffer->size() != to - from) return Shortened(listed, from + text.buffer->size());
     const std::string_view all(*text.buffer);
     const size_t begin = in_between ? LineBehind(all, 0, line_end) : 0;
     size_t end = range.end == listed.size_bytes ? all.size() : LineBehind(all, static_cast<size_t>(range.end - 1 - from), line_end);
-    if (end == std::string_view::npos && to == listed.size_bytes) end = all.size();
-    if (begin != std::string_view::npos && static_cast<int64_t>(begin) >= range.end - from) return FileText{};
+    if (end == std::string_view::npos && (to == listed.size_bytes || tail == tail_max)) end = all.size();
+    if (begin == std::string_view::npos || static_cast<int64_t>(begin) >= range.end - from) return FileText{};
     if (end != std::string_view::npos) {
       if (begin >= end) return FileText{};  // one line goes over all of the range
       text.text = all.substr(begin, end - begin);
       text.begin = from + static_cast<int64_t>(begin);
       return text;
     }
-    if (tail >= kLineBytesMax) return TooLong(listed.path, from);
   }
 }
 
-Result<TextPieces> TextPieces::Open(Env& env, const ListedFile& listed, const std::string& reader, arrow::MemoryPool* pool, int64_t first_bytes) {
+Result<TextPieces> TextPieces::Open(Env& env, const ListedFile& listed, const std::string& reader, const ReadLimits& limits, arrow::MemoryPool* pool, int64_t first_bytes) {
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(env, listed, pool, reader));
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::io::InputStream> stream, arrow::io::RandomAccessFile::GetStream(std::move(file), 0, listed.size_bytes));
   if (const auto compression = CompressionOf(listed.path)) {
     ARROW_ASSIGN_OR_RAISE(const auto codec, arrow::util::Codec::Create(*compression));
     ARROW_ASSIGN_OR_RAISE(stream, arrow::io::CompressedInputStream::Make(codec.get(), stream, pool));
   }
-  return TextPieces(listed.path, std::move(stream), pool, first_bytes);
+  return TextPieces(listed, std::move(stream), limits, pool, first_bytes);
+}
+
+Status TextPieces::CheckRatio(int64_t bytes) const {
+  if (bytes <= kDecompressedBytesFree || (bytes - 1) / limits_.decompressed_ratio < size_bytes_ || !IsCompressed(path_)) return Status::OK();
+  return OverLimit("file " + path_ + " has " + std::to_string(size_bytes_) + " bytes and decompresses to " + std::to_string(bytes) + " or more, above the ratio of " +
+                       std::to_string(limits_.decompressed_ratio) + " that is allowed",
+                   "decompressed_ratio");
 }
 
 Status TextPieces::Grow() {
   const auto kept = static_cast<int64_t>(text_.size());
-  if (kept > kLineBytesMax) return TooLong(path_, taken_);
+  if (kept > limits_.line_bytes) return TooLong(path_, taken_, limits_.line_bytes);
   ARROW_ASSIGN_OR_RAISE(auto joined, arrow::AllocateResizableBuffer(kept + next_bytes_, pool_));
   if (kept > 0) std::memcpy(joined->mutable_data(), text_.data(), text_.size());
   const auto read = stream_->Read(next_bytes_, joined->mutable_data() + kept);
@@ -110,7 +124,8 @@ Status TextPieces::Grow() {
   ARROW_RETURN_NOT_OK(joined->Resize(kept + *read, /*shrink_to_fit=*/false));
   // What a value goes over is read in ever larger pieces, so that its beginning is not copied for each of them.
   const int64_t held = kept + *read;
-  next_bytes_ = std::clamp<int64_t>(std::max(std::min(2 * next_bytes_, kPieceBytes), held), 1, std::max<int64_t>(kLineBytesMax + 1 - held, kPieceBytes));
+  ARROW_RETURN_NOT_OK(CheckRatio(taken_ + held));
+  next_bytes_ = std::clamp<int64_t>(std::max(std::min(2 * next_bytes_, kPieceBytes), held), 1, std::max<int64_t>(limits_.line_bytes + 1 - held, kPieceBytes));
   buffer_ = std::move(joined);
   text_ = std::string_view(*buffer_);
   return Status::OK();

@@ -11,11 +11,9 @@
 #include "env/env.h"
 #include "format/file_format.h"
 #include "format/list_files.h"
+#include "millstream/read_limits.h"
 
 namespace millstream {
-
-/// A line longer than that is an error.
-constexpr int64_t kLineBytesMax = 64 << 20;
 
 /// Before the text of files that say so that they are UTF-8.
 constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
@@ -37,19 +35,23 @@ struct FileText {
   int64_t begin = 0;      // of it, in the file
 };
 
-/// The lines whose first byte is in the range, of a file whose lines begin at `lines_begin`. kCorruptData for a line that is too long.
-Result<FileText> ReadRangeText(arrow::io::RandomAccessFile& file, const ListedFile& listed, int64_t lines_begin, const FileRange& range, LineEnd end);
+/// The lines whose first byte is in the range, of a file whose lines begin at `lines_begin`. One of more than `line_bytes_max` bytes may be cut short, at no less than that.
+Result<FileText> ReadRangeText(arrow::io::RandomAccessFile& file, const ListedFile& listed, int64_t lines_begin, const FileRange& range, LineEnd end, int64_t line_bytes_max);
+
+/// The error of a line or value that goes on for longer than may be. `begin` is negative where it is not known.
+Status TooLong(const std::string& path, int64_t begin, int64_t bytes_max);
 
 /// Pieces of a file from its beginning.
 class TextPieces {
  public:
   /// `reader`: as it is called in Python, for messages. The first piece has `first_bytes`, later ones more.
-  static Result<TextPieces> Open(Env& env, const ListedFile& listed, const std::string& reader, arrow::MemoryPool* pool, int64_t first_bytes = kPieceBytes);
+  static Result<TextPieces> Open(Env& env, const ListedFile& listed, const std::string& reader, const ReadLimits& limits, arrow::MemoryPool* pool,
+                                 int64_t first_bytes = kPieceBytes);
 
   /// What has been read and not taken.
   std::string_view text() const { return text_; }
   bool at_end() const { return at_end_; }
-  /// Reads on. kCorruptData where more is held than a line may have, and for what does not decompress.
+  /// Reads on. kCorruptData where more is held than a line may have, and for what does not decompress, or to more than it may.
   Status Grow();
   void Take(size_t bytes) {
     text_.remove_prefix(bytes);
@@ -60,10 +62,13 @@ class TextPieces {
 
  private:
   static constexpr int64_t kPieceBytes = 1 << 20;
-  TextPieces(std::string path, std::shared_ptr<arrow::io::InputStream> stream, arrow::MemoryPool* pool, int64_t next_bytes)
-      : path_(std::move(path)), stream_(std::move(stream)), pool_(pool), next_bytes_(next_bytes) {}
+  TextPieces(const ListedFile& listed, std::shared_ptr<arrow::io::InputStream> stream, const ReadLimits& limits, arrow::MemoryPool* pool, int64_t next_bytes)
+      : path_(listed.path), size_bytes_(listed.size_bytes), limits_(limits), stream_(std::move(stream)), pool_(pool), next_bytes_(next_bytes) {}
+  Status CheckRatio(int64_t bytes) const;
 
   std::string path_;
+  int64_t size_bytes_;  // of the file
+  ReadLimits limits_;
   std::shared_ptr<arrow::io::InputStream> stream_;
   arrow::MemoryPool* pool_;
   int64_t next_bytes_;

@@ -8,6 +8,7 @@
 
 #include "format/bad_data.h"
 #include "format/path_values.h"
+#include "millstream/read_limits.h"
 
 namespace millstream {
 
@@ -19,6 +20,7 @@ struct FilesToRead {
   std::optional<uint64_t> shuffle_seed;  // the files come in a random order
   PathOptions path;
   BadDataOptions bad_data = {};
+  ReadLimits limits = {};
   int64_t blocks = 0;                   // as plan/blocks.h
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "format/long_lines.h"
 #include "task/for_each.h"
 
 namespace millstream {
@@ -48,20 +49,29 @@ class Sampler {
     const int64_t lines_begin = options_.lines_begin ? options_.lines_begin(range.file) : 0;
     if (options_.cuttable(range.file)) {
       ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(env_, listed, arrow::default_memory_pool(), options_.reader));
-      ARROW_ASSIGN_OR_RAISE(text_, ReadRangeText(*file, listed, lines_begin, range, options_.line_end));
-      return text_.text;
+      ARROW_ASSIGN_OR_RAISE(text_, ReadRangeText(*file, listed, lines_begin, range, options_.line_end, options_.limits.line_bytes));
+      return WithoutLong(listed, text_.text, text_.begin);
     }
     if (range.begin > 0) return std::string_view();
-    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(env_, listed, options_.reader, arrow::default_memory_pool(), lines_begin + kFirstBytes));
+    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(env_, listed, options_.reader, options_.limits, arrow::default_memory_pool(), lines_begin + kFirstBytes));
     ARROW_RETURN_NOT_OK(pieces.Grow());
     pieces_ = std::make_unique<TextPieces>(std::move(pieces));
     std::string_view text = pieces_->text();
     const bool has_lines = !options_.has_lines || options_.has_lines(range.file);
     if (has_lines && !pieces_->at_end()) text = text.substr(0, LastLineBehind(text, options_.line_end));
-    return text.substr(std::min(static_cast<size_t>(lines_begin), text.size()));
+    text.remove_prefix(std::min(static_cast<size_t>(lines_begin), text.size()));
+    return has_lines ? WithoutLong(listed, text, lines_begin) : text;
   }
 
  private:
+  /// What is before a line that is too long, where that is passed over.
+  Result<std::string_view> WithoutLong(const ListedFile& listed, std::string_view text, int64_t begin) const {
+    const size_t at = options_.limits_lines ? LongLine(text, options_.limits.line_bytes, options_.line_end) : std::string_view::npos;
+    if (at == std::string_view::npos) return text;
+    if (!options_.forgives) return TooLong(listed.path, begin + static_cast<int64_t>(at), options_.limits.line_bytes);
+    return text.substr(0, at);
+  }
+
   Env& env_;
   const std::vector<ListedFile>& files_;
   const SampleOptions& options_;

@@ -18,6 +18,9 @@ struct SampleOptions {
   std::function<int64_t(uint32_t file)> lines_begin = nullptr;
   /// Whether the file may be read from anywhere.
   std::function<bool(uint32_t file)> cuttable;
+  ReadLimits limits = {};
+  /// Whether it is lines that have limits.
+  bool limits_lines = true;
   /// Of a file that may not: whether it is lines that are looked at, and not text that ends anywhere; may be null: it is.
   std::function<bool(uint32_t file)> has_lines = nullptr;
   /// Whether text that cannot be read is passed over: reading tells of it.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/byte_names.h"
+#include "format/limits.h"
 #include "format/path_scan.h"
 #include "format/read_format.h"
 #include "ops/table_source.h"
@@ -55,6 +56,7 @@ Status WriteSource(const PlanNode& node, int64_t inline_bytes_max, ByteWriter* o
     WriteFiles(*node.files, out);
     if (node.parquet == nullptr) return Status::OK();
     ARROW_RETURN_NOT_OK(WriteBadParts(node.parquet->left_out(), out));
+    WriteLimits(node.parquet->limits(), out);
     const auto* with_path = dynamic_cast<const PathScan*>(node.source.get());
     return WriteValuesOfPaths(with_path == nullptr ? nullptr : &with_path->values(), out);
   }
@@ -80,8 +82,10 @@ Result<std::vector<ListedFile>> ReadListing(ByteReader* in) {
 Result<PlanPtr> ReadParquetSource(int64_t blocks, ByteReader* in, const std::shared_ptr<Env>& env) {
   ARROW_ASSIGN_OR_RAISE(auto files, ReadListing(in));
   ARROW_ASSIGN_OR_RAISE(auto left_out, ReadBadParts(in));
+  ReadLimits limits;
+  ARROW_RETURN_NOT_OK(ReadLimitsFrom(in, &limits));
   ARROW_ASSIGN_OR_RAISE(auto values, ReadValuesOfPaths(files.size(), in));
-  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files), nullptr, nullptr, std::move(left_out)));
+  ARROW_ASSIGN_OR_RAISE(auto dataset, ParquetDataset::Make(env, std::move(files), nullptr, nullptr, std::move(left_out), limits));
   return ParquetPlan(std::move(dataset), std::move(values), blocks);
 }
 

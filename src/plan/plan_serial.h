@@ -13,7 +13,7 @@
 
 namespace millstream {
 
-constexpr uint16_t kPlanVersion = 2;
+constexpr uint16_t kPlanVersion = 3;
 
 /// A source in memory above `inline_bytes_max` is a kInvalidArgument error that says to write it to Parquet first.
 Result<std::string> SerializePlan(const PlanNode& plan, int64_t inline_bytes_max = 16 << 20);

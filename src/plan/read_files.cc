@@ -1,17 +1,19 @@
 #include "plan/read_files.h"
 
 #include "format/forgiving_format.h"
+#include "format/limits.h"
 #include "format/path_columns.h"
 
 namespace millstream {
 
 Result<PlanPtr> ReadFilesPlan(Env& env, const FilesToRead& files, const MakeFormat& make) {
+  ARROW_RETURN_NOT_OK(CheckLimits(files.limits));
   ARROW_ASSIGN_OR_RAISE(auto found, ListFiles(env, files));
   BadFiles bad(files.bad_data);
   BadData bad_data{files.bad_data, {}};
   for (;;) {
     const auto listed = std::make_shared<const std::vector<ListedFile>>(found);
-    auto made = make(listed, files.bad_data.forgives() ? &bad : nullptr);
+    auto made = make(listed, files.limits, files.bad_data.forgives() ? &bad : nullptr);
     if (!made.ok() && !bad.empty()) {
       ARROW_RETURN_NOT_OK(LeaveOut(&bad, files.bad_data, &found, &bad_data.left_out));
       continue;

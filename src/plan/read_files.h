@@ -12,9 +12,10 @@
 namespace millstream {
 
 /// `bad` may be null: files that cannot be used are an error.
-using MakeFormat = std::function<Result<std::shared_ptr<const FileFormat>>(std::shared_ptr<const std::vector<ListedFile>> files, BadFiles* bad)>;
+using MakeFormat = std::function<Result<std::shared_ptr<const FileFormat>>(std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits, BadFiles* bad)>;
 
-/// Lists the files and makes their format, of those that are not bad where bad ones are to be passed over. Errors as ListFiles, ValuesOfPaths and `make`.
+/// Lists the files and makes their format, of those that are not bad where bad ones are to be passed over. Errors as CheckLimits,
+/// ListFiles, ValuesOfPaths and `make`.
 Result<PlanPtr> ReadFilesPlan(Env& env, const FilesToRead& files, const MakeFormat& make);
 
 }  // namespace millstream

@@ -63,8 +63,8 @@ def test_damaged_bytes_are_an_error_not_a_crash(data):
 
 
 def test_a_newer_version_is_refused_by_name():
-    with pytest.raises(ValueError, match="version 3"):
-        _core.Plan.deserialize(b"MSPL\x03\x00\x01\x00\x00\x00")
+    with pytest.raises(ValueError, match="version 4"):
+        _core.Plan.deserialize(b"MSPL\x04\x00\x01\x00\x00\x00")
 
 
 def test_the_fingerprint_tells_which_part_differs(data, tmp_path):

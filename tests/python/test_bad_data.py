@@ -128,6 +128,15 @@ def test_values_of_an_array_of_json_that_do_not_fit_are_passed_over(tmp_path):
     assert offsets(dataset) == [None]
 
 
+def test_bad_objects_over_several_lines_are_passed_over_one_by_one(tmp_path):
+    rows = [{"n": value} for value in (1, 2, "text", 4, [5], 6, 7)]
+    (tmp_path / "a.json").write_text(json.dumps(rows, indent=2))
+    parse = pyarrow.json.ParseOptions(explicit_schema=pa.schema([("n", pa.int64())]))
+    dataset = ms.read_json(tmp_path / "a.json", parse_options=parse, **RECORD)
+    assert [row["n"] for row in dataset.take_all()] == [1, 2, 4, 6, 7]
+    assert len(letters(dataset)) == 2
+
+
 def test_lines_that_are_not_utf8_are_passed_over(tmp_path):
     text = b"good\nb\xffd\nalso good\n\xc3\n"
     (tmp_path / "a.txt").write_bytes(text)

@@ -67,6 +67,13 @@ def test_columns_are_those_of_all_files(write, tmp_path):
     assert ms.read_csv(tmp_path).take_all() == [{"x": 1, "y": 2.0, "z": None}, {"x": None, "y": 3.5, "z": "four"}]
 
 
+def test_names_may_be_longer_than_what_is_read_first(write):
+    names = [f"column {number}" for number in range(5_000)]
+    path = write("wide.csv", ",".join(names) + "\n" + ",".join(["1"] * 5_000) + "\n")
+    assert ms.read_csv(path).columns() == names
+    assert ms.read_csv(path).select_columns(["column 4999"]).take_all() == [{"column 4999": 1}]
+
+
 def test_types_are_told_from_rows_far_behind(write):
     path = write("late.csv", "a,b\n" + "1,\n" * 200_000 + "2.5,text\n" * 200_000)
     rows = ms.read_csv(path)

@@ -234,3 +234,9 @@ def test_a_minus_zero_stays_one(tmp_path):
     (tmp_path / "a.json").write_text('{"a": 0.5}\n{"a": -0}\n{"a": 0}\n')
     values = [row["a"] for row in ms.read_json(tmp_path / "a.json").take_all()]
     assert [str(value) for value in values] == ["0.5", "-0.0", "0.0"]
+
+
+def test_a_line_end_in_a_text_is_no_json(write):
+    path = write("a.json", '[{"a": "x"}, {"a": "x\ny"}]')
+    with pytest.raises(ValueError, match="JSON parse error"):
+        ms.read_json(path).count()

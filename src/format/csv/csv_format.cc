@@ -5,6 +5,7 @@
 
 #include "format/csv/csv_reader.h"
 #include "format/csv/csv_types.h"
+#include "format/limits.h"
 #include "format/sampled_text.h"
 #include "task/for_each.h"
 
@@ -43,6 +44,9 @@ Result<std::vector<std::string>> CsvFormat::Names() const {
     }
   }
   if (names.empty()) return MakeError(ErrorKind::kInvalidArgument, "read_csv: all files are empty, so that there are no columns");
+  if (static_cast<int64_t>(names.size()) > options_.limits.columns && options_.column_names.empty()) {
+    return OverLimit("read_csv: the files have " + std::to_string(names.size()) + " columns together, more than " + std::to_string(options_.limits.columns), "columns");
+  }
   const auto& wanted = options_.convert.include_columns;
   if (wanted.empty()) return names;
   for (const std::string& name : wanted) {
@@ -60,6 +64,8 @@ Status CsvFormat::FindTypes(const std::vector<std::string>& names, Scheduler* sc
   sampling.line_end = LineEnd::kAny;
   sampling.lines_begin = [this](uint32_t file) { return heads_[file].rows_begin; };
   sampling.forgives = forgives;
+  sampling.limits = options_.limits;
+  sampling.limits_lines = !options_.parse.newlines_in_values;
   sampling.cuttable = [this](uint32_t file) { return cuttable(file); };
   ARROW_ASSIGN_OR_RAISE(rows_guess_, SampleText(*env_, *files_, sampling, scheduler, [&](size_t sample, uint32_t file, std::string_view lines) {
     auto types = TypesOfCsvRows(lines, heads_[file].names, options_);
@@ -91,14 +97,14 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> CsvFormat::Read(const FileRang
   ARROW_ASSIGN_OR_RAISE(const auto converters, converters_->Get());
   const auto rows_from = [&](int64_t begin) {
     const std::string where = "file " + listed.path + (begin == head.rows_begin ? "" : ", from byte " + std::to_string(begin) + " on");
-    return CsvRows({schema_, head.names}, converters, options_, where, begin, pool, bad);
+    return CsvRows({schema_, head.names}, converters, options_, listed.path, where, begin, pool, bad);
   };
   if (!cuttable(range.file)) {
-    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, "read_csv", pool));
+    ARROW_ASSIGN_OR_RAISE(auto pieces, TextPieces::Open(*env_, listed, "read_csv", options_.limits, pool));
     return OpenCsvPieces(std::move(pieces), head.rows_begin, schema_, rows_from(head.rows_begin));
   }
   ARROW_ASSIGN_OR_RAISE(auto file, OpenListed(*env_, listed, pool, "read_csv"));
-  ARROW_ASSIGN_OR_RAISE(auto text, ReadRangeText(*file, listed, head.rows_begin, range, LineEnd::kAny));
+  ARROW_ASSIGN_OR_RAISE(auto text, ReadRangeText(*file, listed, head.rows_begin, range, LineEnd::kAny, options_.limits.line_bytes));
   const int64_t begin = text.begin;
   return OpenCsvText(std::move(text), schema_, rows_from(begin));
 }

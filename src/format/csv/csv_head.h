@@ -16,7 +16,7 @@ struct CsvHead {
   int64_t rows_begin = 0;  // in bytes
 };
 
-/// kCorruptData for a file that is not UTF-8 text or has no row of names, kInvalidArgument for two columns of one name. Of an empty file nothing.
+/// kCorruptData for a file that is not UTF-8 text, has no row of names or more of them than there may be, kInvalidArgument for two columns of one name. Of an empty file nothing.
 Result<CsvHead> ReadCsvHead(Env& env, const ListedFile& file, const CsvOptions& options);
 
 }  // namespace millstream

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/byte_names.h"
+#include "format/limits.h"
 #include "format/schema_bytes.h"
 
 namespace millstream {
@@ -62,6 +63,7 @@ Status CsvOptions::Write(ByteWriter* out) const {
   for (const auto* texts : Texts(copy)) WriteNames(*texts, out);
   out->Number<int32_t>(skip_rows);
   out->Number<int32_t>(skip_rows_after_names);
+  WriteLimits(limits, out);
   arrow::FieldVector types;
   for (const auto& [name, type] : convert.column_types) types.push_back(arrow::field(name, type));
   std::sort(types.begin(), types.end(), [](const auto& a, const auto& b) { return a->name() < b->name(); });
@@ -78,6 +80,7 @@ Result<CsvOptions> CsvOptions::Read(ByteReader* in) {
   for (auto* texts : Texts(options)) ARROW_RETURN_NOT_OK(ReadNames(in).Value(texts));
   ARROW_RETURN_NOT_OK(in->Number<int32_t>().Value(&options.skip_rows));
   ARROW_RETURN_NOT_OK(in->Number<int32_t>().Value(&options.skip_rows_after_names));
+  ARROW_RETURN_NOT_OK(ReadLimitsFrom(in, &options.limits));
   ARROW_ASSIGN_OR_RAISE(const auto types, ReadSchema(in));
   for (const auto& field : types->fields()) options.convert.column_types[field->name()] = field->type();
   ARROW_RETURN_NOT_OK(options.Validate());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/byte_codec.h"
+#include "millstream/read_limits.h"
 
 namespace millstream {
 
@@ -22,6 +23,7 @@ struct CsvOptions {
   /// Forms of strptime, or kIso8601, tried one after the other; none: ISO 8601 alone.
   std::vector<std::string> timestamp_formats;
   static constexpr const char* kIso8601 = "ISO8601";
+  ReadLimits limits = {};
 
   /// kInvalidArgument for what cannot be.
   Status Validate() const;

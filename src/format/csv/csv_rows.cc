@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "format/limits.h"
+
 namespace millstream {
 namespace {
 
@@ -41,9 +43,10 @@ Result<std::shared_ptr<const CsvConverters::Columns>> CsvConverters::Get() {
   return columns_;
 }
 
-CsvRows::CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, std::string where, int64_t begin,
-                 arrow::MemoryPool* pool, BadParts* bad)
-    : columns_(std::move(columns)), options_(options), converters_(std::move(converters)), where_(std::move(where)), pool_(pool), bad_(bad), begin_(begin) {
+CsvRows::CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, const std::string& path, std::string where,
+                 int64_t begin, arrow::MemoryPool* pool, BadParts* bad)
+    : columns_(std::move(columns)), options_(options), converters_(std::move(converters)), where_(std::move(where)), pool_(pool), bad_(bad),
+      long_lines_(path, LineEnd::kAny, options.limits.line_bytes, bad), begin_(begin) {
   for (const auto& field : columns_.schema->fields()) {
     const auto found = std::find(columns_.names.begin(), columns_.names.end(), field->name());
     indices_.push_back(found == columns_.names.end() ? -1 : static_cast<int>(found - columns_.names.begin()));
@@ -77,7 +80,25 @@ Result<CsvRows::Parsed> CsvRows::Parse(std::string_view text, bool is_last, int3
   return parsed;
 }
 
+Status CsvRows::CheckLengths(const Parsed& parsed) const {
+  const int64_t bytes_max = options_.limits.line_bytes;
+  if (!options_.parse.newlines_in_values || parsed.bytes <= bytes_max) return Status::OK();
+  std::vector<int64_t> lengths(static_cast<size_t>(parsed.rows()), -1);  // with what is between values
+  for (int column = 0; column < parsed.parser->num_cols(); ++column) {
+    size_t row = 0;
+    ARROW_RETURN_NOT_OK(parsed.parser->VisitColumn(column, [&](const uint8_t*, uint32_t size, bool, bool) {
+      lengths[row++] += int64_t{size} + 1;
+      return Status::OK();
+    }));
+  }
+  const auto too_long = std::find_if(lengths.begin(), lengths.end(), [&](int64_t length) { return length > bytes_max; });
+  if (too_long == lengths.end()) return Status::OK();
+  const int64_t row = parsed.first_row + (too_long - lengths.begin());
+  return OverLimit(where_ + ": row " + std::to_string(row) + " has " + std::to_string(*too_long) + " bytes, more than the " + std::to_string(bytes_max) + " of a row", "line_bytes");
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Convert(const Parsed& parsed) const {
+  ARROW_RETURN_NOT_OK(CheckLengths(parsed));
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (size_t field = 0; field < indices_.size(); ++field) {
     const int index = indices_[field];
@@ -114,10 +135,24 @@ Status CsvRows::ConvertByHalves(std::string_view text, int64_t begin, Parsed par
   return ConvertByHalves(text, begin + bytes, std::move(second));
 }
 
+Result<size_t> CsvRows::PassLongLine(std::string_view* text, bool is_last) {
+  if (options_.parse.newlines_in_values) return text->size();
+  ARROW_ASSIGN_OR_RAISE(const size_t skipped, long_lines_.Skip(*text, begin_, is_last));
+  text->remove_prefix(skipped);
+  begin_ += static_cast<int64_t>(skipped);
+  return long_lines_.goes_on() ? 0 : long_lines_.Before(*text);
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text, bool is_last, int64_t* parsed) {
-  *parsed = 0;
+  const size_t given = text.size();
   while (ready_.empty() && !text.empty()) {
-    ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(text, is_last, kBatchRows, rows_, /*notes_ragged=*/true));
+    ARROW_ASSIGN_OR_RAISE(const size_t next, PassLongLine(&text, is_last));
+    if (next == 0) {
+      if (text.empty() || long_lines_.goes_on()) break;
+      continue;
+    }
+    const std::string_view lines = text.substr(0, next);
+    ARROW_ASSIGN_OR_RAISE(Parsed rows, Parse(lines, is_last || next < text.size(), kBatchRows, rows_, /*notes_ragged=*/true));
     const int64_t bytes = rows.bytes;
     if (rows.rows() > 0) {
       rows_ += rows.rows();
@@ -125,15 +160,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> CsvRows::Next(std::string_view text,
         ARROW_ASSIGN_OR_RAISE(auto batch, Convert(rows));
         ready_.push_back(std::move(batch));
       } else {
-        ARROW_RETURN_NOT_OK(ConvertByHalves(text.substr(0, static_cast<size_t>(bytes)), begin_, std::move(rows)));
+        ARROW_RETURN_NOT_OK(ConvertByHalves(lines.substr(0, static_cast<size_t>(bytes)), begin_, std::move(rows)));
         std::reverse(ready_.begin(), ready_.end());
       }
     }
-    *parsed += bytes;
     begin_ += bytes;
     text.remove_prefix(static_cast<size_t>(bytes));
     if (bytes == 0) break;
   }
+  *parsed = static_cast<int64_t>(given - text.size());
   if (ready_.empty()) return nullptr;
   auto batch = std::move(ready_.back());
   ready_.pop_back();

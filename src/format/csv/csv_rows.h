@@ -12,6 +12,7 @@
 
 #include "format/bad_data.h"
 #include "format/csv/csv_options.h"
+#include "format/long_lines.h"
 
 namespace millstream {
 
@@ -40,8 +41,9 @@ class CsvConverters {
 
 class CsvRows {
  public:
-  /// `where`: the file, and where in it the text begins, for messages; rows are told from there. `bad` may be null: else rows that do not fit are passed over.
-  CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, std::string where, int64_t begin,
+  /// `begin`: where in the file the text begins, and `where` the same in words for messages; rows are told from there. `bad` may be null: else rows that do not fit are
+  /// passed over.
+  CsvRows(CsvColumns columns, std::shared_ptr<const CsvConverters::Columns> converters, const CsvOptions& options, const std::string& path, std::string where, int64_t begin,
           arrow::MemoryPool* pool, BadParts* bad);
 
   /// The first rows of `text`, as many as make up a batch; `parsed` is how many bytes they were. Rows that have no end are left unless this `is_last`.
@@ -56,6 +58,10 @@ class CsvRows {
   Result<std::shared_ptr<arrow::RecordBatch>> Convert(const Parsed& parsed) const;
   /// Adds the batches of those rows of the text, of which there are some, that can be converted; others are noted.
   Status ConvertByHalves(std::string_view text, int64_t begin, Parsed parsed);
+  /// How many bytes of the text are to be parsed next; those of a line that is too long are taken from its beginning.
+  Result<size_t> PassLongLine(std::string_view* text, bool is_last);
+  /// The same of rows, where they may go over several lines.
+  Status CheckLengths(const Parsed& parsed) const;
   Status Ragged(const std::string& row) const;
   Status NotConverted(const Status& status, int field) const;
 
@@ -66,6 +72,7 @@ class CsvRows {
   arrow::MemoryPool* const pool_;
   std::vector<int> indices_;  // of each field in the file; negative: it is not there
   BadParts* const bad_;
+  LongLines long_lines_;
   int64_t begin_;      // of the text that comes next, in the file
   int64_t rows_ = 0;   // so far
   arrow::RecordBatchVector ready_;  // that are to be given before more is parsed, the last one first

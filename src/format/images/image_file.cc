@@ -7,6 +7,7 @@
 #include "format/images/jpeg_image.h"
 #include "format/images/other_image.h"
 #include "format/images/png_image.h"
+#include "format/limits.h"
 
 namespace millstream {
 namespace {
@@ -43,8 +44,9 @@ Result<ImageShape> StoredShape(std::string_view bytes, const ImageOptions& optio
   const auto shape = IsJpeg(bytes) ? JpegShape(bytes) : IsPng(bytes) ? PngShape(bytes) : OtherShape(bytes);
   if (!shape.ok()) return Damaged(shape.status());
   if (shape->height * shape->width <= std::min(options.pixels_max, kPixelsMax)) return shape;
-  return MakeError(ErrorKind::kInvalidArgument, "it has " + std::to_string(shape->width) + " x " + std::to_string(shape->height) + " pixels, more than the " +
-                                                    std::to_string(std::min(options.pixels_max, kPixelsMax)) + " that are allowed; scale it down, or leave it out");
+  const std::string what = "it has " + std::to_string(shape->width) + " x " + std::to_string(shape->height) + " pixels, more than the ";
+  if (options.pixels_max < kPixelsMax) return OverLimit(what + std::to_string(options.pixels_max) + " that are allowed", "pixels");
+  return MakeError(ErrorKind::kInvalidArgument, what + std::to_string(kPixelsMax) + " that a value can have; scale it down, or leave it out");
 }
 
 }  // namespace

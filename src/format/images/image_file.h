@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "format/images/pixels.h"
+#include "millstream/read_limits.h"
 
 namespace millstream {
 
@@ -17,7 +18,7 @@ struct ImageOptions {
   int64_t width = 0;
   ImageMode mode = ImageMode::kAsStored;
   /// A picture with more is refused; before it is decoded.
-  int64_t pixels_max = int64_t{1} << 28;
+  int64_t pixels_max = ReadLimits{}.pixels;
 
   bool resizes() const { return height > 0; }
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "format/checked_batches.h"
+#include "format/limits.h"
 #include "format/schema_bytes.h"
 #include "format/unify_schemas.h"
 #include "task/for_each.h"
@@ -18,9 +19,10 @@ constexpr std::string_view kFileMagic = "ARROW1";
 constexpr std::string_view kFeatherMagic = "FEA1";
 constexpr int64_t kStreamRowBytesGuess = 100;
 
-arrow::ipc::IpcReadOptions Options(arrow::MemoryPool* pool) {
+arrow::ipc::IpcReadOptions Options(const ReadLimits& limits, arrow::MemoryPool* pool) {
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.memory_pool = pool;
+  options.max_recursion_depth = static_cast<int>(limits.nesting) + 1;  // the column is one
   options.use_threads = false;  // the lanes are the threads
   options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   return options;
@@ -48,8 +50,9 @@ class FileBatches : public arrow::RecordBatchReader {
 
 }  // namespace
 
-Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad) {
-  std::shared_ptr<IpcFormat> format(new IpcFormat(std::move(env), std::move(files)));
+Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits,
+                                                         Scheduler* scheduler, BadFiles* bad) {
+  std::shared_ptr<IpcFormat> format(new IpcFormat(std::move(env), std::move(files), limits));
   format->heads_.resize(format->files_->size());
   ARROW_RETURN_NOT_OK(ForEachFile(scheduler, format->heads_.size(), bad,
                                   [&](size_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[file]); }));
@@ -63,6 +66,7 @@ Result<std::shared_ptr<const IpcFormat>> IpcFormat::Make(std::shared_ptr<Env> en
   }
   if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   format->schema_ = unifier.Finish();
+  ARROW_RETURN_NOT_OK(CheckSchema(*format->schema_, limits, "read_ipc"));
   return format;
 }
 
@@ -74,16 +78,17 @@ Result<IpcFormat::Head> IpcFormat::ReadHead(uint32_t file) const {
     const std::string_view magic(*first);
     if (magic.starts_with(kFeatherMagic)) return Status::Invalid("it is of Feather's first version, which pyarrow.feather.read_table() reads");
     if (magic == kFileMagic) {
-      ARROW_ASSIGN_OR_RAISE(const auto reader, arrow::ipc::RecordBatchFileReader::Open(opened, Options(arrow::default_memory_pool())));
+      ARROW_ASSIGN_OR_RAISE(const auto reader, arrow::ipc::RecordBatchFileReader::Open(opened, Options(limits_, arrow::default_memory_pool())));
       ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader->CountRows());
       return Head{true, reader->schema(), reader->num_record_batches(), rows};
     }
     ARROW_ASSIGN_OR_RAISE(auto stream, StreamOf(opened, listed));
-    ARROW_ASSIGN_OR_RAISE(const auto reader, arrow::ipc::RecordBatchStreamReader::Open(std::move(stream), Options(arrow::default_memory_pool())));
+    ARROW_ASSIGN_OR_RAISE(const auto reader, arrow::ipc::RecordBatchStreamReader::Open(std::move(stream), Options(limits_, arrow::default_memory_pool())));
     return Head{false, reader->schema()};
   };
   auto head = read();
   if (!head.ok()) return DamagedFile(kForm, listed, head.status());
+  ARROW_RETURN_NOT_OK(CheckSchema(*head->schema, limits_, "file " + listed.path));
   return head;
 }
 
@@ -93,7 +98,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> IpcFormat::Read(const FileRang
   // Where batches begin is not told, so that they are taken for equally long.
   const auto batch_from = [&](int64_t byte) { return static_cast<int64_t>((static_cast<__int128>(byte) * head.batches + listed.size_bytes - 1) / listed.size_bytes); };
   if (head.has_footer && batch_from(range.begin) == batch_from(range.end)) return arrow::RecordBatchReader::Make({}, schema_);
-  auto options = Options(pool);
+  auto options = Options(limits_, pool);
   for (const auto& field : schema_->fields()) {
     const int index = head.schema->GetFieldIndex(field->name());
     if (index >= 0) options.included_fields.push_back(index);
@@ -119,11 +124,16 @@ Result<std::shared_ptr<const FileFormat>> IpcFormat::Select(const std::vector<st
   return selected;
 }
 
-Status IpcFormat::Write(ByteWriter* out) const { return WriteSchema(*schema_, out); }
+Status IpcFormat::Write(ByteWriter* out) const {
+  WriteLimits(limits_, out);
+  return WriteSchema(*schema_, out);
+}
 
 Result<std::shared_ptr<const IpcFormat>> IpcFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
+  ReadLimits limits;
+  ARROW_RETURN_NOT_OK(ReadLimitsFrom(in, &limits));
   ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(in));
-  ARROW_ASSIGN_OR_RAISE(const auto format, Make(std::move(env), std::move(files), nullptr));
+  ARROW_ASSIGN_OR_RAISE(const auto format, Make(std::move(env), std::move(files), limits, nullptr));
   std::shared_ptr<IpcFormat> given(new IpcFormat(*format));
   given->schema_ = schema;
   return given;

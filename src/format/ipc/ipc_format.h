@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/file_format.h"
+#include "millstream/read_limits.h"
 #include "task/scheduler.h"
 
 namespace millstream {
@@ -15,7 +16,8 @@ namespace millstream {
 class IpcFormat : public FileFormat {
  public:
   /// Reads the schemas of all files, on the lanes of `scheduler` where there is one. kCorruptData for a file that is none; kType for files that have no common schema.
-  static Result<std::shared_ptr<const IpcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad = nullptr);
+  static Result<std::shared_ptr<const IpcFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits,
+                                                       Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote; schemas are read again.
   static Result<std::shared_ptr<const IpcFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -36,11 +38,13 @@ class IpcFormat : public FileFormat {
     int64_t rows = -1;  // unknown
   };
 
-  IpcFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
+  IpcFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits)
+      : env_(std::move(env)), files_(std::move(files)), limits_(limits) {}
   Result<Head> ReadHead(uint32_t file) const;
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;
+  const ReadLimits limits_;
   std::vector<Head> heads_;  // one a file
   std::shared_ptr<arrow::Schema> schema_;
   int64_t rows_guess_ = 0;

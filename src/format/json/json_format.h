@@ -10,15 +10,16 @@
 #include "format/file_text.h"
 #include "format/json/json_rows.h"
 #include "format/json/json_values.h"
+#include "millstream/read_limits.h"
 #include "task/scheduler.h"
 
 namespace millstream {
 
 class JsonFormat : public FileFormat {
  public:
-  /// `given`: types of some columns; may be null. kType where a column has no type that all values are of.
+  /// `given`: types of some columns; may be null. kType where a column has no type that all values are of; kCorruptData for more or deeper columns than there may be.
   static Result<std::shared_ptr<const JsonFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files,
-                                                        std::shared_ptr<arrow::Schema> given, Scheduler* scheduler, BadFiles* bad = nullptr);
+                                                        std::shared_ptr<arrow::Schema> given, const ReadLimits& limits, Scheduler* scheduler, BadFiles* bad = nullptr);
   /// What Write wrote.
   static Result<std::shared_ptr<const JsonFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
@@ -33,12 +34,14 @@ class JsonFormat : public FileFormat {
   Status Write(ByteWriter* out) const override;
 
  private:
-  JsonFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
+  JsonFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits)
+      : env_(std::move(env)), files_(std::move(files)), limits_(limits) {}
   Status FindLayouts(Scheduler* scheduler, BadFiles* bad);
   Status FindTypes(const std::shared_ptr<arrow::Schema>& given, Scheduler* scheduler, bool forgives);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;
+  const ReadLimits limits_;
   std::vector<JsonLayout> layouts_;  // one a file
   std::vector<int64_t> marks_;       // bytes of each file before its text: a mark that it is UTF-8
   std::shared_ptr<arrow::Schema> schema_;

@@ -5,6 +5,10 @@
 #include <arrow/util/utf8.h>
 
 #include <algorithm>
+#include <iterator>
+
+#include "format/json/json_shape.h"
+#include "format/long_lines.h"
 
 namespace millstream {
 namespace {
@@ -61,8 +65,9 @@ bool HasNullOutside(std::string_view text) {
   return false;
 }
 
-/// The library takes bytes that are not UTF-8 as text, and does not survive a null where the first object should be.
-Status CheckForLibrary(std::string_view text, const std::string& where) {
+/// The library takes bytes that are not UTF-8 as text, does not survive a null where the first object should be, and makes columns of whatever there is.
+Status CheckForLibrary(std::string_view text, const ReadLimits& limits, const std::string& where) {
+  ARROW_RETURN_NOT_OK(WithContext(CheckJsonShape(text, limits), where));
   arrow::util::InitializeUTF8();
   if (!arrow::util::ValidateUTF8(reinterpret_cast<const uint8_t*>(text.data()), static_cast<int64_t>(text.size()))) {
     return MakeError(ErrorKind::kCorruptData, where + ": JSON parse error: it is not UTF-8; write it as UTF-8");
@@ -74,7 +79,8 @@ Status CheckForLibrary(std::string_view text, const std::string& where) {
 class PieceReader : public arrow::RecordBatchReader {
  public:
   PieceReader(TextPieces pieces, int64_t text_begin, JsonLayout layout, JsonColumns columns, std::string path, BadParts* bad)
-      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), columns_(std::move(columns)), path_(std::move(path)), bad_(bad) {}
+      : pieces_(std::move(pieces)), text_begin_(text_begin), layout_(layout), values_(layout), columns_(std::move(columns)), path_(std::move(path)),
+        long_lines_(path_, LineEnd::kLineFeed, columns_.limits.line_bytes, bad), bad_(bad) {}
   std::shared_ptr<arrow::Schema> schema() const override { return columns_.schema; }
 
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
@@ -82,27 +88,10 @@ class PieceReader : public arrow::RecordBatchReader {
     while (ready_.empty() && !pieces_.at_end()) {
       ARROW_RETURN_NOT_OK(pieces_.Grow());
       if (pieces_.begin() < text_begin_) pieces_.Take(std::min(pieces_.text().size(), static_cast<size_t>(text_begin_ - pieces_.begin())));
-      const std::string where = "file " + path_ + (pieces_.begin() <= text_begin_ ? "" : ", from byte " + std::to_string(pieces_.begin()) + " on");
-      size_t taken = 0;
-      std::string lines;
-      if (layout_ == JsonLayout::kLines) {
-        taken = pieces_.at_end() ? pieces_.text().size() : LastLineBehind(pieces_.text(), LineEnd::kLineFeed);
-        lines = pieces_.text().substr(0, taken);
-      } else {
-        ARROW_RETURN_NOT_OK(WithContext(values_.Split(pieces_.text(), &lines, &taken), where));
-      }
-      // Values of an array are lines of their own here, and not in the file.
-      const int64_t begin = layout_ == JsonLayout::kLines ? pieces_.begin() : -1;
+      ARROW_ASSIGN_OR_RAISE(const size_t taken, layout_ == JsonLayout::kLines ? AddLines(pieces_.text(), pieces_.begin(), pieces_.at_end()) : AddValues());
       pieces_.Take(taken);
       if (pieces_.at_end() && layout_ != JsonLayout::kLines) ARROW_RETURN_NOT_OK(WithContext(values_.Finish(pieces_.text()), "file " + path_));
-      const auto text = arrow::Buffer::FromString(std::move(lines));
-      if (bad_ != nullptr) {
-        ARROW_RETURN_NOT_OK(ParseGoodLines(text, begin, columns_, where, bad_).Value(&ready_));
-        std::reverse(ready_.begin(), ready_.end());
-      } else {
-        ARROW_ASSIGN_OR_RAISE(auto rows, ParseJson(text, columns_, where));
-        if (rows != nullptr) ready_.push_back(std::move(rows));
-      }
+      std::reverse(ready_.begin(), ready_.end());
     }
     if (ready_.empty()) return Status::OK();
     *out = std::move(ready_.back());
@@ -111,12 +100,32 @@ class PieceReader : public arrow::RecordBatchReader {
   }
 
  private:
+  std::string Where() const { return "file " + path_ + (pieces_.begin() <= text_begin_ ? "" : ", from byte " + std::to_string(pieces_.begin()) + " on"); }
+  /// How many bytes of the text need not come again.
+  Result<size_t> AddLines(std::string_view text, int64_t begin, bool is_last) {
+    const std::string where = Where();
+    return long_lines_.Each(text, begin, is_last, [&](std::string_view lines, int64_t lines_begin) -> Status {
+      ARROW_ASSIGN_OR_RAISE(auto batches, ParseGoodLines(arrow::Buffer::FromString(std::string(lines)), lines_begin, columns_, where, bad_));
+      std::move(batches.begin(), batches.end(), std::back_inserter(ready_));
+      return Status::OK();
+    });
+  }
+  /// The same of values, which are lines of their own here, and not in the file.
+  Result<size_t> AddValues() {
+    std::string lines;
+    size_t taken = 0;
+    ARROW_RETURN_NOT_OK(WithContext(values_.Split(pieces_.text(), &lines, &taken), Where()));
+    ARROW_RETURN_NOT_OK(AddLines(lines, /*begin=*/-1, /*is_last=*/true).status());
+    return taken;
+  }
+
   TextPieces pieces_;
   const int64_t text_begin_;
   const JsonLayout layout_;
   JsonValues values_;
   const JsonColumns columns_;
   const std::string path_;
+  LongLines long_lines_;
   BadParts* const bad_;
   arrow::RecordBatchVector ready_;  // the last one first
 };
@@ -128,7 +137,7 @@ Status AddGoodLines(const std::shared_ptr<arrow::Buffer>& text, int64_t begin, c
     if (*rows != nullptr) out->push_back(std::move(*rows));
     return Status::OK();
   }
-  if (!IsBadData(rows.status())) return rows.status();
+  if (bad == nullptr || !IsBadData(rows.status())) return rows.status();
   const std::string_view lines(*text);
   size_t middle = lines.find('\n', lines.size() / 2);
   if (middle == std::string_view::npos || middle + 1 == lines.size()) middle = lines.substr(0, lines.size() / 2).rfind('\n');
@@ -152,7 +161,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ParseJson(std::shared_ptr<arrow::Buf
     ARROW_ASSIGN_OR_RAISE(auto rows, columns.parsers->Parse(std::string_view(*text), columns, arrow::default_memory_pool()));
     if (rows != nullptr) return rows;
   }
-  ARROW_RETURN_NOT_OK(CheckForLibrary(std::string_view(*text), where));
+  ARROW_RETURN_NOT_OK(CheckForLibrary(std::string_view(*text), columns.limits, where));
   auto options = arrow::json::ParseOptions::Defaults();
   options.explicit_schema = schema;
   if (schema != nullptr) options.unexpected_field_behavior = columns.ignores_others ? UnexpectedFieldBehavior::Ignore : UnexpectedFieldBehavior::Error;

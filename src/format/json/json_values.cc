@@ -1,5 +1,7 @@
 #include "format/json/json_values.h"
 
+#include <algorithm>
+
 #include "format/file_text.h"
 
 namespace millstream {
@@ -34,6 +36,14 @@ size_t ObjectBehind(std::string_view text, size_t begin) {
 
 Status NoObject(std::string_view text, size_t at) {
   return MakeError(ErrorKind::kCorruptData, std::string("there is '") + text[at] + "' where an object, {...}, should begin; rows of a JSON file are objects");
+}
+
+/// A carriage return is white space as a line feed is, and as little allowed in a string.
+void AppendAsLine(std::string_view object, std::string* lines) {
+  const size_t begin = lines->size();
+  lines->append(object);
+  std::replace(lines->begin() + static_cast<std::ptrdiff_t>(begin), lines->end(), '\n', '\r');
+  lines->push_back('\n');
 }
 
 }  // namespace
@@ -81,8 +91,7 @@ Status JsonValues::Split(std::string_view text, std::string* lines, size_t* take
         if (letter != '{') return NoObject(text, at);
         const size_t behind = ObjectBehind(text, at);
         if (behind == std::string_view::npos) return Status::OK();
-        lines->append(text.substr(at, behind - at));
-        lines->push_back('\n');
+        AppendAsLine(text.substr(at, behind - at), lines);
         if (in_array_) expected_ = Expected::kSeparator;
         at = behind;
     }

@@ -22,7 +22,7 @@ class JsonValues {
  public:
   explicit JsonValues(JsonLayout layout) : in_array_(layout == JsonLayout::kArray) {}
 
-  /// Appends the whole objects of `text` to `lines`, a line end behind each; `taken` is how many bytes of it need not come again. kCorruptData for what is no object.
+  /// Appends the whole objects of `text` to `lines`, each as one line; `taken` is how many bytes of it need not come again. kCorruptData for what is no object.
   Status Split(std::string_view text, std::string* lines, size_t* taken);
   /// kCorruptData where `rest`, behind what was taken, goes on, or the array has no end.
   Status Finish(std::string_view rest) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,7 +46,9 @@ TEST(JsonValues, GivesEachObjectOnceWhereverThePiecesEnd) {
       const std::string& object = kObjects[draw() % kObjects.size()];
       array += (i == 0 ? "" : draw() % 2 == 0 ? "," : " ,\n") + object;
       values += (draw() % 2 == 0 ? "" : "\n ") + object;
-      expected += object + "\n";
+      std::string line = object;
+      std::replace(line.begin(), line.end(), '\n', '\r');
+      expected += line + "\n";
     }
     const auto of_array = Split(JsonLayout::kArray, array + " ]\n", &draw);
     ASSERT_TRUE(of_array.ok()) << of_array.status();

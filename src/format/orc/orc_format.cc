@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "format/checked_batches.h"
+#include "format/limits.h"
 #include "format/schema_bytes.h"
 #include "format/unify_schemas.h"
 #include "task/for_each.h"
@@ -48,8 +49,9 @@ class StripeBatches : public arrow::RecordBatchReader {
 
 }  // namespace
 
-Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, Scheduler* scheduler, BadFiles* bad) {
-  std::shared_ptr<OrcFormat> format(new OrcFormat(std::move(env), std::move(files)));
+Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits,
+                                                         Scheduler* scheduler, BadFiles* bad) {
+  std::shared_ptr<OrcFormat> format(new OrcFormat(std::move(env), std::move(files), limits));
   format->heads_.resize(format->files_->size());
   ARROW_RETURN_NOT_OK(ForEachFile(scheduler, format->heads_.size(), bad,
                                   [&](size_t file) { return format->ReadHead(static_cast<uint32_t>(file)).Value(&format->heads_[file]); }));
@@ -59,6 +61,7 @@ Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> en
   }
   if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   format->schema_ = unifier.Finish();
+  ARROW_RETURN_NOT_OK(CheckSchema(*format->schema_, limits, "read_orc"));
   return format;
 }
 
@@ -85,6 +88,7 @@ Result<OrcFormat::Head> OrcFormat::ReadHead(uint32_t file) const {
   };
   auto head = read();
   if (!head.ok()) return DamagedFile(kForm, listed, head.status());
+  ARROW_RETURN_NOT_OK(CheckSchema(*head->schema, limits_, "file " + listed.path));
   return head;
 }
 
@@ -121,11 +125,16 @@ Result<std::shared_ptr<const FileFormat>> OrcFormat::Select(const std::vector<st
   return selected;
 }
 
-Status OrcFormat::Write(ByteWriter* out) const { return WriteSchema(*schema_, out); }
+Status OrcFormat::Write(ByteWriter* out) const {
+  WriteLimits(limits_, out);
+  return WriteSchema(*schema_, out);
+}
 
 Result<std::shared_ptr<const OrcFormat>> OrcFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
+  ReadLimits limits;
+  ARROW_RETURN_NOT_OK(ReadLimitsFrom(in, &limits));
   ARROW_ASSIGN_OR_RAISE(const auto schema, ReadSchema(in));
-  ARROW_ASSIGN_OR_RAISE(const auto format, Make(std::move(env), std::move(files), nullptr));
+  ARROW_ASSIGN_OR_RAISE(const auto format, Make(std::move(env), std::move(files), limits, nullptr));
   std::shared_ptr<OrcFormat> given(new OrcFormat(*format));
   given->schema_ = schema;
   return given;

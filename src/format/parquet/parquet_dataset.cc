@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "env/store_env.h"
+#include "format/limits.h"
 #include "format/parquet/parquet_guard.h"
 #include "format/parquet/row_group_pruning.h"
 #include "format/unify_schemas.h"
@@ -82,11 +83,12 @@ Status ParquetDataset::FileSummary::Add(const parquet::FileMetaData& metadata) {
 }
 
 Result<std::shared_ptr<const ParquetDataset>> ParquetDataset::Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler,
-                                                                   BadFiles* bad, std::vector<BadPart> left_out) {
+                                                                   BadFiles* bad, std::vector<BadPart> left_out, const ReadLimits& limits) {
   auto dataset = std::make_shared<ParquetDataset>();
   dataset->env_ = std::move(env);
   dataset->files_ = std::move(files);
   dataset->left_out_ = std::move(left_out);
+  dataset->limits_ = limits;
   std::vector<FileSummary> summaries(dataset->files_.size());
   for (uint32_t file = 0; file < dataset->files_.size(); ++file) {
     if (IsStorePath(dataset->files_[file].path)) dataset->TellFooter(file);
@@ -101,6 +103,7 @@ Status ParquetDataset::ReadFile(uint32_t ordinal, FileSummary* out) const {
   ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, file, arrow::default_memory_pool(), "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(const auto metadata, Footer(ordinal, opened));
   ARROW_ASSIGN_OR_RAISE(out->schema, ArrowSchema(file.path, *metadata));
+  ARROW_RETURN_NOT_OK(CheckSchema(*out->schema, limits_, "file " + file.path));
   const Status added = GuardParquet([&] { return out->Add(*metadata); });
   return added.ok() ? added : WithContext(added, "file " + file.path + " is damaged");
 }
@@ -124,6 +127,7 @@ Status ParquetDataset::Assemble(const std::vector<FileSummary>& summaries, BadFi
   }
   if (bad != nullptr) ARROW_RETURN_NOT_OK(bad->first());
   schema_ = unifier.Finish();
+  ARROW_RETURN_NOT_OK(CheckSchema(*schema_, limits_, "read_parquet"));
   sizes_.columns.resize(static_cast<size_t>(schema_->num_fields()));
   for (const FileSummary& file : summaries) AddSizes(file);
   return Status::OK();

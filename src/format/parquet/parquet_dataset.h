@@ -10,6 +10,7 @@
 #include "format/list_files.h"
 #include "format/parquet/footer_cache.h"
 #include "format/parquet/row_group_columns.h"
+#include "millstream/read_limits.h"
 #include "ops/scan_columns.h"
 #include "task/scheduler.h"
 
@@ -26,7 +27,7 @@ class ParquetDataset : public ScanSource {
   /// kCorruptData for what is not Parquet, kInvalidArgument for a file whose size is not the listed one any more; of several bad files the first is named.
   /// `left_out`: other files, that were.
   static Result<std::shared_ptr<const ParquetDataset>> Make(std::shared_ptr<Env> env, std::vector<ListedFile> files, Scheduler* scheduler = nullptr,
-                                                            BadFiles* bad = nullptr, std::vector<BadPart> left_out = {});
+                                                            BadFiles* bad = nullptr, std::vector<BadPart> left_out = {}, const ReadLimits& limits = {});
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   const std::vector<ScanTask>& tasks() const override { return tasks_; }
@@ -37,6 +38,7 @@ class ParquetDataset : public ScanSource {
 
   const std::vector<ListedFile>& files() const { return files_; }
   const std::vector<BadPart>& left_out() const { return left_out_; }
+  const ReadLimits& limits() const { return limits_; }
   const std::vector<std::vector<RowGroupSummary>>& row_groups() const { return row_groups_; }
   int64_t num_rows() const;
 
@@ -53,6 +55,7 @@ class ParquetDataset : public ScanSource {
   std::shared_ptr<Env> env_;
   std::vector<ListedFile> files_;
   std::vector<BadPart> left_out_;
+  ReadLimits limits_;
   std::vector<std::vector<RowGroupSummary>> row_groups_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<ScanTask> tasks_;

@@ -12,6 +12,7 @@ namespace millstream {
 
 struct TextOptions {
   bool drop_empty_lines = true;  // those of white space alone
+  ReadLimits limits = {};
 };
 
 class TextFormat : public FileFormat {
@@ -24,7 +25,7 @@ class TextFormat : public FileFormat {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   bool cuttable(uint32_t file) const override { return !IsCompressed((*files_)[file].path); }
   int64_t rows_guess() const override { return rows_guess_; }
-  /// kCorruptData for lines that are not UTF-8.
+  /// kCorruptData for lines that are not UTF-8, or too long.
   Result<std::shared_ptr<arrow::RecordBatchReader>> Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const override;
   Status Write(ByteWriter* out) const override;
 

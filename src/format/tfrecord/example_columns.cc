@@ -53,8 +53,8 @@ Status AddShape(std::string_view name, FeatureShape shape, FeatureShapes* shapes
   return Status::OK();
 }
 
-Status AddExample(std::string_view record, FeatureShapes* shapes) {
-  ARROW_ASSIGN_OR_RAISE(const auto features, ParseExample(record));
+Status AddExample(std::string_view record, int64_t features_max, FeatureShapes* shapes) {
+  ARROW_ASSIGN_OR_RAISE(const auto features, ParseExample(record, features_max));
   for (const Feature& feature : features) {
     ARROW_ASSIGN_OR_RAISE(const size_t count, CountOf(feature));
     // Some writers leave lists without values for what is missing, whatever its kind.
@@ -72,8 +72,8 @@ std::shared_ptr<arrow::Schema> SchemaOf(const FeatureShapes& shapes) {
   return arrow::schema(std::move(fields));
 }
 
-Result<ExampleBuilder> ExampleBuilder::Make(std::shared_ptr<arrow::Schema> schema, bool has_all_columns, arrow::MemoryPool* pool) {
-  ExampleBuilder examples(std::move(schema), has_all_columns);
+Result<ExampleBuilder> ExampleBuilder::Make(std::shared_ptr<arrow::Schema> schema, bool has_all_columns, int64_t features_max, arrow::MemoryPool* pool) {
+  ExampleBuilder examples(std::move(schema), has_all_columns, features_max);
   for (const auto& field : examples.schema_->fields()) {
     examples.by_name_.emplace(field->name(), static_cast<int>(examples.builders_.size()));
     examples.builders_.emplace_back();
@@ -121,7 +121,7 @@ Status ExampleBuilder::AddValue(int column, const Feature& feature) {
 }
 
 Status ExampleBuilder::Add(std::string_view record) {
-  ARROW_ASSIGN_OR_RAISE(const auto features, ParseExample(record));
+  ARROW_ASSIGN_OR_RAISE(const auto features, ParseExample(record, features_max_));
   for (const Feature& feature : features) {
     const auto column = by_name_.find(feature.name);
     if (column != by_name_.end()) ARROW_RETURN_NOT_OK(AddValue(column->second, feature));

@@ -10,7 +10,7 @@ namespace millstream {
 
 class RecordStream {
  public:
-  static Result<RecordStream> Open(Env& env, const ListedFile& listed, const std::string& reader, arrow::MemoryPool* pool, int64_t first_bytes);
+  static Result<RecordStream> Open(Env& env, const ListedFile& listed, const std::string& reader, const ReadLimits& limits, arrow::MemoryPool* pool, int64_t first_bytes);
 
   /// The next record, which stays until the next call; false at the end. kCorruptData, with the record's number and byte, for one that is cut short, too long or does
   /// not have its checksum.
@@ -22,17 +22,26 @@ class RecordStream {
   /// Where the record given last begins, or the one that could not be given.
   int64_t record_begin() const { return pieces_.begin(); }
   Status Error(const std::string& what) const;
+  /// The status, which has a kind and says what to do, of that record.
+  Status OfRecord(const Status& status) const;
 
  private:
   static constexpr size_t kHeadBytes = 12;  // length and its checksum
   static constexpr size_t kTailBytes = 4;   // the record's checksum
-  RecordStream(const ListedFile& listed, TextPieces pieces) : listed_(&listed), pieces_(std::move(pieces)) {}
+  /// Where the next record would be in no file.
+  static constexpr uint64_t kSkippedBytesMax = uint64_t{1} << 60;
+  RecordStream(const ListedFile& listed, TextPieces pieces, int64_t record_bytes_max)
+      : listed_(&listed), pieces_(std::move(pieces)), record_bytes_max_(static_cast<uint64_t>(record_bytes_max)) {}
+  std::string Place() const;
   /// Reads on until so many bytes are there, or the file ends.
   Status Fill(size_t bytes);
+  /// Goes on behind the record given last, of which not all may be there.
+  Status TakeRecord();
 
   const ListedFile* listed_;
   TextPieces pieces_;
-  size_t taken_ = 0;  // of the pieces' text: the record given last
+  uint64_t record_bytes_max_;
+  size_t taken_ = 0;  // from the beginning of the pieces' text on: the record given last, or one that is too long
   int64_t number_ = -1;  // of that record
 };
 

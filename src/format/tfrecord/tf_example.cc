@@ -4,6 +4,9 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <string>
+
+#include "format/limits.h"
 
 namespace millstream {
 namespace {
@@ -105,19 +108,22 @@ Status ParseFeature(std::string_view entry, Feature* feature) {
 
 }  // namespace
 
-Result<std::vector<Feature>> ParseExample(std::string_view record) {
+Result<std::vector<Feature>> ParseExample(std::string_view record, int64_t features_max) {
   std::string_view message;
   ARROW_RETURN_NOT_OK(MessageIn(record, 1, &message));
   std::vector<Feature> features;
-  Status status;
-  ARROW_RETURN_NOT_OK(ForEachField(message, [&](const MessageReader::Field& field) {
+  bool is_more = false;
+  const Status parsed = ForEachField(message, [&](const MessageReader::Field& field) {
     if (field.number != 1) return true;
     if (field.type != kBytes) return false;
+    is_more = static_cast<int64_t>(features.size()) == features_max;
     Feature feature;
-    status = ParseFeature(field.bytes, &feature);
+    if (is_more || !ParseFeature(field.bytes, &feature).ok()) return false;
     features.push_back(feature);
-    return status.ok();
-  }));
+    return true;
+  });
+  if (is_more) return OverLimit("it has more than " + std::to_string(features_max) + " features", "columns");
+  ARROW_RETURN_NOT_OK(parsed);
   // Of a name that comes twice the last one counts.
   std::stable_sort(features.begin(), features.end(), [](const Feature& a, const Feature& b) { return a.name < b.name; });
   const auto behind = [&](size_t i) { return i + 1 < features.size() && features[i + 1].name == features[i].name; };

@@ -18,8 +18,8 @@ struct Feature {
   std::string_view list;  // the message with the values
 };
 
-/// Of a name that comes twice the last one counts. Statuses of no kind.
-Result<std::vector<Feature>> ParseExample(std::string_view record);
+/// Of a name that comes twice the last one counts. Statuses of no kind, but for kCorruptData where there are more than so many.
+Result<std::vector<Feature>> ParseExample(std::string_view record, int64_t features_max);
 
 /// Appends the values of the feature, which is of that kind.
 Status BytesOf(const Feature& feature, std::vector<std::string_view>* out);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/limits.h"
 #include "format/schema_bytes.h"
 #include "format/tfrecord/record_stream.h"
 #include "task/for_each.h"
@@ -39,7 +40,7 @@ class ExampleReader : public arrow::RecordBatchReader {
       const Status added = rows_.Add(record);
       if (added.ok()) continue;
       if (added.IsOutOfMemory()) return added;
-      Status error = records_.Error(added.message() + "; tf_schema tells what there is");
+      Status error = added.detail() != nullptr ? records_.OfRecord(added) : records_.Error(added.message() + "; tf_schema tells what there is");
       if (bad_ == nullptr) return error;
       bad_->AddRow(records_.record_begin(), std::move(error));
       if (rows_.rows() > 0) break;
@@ -58,8 +59,8 @@ class ExampleReader : public arrow::RecordBatchReader {
 }  // namespace
 
 Result<std::shared_ptr<const TfRecordFormat>> TfRecordFormat::Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given,
-                                                                   Scheduler* scheduler, BadFiles* bad) {
-  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files)));
+                                                                   const ReadLimits& limits, Scheduler* scheduler, BadFiles* bad) {
+  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files), limits));
   ARROW_RETURN_NOT_OK(format->FindFeatures(std::move(given), scheduler, bad));
   return format;
 }
@@ -75,7 +76,7 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
   ARROW_RETURN_NOT_OK(ForEach(scheduler, static_cast<int64_t>(samples.size()), [&](int64_t i) {
     Sample& sample = samples[static_cast<size_t>(i)];
     const auto look = [&]() -> Status {
-      ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, arrow::default_memory_pool(), 64 << 10));
+      ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, file_of(static_cast<size_t>(i)), kName, limits_, arrow::default_memory_pool(), 64 << 10));
       while (sample.records == 0 || records.bytes() < kSampleBytes) {
         std::string_view record;
         const auto more = records.Next(&record);
@@ -84,8 +85,8 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
         if (!*more) break;
         FeatureShapes before;
         if (bad != nullptr) before = sample.features;
-        const Status added = AddExample(record, &sample.features);
-        if (!added.ok() && bad == nullptr) return records.Error(added.message());
+        const Status added = AddExample(record, limits_.columns, &sample.features);
+        if (!added.ok() && bad == nullptr) return added.detail() != nullptr ? records.OfRecord(added) : records.Error(added.message());
         if (!added.ok()) {
           sample.features = std::move(before);
           continue;
@@ -119,12 +120,12 @@ Status TfRecordFormat::FindFeatures(FeatureShapes features, Scheduler* scheduler
   rows_guess_ = bytes == 0 ? 0 : static_cast<int64_t>(static_cast<double>(records) * static_cast<double>(all_bytes) / static_cast<double>(bytes));
   schema_ = SchemaOf(features);
   if (schema_->num_fields() == 0) return MakeError(ErrorKind::kInvalidArgument, "read_tfrecords: the records have no features, so that there are no columns");
-  return Status::OK();
+  return CheckSchema(*schema_, limits_, "read_tfrecords");
 }
 
 Result<std::shared_ptr<arrow::RecordBatchReader>> TfRecordFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
-  ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, (*files_)[range.file], kName, pool, kPieceBytes));
-  ARROW_ASSIGN_OR_RAISE(auto rows, ExampleBuilder::Make(schema_, has_all_columns_, pool));
+  ARROW_ASSIGN_OR_RAISE(auto records, RecordStream::Open(*env_, (*files_)[range.file], kName, limits_, pool, kPieceBytes));
+  ARROW_ASSIGN_OR_RAISE(auto rows, ExampleBuilder::Make(schema_, has_all_columns_, limits_.columns, pool));
   return std::make_shared<ExampleReader>(std::move(records), std::move(rows), schema_, bad);
 }
 
@@ -137,13 +138,16 @@ Result<std::shared_ptr<const FileFormat>> TfRecordFormat::Select(const std::vect
 
 Status TfRecordFormat::Write(ByteWriter* out) const {
   out->Number<uint8_t>(has_all_columns_);
+  WriteLimits(limits_, out);
   out->Number<int64_t>(rows_guess_);
   return WriteSchema(*schema_, out);
 }
 
 Result<std::shared_ptr<const TfRecordFormat>> TfRecordFormat::Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in) {
-  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files)));
   ARROW_ASSIGN_OR_RAISE(const auto has_all, in->Number<uint8_t>());
+  ReadLimits limits;
+  ARROW_RETURN_NOT_OK(ReadLimitsFrom(in, &limits));
+  std::shared_ptr<TfRecordFormat> format(new TfRecordFormat(std::move(env), std::move(files), limits));
   ARROW_ASSIGN_OR_RAISE(const auto rows, in->Number<int64_t>());
   ARROW_ASSIGN_OR_RAISE(format->schema_, ReadSchema(in));
   format->has_all_columns_ = has_all != 0;

@@ -9,6 +9,7 @@
 
 #include "format/file_format.h"
 #include "format/tfrecord/example_columns.h"
+#include "millstream/read_limits.h"
 #include "task/scheduler.h"
 
 namespace millstream {
@@ -17,7 +18,8 @@ class TfRecordFormat : public FileFormat {
  public:
   /// `given`: features whose kinds are known; others are told from the records. kCorruptData for what is no TFRecord file of examples; kType where a feature has
   /// values of two kinds.
-  static Result<std::shared_ptr<const TfRecordFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given, Scheduler* scheduler, BadFiles* bad = nullptr);
+  static Result<std::shared_ptr<const TfRecordFormat>> Make(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, FeatureShapes given, const ReadLimits& limits,
+                                                            Scheduler* scheduler, BadFiles* bad = nullptr);
   static Result<std::shared_ptr<const TfRecordFormat>> Read(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, ByteReader* in);
 
   static constexpr const char* kReader = "ReadTFRecords";
@@ -30,11 +32,13 @@ class TfRecordFormat : public FileFormat {
   Status Write(ByteWriter* out) const override;
 
  private:
-  TfRecordFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files) : env_(std::move(env)), files_(std::move(files)) {}
+  TfRecordFormat(std::shared_ptr<Env> env, std::shared_ptr<const std::vector<ListedFile>> files, const ReadLimits& limits)
+      : env_(std::move(env)), files_(std::move(files)), limits_(limits) {}
   Status FindFeatures(FeatureShapes features, Scheduler* scheduler, BadFiles* bad);
 
   const std::shared_ptr<Env> env_;
   const std::shared_ptr<const std::vector<ListedFile>> files_;
+  const ReadLimits limits_;
   std::shared_ptr<arrow::Schema> schema_;
   bool has_all_columns_ = true;
   int64_t rows_guess_ = 0;
