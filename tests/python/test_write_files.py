@@ -516,7 +516,7 @@ def test_mistakes_are_told_before_anything_is_written(tmp_path):
         (lambda: dataset.write_csv(out, num_cpus=3), NotImplementedError, "num_cpus"),
         (lambda: dataset.write_csv(out, filesystem=object()), TypeError, "filesystem"),
         (lambda: dataset.write_csv(out, mode="replace"), ValueError, "'append'"),
-        (lambda: dataset.write_csv("gs://bucket/x"), NotImplementedError, "gs://bucket/x"),
+        (lambda: dataset.write_csv("nonsense://x"), ValueError, "nonsense://"),
         (lambda: dataset.write_csv(out, try_create_dir=False), FileNotFoundError, "out"),
         (lambda: dataset.write_csv(out, min_rows_per_file=5, max_rows_per_file=3), ValueError, "more than"),
         (lambda: dataset.write_orc(out, arrow_open_stream_args={"compression": "gzip"}), NotImplementedError, "whole"),

@@ -68,7 +68,7 @@ TEST(OtherImage, IsConvertedAndScaledAsAnyPicture) {
 
 TEST(OtherImage, IsRefusedBeforeItIsDecodedWhereItIsTooLarge) {
   const PlainDecoder decoder({1 << 20, 1 << 20, 3}, 0);
-  ExpectError(ReadImage(kGif, {}, arrow::default_memory_pool()).status(), ErrorKind::kInvalidArgument, "it has 1048576 x 1048576 pixels");
+  ExpectError(ReadImage(kGif, {}, arrow::default_memory_pool()).status(), ErrorKind::kCorruptData, "it has 1048576 x 1048576 pixels");
   EXPECT_EQ(decoder.decoded(), 0);
 }
 
