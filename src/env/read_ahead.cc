@@ -14,7 +14,7 @@ constexpr int64_t kPartBytesMin = 256 << 10;
 constexpr int64_t kPartBytesMax = 4 << 20;
 /// Bytes between two ranges that are fetched with them rather than by a request of their own.
 constexpr int64_t kGapBytesMax = 128 << 10;
-constexpr auto kUnreadAge = std::chrono::seconds(20);
+constexpr auto kUnreadAge = std::chrono::seconds(10);
 
 }  // namespace
 
