@@ -7,6 +7,8 @@ system that was given; others are called back: pyarrow's and fsspec's, the latte
 
 from __future__ import annotations
 
+import atexit
+import functools
 import io
 import os
 import threading
@@ -262,6 +264,15 @@ def _fsspec_file_system(scheme: str, path: str) -> Any:
         raise ValueError(f"{path!r}: nobody here knows {scheme}://; this reads {known} and what fsspec knows") from None
 
 
+@functools.cache
+def _close_engine_first() -> None:
+    """Has the engine end before fsspec ends its connections at exit, for which whoever reads then would wait for ever.
+
+    To be called once there are connections: what was registered last is called first.
+    """
+    atexit.register(PROCESS_ENGINE.close)
+
+
 class _FsspecFile:
     def __init__(self, filesystem: Any, path: str) -> None:
         self._filesystem = filesystem
@@ -302,9 +313,11 @@ class _FsspecStore:
 
     def info(self, path: str) -> tuple[str, bool, int, float] | None:
         try:
-            return _fsspec_info(path, self._filesystem.info(path))
+            info = self._filesystem.info(path)
         except FileNotFoundError:
             return None
+        _close_engine_first()
+        return _fsspec_info(path, info)
 
     def list(self, directory: str, recursive: bool) -> list[tuple[str, bool, int, float]]:
         base = self._filesystem._strip_protocol(directory).rstrip("/")

@@ -49,7 +49,10 @@ void StopEngines() {
     if (auto engine = weak.lock(); engine != nullptr && engine->CheckAlive().ok()) engines.push_back(std::move(engine));
   }
   const ReleaseGil release;
-  for (const auto& engine : engines) engine->scheduler()->Shutdown();
+  for (const auto& engine : engines) {
+    engine->scheduler()->Shutdown();
+    engine->env()->StopThreads();
+  }
   engines.clear();
 }
 

@@ -22,6 +22,7 @@
 #include "ingest/group_cut_stream.h"
 #include "ingest/join_stream.h"
 #include "ingest/memory_shares.h"
+#include "ingest/range_stream.h"
 #include "ingest/rebatch_stream.h"
 #include "ingest/scan_plan.h"
 #include "ingest/scan_stream.h"
@@ -383,7 +384,11 @@ Result<PolledStreamPtr> Opener::OpenBatches(const FusedNodes& fused, const Cut& 
   const PlanNode& lowest = *fused.functions.front().front();
   if (lowest.kind == Kind::kMap && lowest.batch_rows == PlanNode::kWholeGroups) return OpenGroups(lowest);
   if (lowest.kind == Kind::kMap) return Open(fused.input, {lowest.batch_rows, true});
-  if (lowest.kind == Kind::kReadFiles) return Open(fused.input, {1, true});
+  if (lowest.kind == Kind::kReadFiles) {
+    const auto& source = fused.input->source;
+    if (fused.input->kind == Kind::kSource && source != nullptr && IsFileRanges(*source)) return OpenRangeStream(*engine_, source);
+    return Open(fused.input, {1, true});
+  }
   // A function sees how its batches are cut.
   const bool any_map = std::any_of(fused.functions.begin(), fused.functions.end(), [](const auto& nodes) { return nodes.front()->kind == Kind::kMap; });
   return Open(fused.input, {.any_size = cut.any_size && !any_map});

@@ -320,6 +320,30 @@ def test_a_store_that_is_slow_is_asked_for_much_at_once(run_python, s3):  # noqa
     assert most[0] >= 6
 
 
+@pytest.mark.parametrize("scheme", ["http", "memory"])
+def test_a_program_may_end_while_files_are_fetched(run_python, web, scheme):
+    url, directory = web
+    for part in range(20):
+        csv.write_csv(table(part * 500), directory / f"{part:02}.csv")
+    source = f"""
+        import time, fsspec, millstream as ms
+        store = fsspec.filesystem({scheme!r})
+        quick = type(store).cat_file
+        if {scheme!r} == "memory":
+            for part in range(20):
+                store.pipe(f"/{{part:02}}.csv", fsspec.filesystem("http").cat(f"{url}/{{part:02}}.csv"))
+        def slow(self, *args, **options):
+            time.sleep(0.05)
+            return quick(self, *args, **options)
+        if {scheme!r} == "memory":
+            type(store).cat_file = slow
+        root = {url!r} if {scheme!r} == "http" else "memory://"
+        rows = ms.read_csv([f"{{root}}/{{part:02}}.csv" for part in range(20)]).iter_rows()
+        print(next(rows)["id"])
+    """
+    assert run_python(textwrap.dedent(source)) == "0\n"
+
+
 def test_other_formats_through_fsspec(use_engine, memory):
     use_engine()
     with memory.open("/ipc/a.arrow", "wb") as file, pyarrow.ipc.new_file(file, table(0).schema) as writer:
