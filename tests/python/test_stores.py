@@ -3,7 +3,10 @@
 import functools
 import http.server
 import io
+import pathlib
 import pickle
+import subprocess
+import sys
 import tarfile
 import textwrap
 import threading
@@ -217,6 +220,35 @@ def test_a_job_that_fails_leaves_nothing_in_fsspec(use_engine, memory):
     with pytest.raises(ValueError, match="no more"):
         ms.range(1000).map_batches(fail, batch_size=100).write_parquet("memory://failed", max_rows_per_file=200)
     assert [name for name in memory.find("/") if "failed" in name] == []
+
+
+@pytest.fixture
+def google():
+    """The storage of a Google that this machine pretends to be, with a bucket "data"."""
+    pytest.importorskip("gcp_storage_emulator")
+    program = pathlib.Path(__file__).parent / "gcs_server.py"
+    server = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    port = server.stdout.readline().strip()
+    yield fs.GcsFileSystem(anonymous=True, scheme="http", endpoint_override=f"127.0.0.1:{port}")
+    server.stdin.close()
+    assert server.wait(30) == 0
+
+
+def test_files_are_read_from_and_written_to_google_storage(use_engine, google):
+    use_engine()
+    for part in range(2):
+        parquet.write_table(
+            table(part * 500), f"data/year={2025 + part}/a.parquet", filesystem=google, row_group_size=90
+        )
+    rows = ms.read_parquet("data", filesystem=google)
+    assert ids(rows) == list(range(1000))
+    assert rows.input_files() == ["data/year=2025/a.parquet", "data/year=2026/a.parquet"]
+    rows.filter(expr="year == '2026'").write_parquet("gs://data/out", filesystem=google, max_rows_per_file=200)
+    written = ms.read_parquet("data/out", filesystem=google)
+    assert ids(written) == list(range(500, 1000))
+    assert len(written.input_files()) >= 3
+    with pytest.raises(FileNotFoundError, match="'data/nothing'"):
+        ms.read_csv("data/nothing", filesystem=google)
 
 
 class Ranges(http.server.SimpleHTTPRequestHandler):
