@@ -8,6 +8,7 @@ system that was given; others are called back: pyarrow's and fsspec's, the latte
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import io
 import os
@@ -179,7 +180,7 @@ def _given_path(engine: _core.Engine, path: str, filesystem: Any) -> str:
         raise TypeError(f"filesystem must be one of pyarrow.fs or fsspec, not {type(filesystem).__name__}")
     scheme, separator, rest = path.partition("://")
     if separator and "/" not in scheme:
-        path = rest
+        path = rest if _is_pyarrow(filesystem) or _is_local(filesystem) else filesystem._strip_protocol(path)
     if base:
         path = f"{base.rstrip('/')}/{path.lstrip('/')}"
     if _is_local(filesystem):
@@ -280,6 +281,8 @@ class _FsspecFile:
 
     def read_at(self, size: int, offset: int) -> bytes:
         data: bytes = self._filesystem.cat_file(self._path, start=offset, end=offset + size)
+        if len(data) > size:
+            raise OSError("the server does not give parts of files, only whole ones; download it first")
         return data
 
 
@@ -298,9 +301,6 @@ class _FsspecOutput:
         self._file.close()
 
     def abort(self) -> None:
-        if callable(getattr(self._file, "discard", None)) and not self._file.autocommit:
-            self._file.discard()
-            return
         self._file.close()
         self._filesystem.rm_file(self._path)
 
@@ -329,10 +329,12 @@ class _FsspecStore:
         for name, entry in found:
             below = name.rstrip("/").removeprefix(base).lstrip("/")
             if below:
-                entries.append(_fsspec_info(f"{directory.rstrip('/')}/{below}", entry))
+                parent = directory if directory.endswith("/") else f"{directory}/"
+                entries.append(_fsspec_info(f"{parent}{below}", entry))
         return entries
 
     def open(self, path: str) -> tuple[_FsspecFile, int]:
+        self._filesystem.invalidate_cache(self._filesystem._parent(path))  # what there is now
         _, _, size, _ = _fsspec_info(path, self._filesystem.info(path))
         return _FsspecFile(self._filesystem, path), size
 
@@ -349,11 +351,17 @@ class _FsspecStore:
             self._filesystem.rm_file(path)
 
     def remove_tree(self, path: str) -> None:
-        if self._filesystem.exists(path):
-            self._filesystem.rm(path, recursive=True)
+        # Not rm, which takes a path for a pattern.
+        for name in self._filesystem.find(path):
+            self._filesystem.rm_file(name)
+        directories = [name for name, _, _ in self._filesystem.walk(path)] if self._filesystem.exists(path) else []
+        for name in sorted(directories, reverse=True):
+            with contextlib.suppress(OSError, NotImplementedError):
+                self._filesystem.rmdir(name)
 
     def move(self, source: str, target: str) -> None:
-        self._filesystem.mv(source, target)
+        self._filesystem.cp_file(source, target)  # not mv, which takes a path for a pattern
+        self._filesystem.rm_file(source)
 
 
 def _fsspec_info(path: str, info: Mapping[str, Any]) -> tuple[str, bool, int, float]:

@@ -25,7 +25,11 @@ Status StatusOfStore(const nb::python_error& error) {
   const ErrorKind kind = error.matches(PyExc_FileNotFoundError) ? ErrorKind::kFileNotFound
                          : error.matches(PyExc_PermissionError) ? ErrorKind::kPermission
                                                                 : ErrorKind::kIo;
-  return MakeError(kind, nb::cast<std::string>(nb::type_name(error.type())) + ": " + nb::cast<std::string>(nb::str(error.value())));
+  try {
+    return MakeError(kind, nb::cast<std::string>(nb::type_name(error.type())) + ": " + nb::cast<std::string>(nb::str(error.value())));
+  } catch (const std::exception&) {
+    return MakeError(kind, "an exception whose message cannot be shown");
+  }
 }
 
 /// Calls into Python, whose exceptions become the status.

@@ -21,7 +21,7 @@ std::string Parent(const std::string& path) {
 }
 
 std::string WithoutTrailingSlash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  while (path.size() > 1 && path.back() == '/' && !path.ends_with("://")) path.pop_back();
   return path;
 }
 

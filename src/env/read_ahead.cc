@@ -1,5 +1,7 @@
 #include "env/read_ahead.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cstring>
 #include <system_error>
@@ -52,7 +54,7 @@ void ReadAhead::WillRead(const std::string& path, const std::vector<ByteRange>& 
     DropOld();
     PartPtr part;
     for (const ByteRange& range : ranges) {
-      for (int64_t begin = range.begin; begin < range.end;) {
+      for (int64_t begin = std::max<int64_t>(range.begin, 0); begin < range.end && waiting_.size() < kWaitingMax;) {
         const bool joins = part != nullptr && begin >= part->end && begin - part->end <= kGapBytesMax && begin - part->begin < part_bytes_;
         if (!joins) {
           if (part != nullptr) AddPart(path, std::move(part));
@@ -80,10 +82,16 @@ void ReadAhead::AddPart(const std::string& path, PartPtr part) {
   waiting_.push_back(part);
   parts.emplace(part->begin, std::move(part));
   if (threads_.size() >= kThreadsMax || waiting_.size() <= idle_threads_ || !clock_->BeforeThreadStart().ok()) return;
+  // As lanes do, so that signals go to threads that look at them.
+  sigset_t all, before;
+  sigfillset(&all);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF}) sigdelset(&all, signal);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     threads_.emplace_back([self = shared_from_this()] { self->Run(); });
   } catch (const std::system_error&) {  // those that there are do
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 std::vector<ReadAhead::PartPtr> ReadAhead::Covering(const std::string& path, int64_t begin, int64_t bytes) {
@@ -111,6 +119,7 @@ std::vector<ReadAhead::PartPtr> ReadAhead::Covering(const std::string& path, int
 
 bool ReadAhead::Take(const std::string& path, int64_t begin, int64_t bytes, uint8_t* out) {
   std::unique_lock lock(mutex_);
+  DropOld();
   const auto parts = Covering(path, begin, bytes);
   if (parts.empty()) return false;
   fetched_.wait(lock, [&] { return std::all_of(parts.begin(), parts.end(), [](const PartPtr& part) { return part->state == State::kDone; }); });
@@ -181,6 +190,14 @@ ReadAhead::PartPtr ReadAhead::Begin() {
   return part;
 }
 
+int64_t ReadAhead::Fetched(const Part& part, uint8_t* out) const {
+  try {
+    return fetch_(part.path, part.begin, part.end - part.begin, out).ValueOr(-1);
+  } catch (const std::exception&) {  // of a library; whoever reads it will hear why
+    return -1;
+  }
+}
+
 void ReadAhead::Run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
@@ -194,7 +211,7 @@ void ReadAhead::Run() {
     lock.unlock();
     const int64_t size = part->end - part->begin;
     auto buffer = arrow::AllocateBuffer(size, memory_.pool.get());
-    const bool whole = buffer.ok() && fetch_(part->path, part->begin, size, (*buffer)->mutable_data()).ValueOr(-1) == size;
+    const bool whole = buffer.ok() && Fetched(*part, (*buffer)->mutable_data()) == size;
     lock.lock();
     part->state = State::kDone;
     part->done_at = clock_->Now();

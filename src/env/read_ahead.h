@@ -69,6 +69,7 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
   void DropOld();
   /// The next part to fetch, with memory; null where there is none.
   PartPtr Begin();
+  int64_t Fetched(const Part& part, uint8_t* out) const;
   void Run();
 
   const ReadAheadMemory memory_;

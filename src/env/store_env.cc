@@ -32,8 +32,12 @@ struct Store {
   std::string prefix;
   std::string inside;
   FilesPtr files;
+  bool is_native = false;  // paths name it by themselves
 
-  std::string KeyOf(const std::string& path) const { return inside + path.substr(prefix.size()); }
+  std::string KeyOf(const std::string& path) const {
+    if (path.size() >= prefix.size()) return inside + path.substr(prefix.size());
+    return inside.substr(0, inside.size() - std::min<size_t>(inside.size(), 1));  // the container itself, without the slash
+  }
   std::string PathOf(const std::string& key) const { return prefix + key.substr(std::min(inside.size(), key.size())); }
 };
 
@@ -46,7 +50,9 @@ struct OpenObject {
 class OpenObjects {
  public:
   std::optional<OpenObject> Find(const std::string& path, std::chrono::steady_clock::time_point now) {
+    std::vector<OpenObject> gone;
     std::lock_guard lock(mutex_);
+    gone.swap(gone_);
     const auto found = entries_.find(path);
     if (found == entries_.end()) return std::nullopt;
     if (now - found->second->opened > kOpenAge) {
@@ -75,6 +81,7 @@ class OpenObjects {
   };
   void Erase(std::list<Entry>::iterator entry) {
     entries_.erase(entry->path);
+    gone_.push_back(std::move(entry->object));
     by_age_.erase(entry);
   }
 
@@ -82,29 +89,35 @@ class OpenObjects {
   // Guarded by mutex_:
   std::list<Entry> by_age_;
   std::unordered_map<std::string, std::list<Entry>::iterator> entries_;
+  std::vector<OpenObject> gone_;  // ended later, by who holds no lock: they may be objects of Python's
 };
 
 /// Those that paths name, and those that were added.
 class Stores {
  public:
   void Add(Store added) {
+    std::vector<Store> before;  // ended without the lock: it may be an object of Python's
     std::lock_guard lock(mutex_);
+    before = stores_;
     std::erase_if(stores_, [&](const Store& store) { return store.prefix == added.prefix; });
     stores_.push_back(std::move(added));
   }
 
   Result<Store> Of(const std::string& path) {
+    if (fork_.inherited()) return MakeError(ErrorKind::kStale, "'" + path + "': its store was connected to before this process was forked; start the process with spawn");
     std::lock_guard lock(mutex_);
-    const Store* found = nullptr;
     for (const Store& store : stores_) {
-      if (path.starts_with(store.prefix) && (found == nullptr || store.prefix.size() > found->prefix.size())) found = &store;
+      if (store.prefix.ends_with("://") && !store.is_native && path.starts_with(store.prefix)) return store;
     }
-    if (found != nullptr) return *found;
+    // A host or account is all of its name: one may begin with another.
     ARROW_ASSIGN_OR_RAISE(const auto native, ParseNativeStorePath(path));
+    for (const Store& store : stores_) {
+      if (store.is_native && native.has_value() && store.prefix == native->prefix) return store;
+    }
     if (!native.has_value()) return MakeError(ErrorKind::kInvalidArgument, "'" + path + "': no such store is known here");
     auto files = MakeNativeStore(native->kind, native->options);
     if (!files.ok()) return StoreError(files.status(), "connect to", native->prefix);
-    stores_.push_back({native->prefix, native->inside, std::move(*files)});
+    stores_.push_back({native->prefix, native->inside, std::move(*files), /*is_native=*/true});
     return stores_.back();
   }
 
@@ -126,6 +139,7 @@ class Stores {
   void Forget(const std::string& path) { objects_.Forget(path); }
 
  private:
+  const ForkGuard fork_;
   OpenObjects objects_;
   std::mutex mutex_;
   std::vector<Store> stores_;  // guarded by mutex_
@@ -147,7 +161,7 @@ class StoreEnv : public Env {
   }
 
   Status AddStore(std::string prefix, std::string inside, FilesPtr files) override {
-    stores_->Add({std::move(prefix), std::move(inside), std::move(files)});
+    stores_->Add({std::move(prefix), std::move(inside), std::move(files), /*is_native=*/false});
     return Status::OK();
   }
   void UseReadAhead(std::function<ReadAheadMemory()> memory) override {
@@ -290,6 +304,7 @@ class StoreEnv : public Env {
 
   /// Null where there is no memory for it.
   std::shared_ptr<ReadAhead> Ahead(bool start) {
+    if (fork_.inherited()) return nullptr;
     std::lock_guard lock(mutex_);
     if (ahead_ != nullptr || !start || !open_memory_) return ahead_;
     ReadAheadMemory memory = std::exchange(open_memory_, nullptr)();

@@ -35,13 +35,14 @@ Status NoFile(const std::string& directory, const Extensions& extensions) {
 }
 
 std::string WithoutTrailingSlash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  while (path.size() > 1 && path.back() == '/' && !path.ends_with("://")) path.pop_back();
   return path;
 }
 
 std::string Parent(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
+  if (path.substr(0, slash).ends_with(":/")) return path.substr(0, slash + 1);  // the root of a store
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 

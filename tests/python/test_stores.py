@@ -305,6 +305,29 @@ def test_files_of_a_web_server(use_engine, web):
         ms.read_csv(f"{url}/no-such-file.csv")
 
 
+def test_a_web_server_that_gives_whole_files_alone_is_an_error(use_engine, tmp_path):
+    pytest.importorskip("aiohttp")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    csv.write_csv(table(0, 200_000), tmp_path / "a.csv")
+    use_engine()
+    with pytest.raises(OSError, match="gives? (no )?parts of files"):
+        ms.read_csv(f"http://127.0.0.1:{server.server_address[1]}/a.csv").count()
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_root_of_a_file_system(use_engine, memory):
+    use_engine()
+    for path in ("memory://", "memory:///"):
+        assert ids(ms.read_parquet(path)) == list(range(1000))
+    assert ids(ms.read_parquet("/", filesystem=memory)) == list(range(1000))
+    assert ids(ms.read_parquet("memory://*/*/part-0.parquet")) == list(range(1000))
+    ms.range(5).write_parquet("memory://run[1]")
+    assert ids(ms.read_parquet("memory://run[1]")) == list(range(5))
+
+
 def test_what_nobody_knows_is_told(use_engine):
     use_engine()
     with pytest.raises(ValueError, match="nobody here knows nonsense://"):

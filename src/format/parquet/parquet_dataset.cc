@@ -153,7 +153,7 @@ Result<std::shared_ptr<parquet::FileMetaData>> ParquetDataset::Footer(uint32_t o
 
 Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, arrow::MemoryPool* pool) const {
   const ListedFile& listed = files_[task.source];
-  ParquetSource source{listed.path, nullptr, nullptr, nullptr, {}};
+  ParquetSource source{listed.path, nullptr, nullptr};
   ARROW_ASSIGN_OR_RAISE(source.file, OpenListed(*env_, listed, pool, "read_parquet"));
   ARROW_ASSIGN_OR_RAISE(source.metadata, Footer(task.source, source.file));
   const auto& expected = row_groups_[task.source];
@@ -162,6 +162,7 @@ Result<std::unique_ptr<ScanColumns>> ParquetDataset::Open(const ScanTask& task, 
   }
   if (IsStorePath(listed.path)) {
     source.env = env_;
+    source.file_bytes = listed.size_bytes;
     source.to_come = ToCome(task);
   }
   return OpenRowGroup(source, task.unit, pool);
@@ -172,9 +173,9 @@ std::vector<RowGroupToCome> ParquetDataset::ToCome(const ScanTask& task) const {
   const auto place = [](const ScanTask& each) { return std::pair(each.source, each.unit); };
   auto next = std::upper_bound(tasks_.begin(), tasks_.end(), task, [&](const ScanTask& a, const ScanTask& b) { return place(a) < place(b); });
   for (size_t ahead = 0; ahead < kTasksAhead && next != tasks_.end(); ++ahead, ++next) {
-    const std::string& path = files_[next->source].path;
+    const ListedFile& file = files_[next->source];
     auto metadata = footers_.Get(next->source);
-    if (metadata != nullptr) groups.push_back({path, std::move(metadata), next->unit});
+    if (metadata != nullptr) groups.push_back({file.path, std::move(metadata), next->unit, file.size_bytes});
     else TellFooter(next->source);
   }
   return groups;

@@ -146,11 +146,12 @@ class NamedReader : public arrow::RecordBatchReader {
   std::function<Status()> find_fault_;
 };
 
-/// Where the column is in its file.
-ByteRange BytesOf(const parquet::ColumnChunkMetaData& chunk) {
+/// Where the column is in its file, which has so many bytes.
+ByteRange BytesOf(const parquet::ColumnChunkMetaData& chunk, int64_t file_bytes) {
   int64_t begin = chunk.data_page_offset();
   if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0) begin = std::min(begin, chunk.dictionary_page_offset());
-  return {begin, begin + Capped(chunk.total_compressed_size(), kChunkBytesMax)};
+  begin = Capped(begin, file_bytes);
+  return {begin, begin + Capped(chunk.total_compressed_size(), file_bytes - begin)};
 }
 
 /// Nothing is promised: footers may claim anything.
@@ -160,7 +161,7 @@ void TellReads(Env& env, const RowGroupToCome& group, const std::vector<std::str
     const auto* root = columns->schema()->group_node();
     std::vector<std::vector<ByteRange>> of_fields(static_cast<size_t>(root->field_count()));
     for (int leaf = 0; leaf < columns->num_columns(); ++leaf) {
-      of_fields[static_cast<size_t>(root->FieldIndex(*columns->schema()->GetColumnRoot(leaf)))].push_back(BytesOf(*columns->ColumnChunk(leaf)));
+      of_fields[static_cast<size_t>(root->FieldIndex(*columns->schema()->GetColumnRoot(leaf)))].push_back(BytesOf(*columns->ColumnChunk(leaf), group.file_bytes));
     }
     std::vector<ByteRange> ranges;
     for (const std::string& name : names) {
@@ -226,7 +227,7 @@ class RowGroupColumns : public ScanColumns {
     if (source_.env == nullptr) return;
     std::vector<std::string> names;
     for (const int field : fields) names.push_back(schema_->field(field)->name());
-    TellReads(*source_.env, {source_.path, source_.metadata, row_group_}, names);
+    TellReads(*source_.env, {source_.path, source_.metadata, row_group_, source_.file_bytes}, names);
     for (const RowGroupToCome& group : source_.to_come) TellReads(*source_.env, group, names);
   }
 

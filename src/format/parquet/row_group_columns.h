@@ -22,6 +22,7 @@ struct RowGroupToCome {
   std::string path;
   std::shared_ptr<parquet::FileMetaData> metadata;
   int row_group = 0;
+  int64_t file_bytes = 0;
 };
 
 /// A file and its footer.
@@ -29,6 +30,7 @@ struct ParquetSource {
   std::string path;  // for messages
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
+  int64_t file_bytes = 0;
   std::shared_ptr<Env> env = nullptr;  // to be told what will be read; null: it does not want to know
   std::vector<RowGroupToCome> to_come = {};
 };
