@@ -14,7 +14,7 @@ import io
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
@@ -286,23 +286,18 @@ class _FsspecFile:
         return data
 
 
-class _FsspecOutput:
-    """A file that is there once it is closed, where the store can do that."""
+class _Output:
+    """A file that is there once it is closed, where the store can do that; `remove` takes it away again."""
 
-    def __init__(self, filesystem: Any, path: str) -> None:
-        self._filesystem = filesystem
-        self._path = path
-        self._file = filesystem.open(path, "wb")
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
+    def __init__(self, file: Any, remove: Callable[[], Any]) -> None:
+        self._file = file
+        self._remove = remove
+        self.write = file.write
+        self.close = file.close
 
     def abort(self) -> None:
         self._file.close()
-        self._filesystem.rm_file(self._path)
+        self._remove()
 
 
 class _FsspecStore:
@@ -338,8 +333,8 @@ class _FsspecStore:
         _, _, size, _ = _fsspec_info(path, self._filesystem.info(path))
         return _FsspecFile(self._filesystem, path), size
 
-    def create(self, path: str) -> _FsspecOutput:
-        return _FsspecOutput(self._filesystem, path)
+    def create(self, path: str) -> _Output:
+        return _Output(self._filesystem.open(path, "wb"), functools.partial(self._filesystem.rm_file, path))
 
     def create_directory(self, path: str) -> None:
         self._filesystem.makedirs(path, exist_ok=True)
@@ -374,32 +369,6 @@ def _fsspec_info(path: str, info: Mapping[str, Any]) -> tuple[str, bool, int, fl
     return path, is_directory, 0 if is_directory else int(size or 0), float(seconds)
 
 
-class _PyarrowFile:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def read_at(self, size: int, offset: int) -> bytes:
-        data: bytes = self._file.read_at(size, offset)
-        return data
-
-
-class _PyarrowOutput:
-    def __init__(self, filesystem: Any, path: str) -> None:
-        self._filesystem = filesystem
-        self._path = path
-        self._file = filesystem.open_output_stream(path)
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def abort(self) -> None:
-        self._file.close()
-        self._filesystem.delete_file(self._path)
-
-
 class _PyarrowStore:
     """The same by a file system of pyarrow's."""
 
@@ -415,12 +384,12 @@ class _PyarrowStore:
         found = self._filesystem.get_file_info(FileSelector(directory, recursive=recursive))
         return [entry for info in found if (entry := _pyarrow_info(info)) is not None]
 
-    def open(self, path: str) -> tuple[_PyarrowFile, int]:
+    def open(self, path: str) -> tuple[Any, int]:
         file = self._filesystem.open_input_file(path)
-        return _PyarrowFile(file), file.size()
+        return file, file.size()
 
-    def create(self, path: str) -> _PyarrowOutput:
-        return _PyarrowOutput(self._filesystem, path)
+    def create(self, path: str) -> _Output:
+        return _Output(self._filesystem.open_output_stream(path), functools.partial(self._filesystem.delete_file, path))
 
     def create_directory(self, path: str) -> None:
         self._filesystem.create_dir(path, recursive=True)

@@ -13,6 +13,7 @@
 #include "bindings/interpreter.h"
 #include "bindings/register.h"
 #include "env/native_stores.h"
+#include "env/positional_file.h"
 #include "exec/engine.h"
 
 namespace nb = nanobind;
@@ -65,27 +66,12 @@ class PythonObject {
 };
 
 /// Of a file that Python opened: `read_at(bytes, offset)`.
-class PythonInput : public arrow::io::RandomAccessFile {
+class PythonInput : public PositionalFile {
  public:
-  PythonInput(nb::object file, int64_t size) : file_(std::move(file)), size_(size) {}
+  PythonInput(nb::object file, std::string path, int64_t size) : PositionalFile(std::move(path)), file_(std::move(file)), size_(size) {}
   Status Close() override { return Status::OK(); }
   bool closed() const override { return false; }
   Result<int64_t> GetSize() override { return size_; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override {
-    position_ = position;
-    return Status::OK();
-  }
-  Result<int64_t> Read(int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position_, bytes, out));
-    position_ += read;
-    return read;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, bytes));
-    position_ += buffer->size();
-    return buffer;
-  }
   Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
     return WithGil([&]() -> Result<int64_t> {
       const nb::bytes read = nb::cast<nb::bytes>(file_.Call("read_at", bytes, position));
@@ -104,7 +90,6 @@ class PythonInput : public arrow::io::RandomAccessFile {
  private:
   const PythonObject file_;
   const int64_t size_;
-  int64_t position_ = 0;
 };
 
 /// Of a file that Python writes: `write(data)`, `close()`.
@@ -176,7 +161,7 @@ class PythonStore : public arrow::fs::FileSystem {
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenInputFile(const std::string& path) override {
     return WithGil([&]() -> Result<std::shared_ptr<arrow::io::RandomAccessFile>> {
       auto [file, size] = nb::cast<std::pair<nb::object, int64_t>>(adapter_.Call("open", path));
-      return std::make_shared<PythonInput>(std::move(file), size);
+      return std::make_shared<PythonInput>(std::move(file), path, size);
     });
   }
   Result<std::shared_ptr<arrow::io::OutputStream>> OpenOutputStream(const std::string& path, const std::shared_ptr<const arrow::KeyValueMetadata>&) override {

@@ -5,8 +5,6 @@
 #include <arrow/filesystem/hdfs.h>
 
 #include <cstdlib>
-#include <functional>
-#include <set>
 #include <utility>
 
 #include "env/s3_library.h"

@@ -1,11 +1,11 @@
 #include "env/read_ahead.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <cstring>
 #include <system_error>
 #include <utility>
+
+#include "base/signals_blocked.h"
 
 namespace millstream {
 namespace {
@@ -82,16 +82,11 @@ void ReadAhead::AddPart(const std::string& path, PartPtr part) {
   waiting_.push_back(part);
   parts.emplace(part->begin, std::move(part));
   if (threads_.size() >= kThreadsMax || waiting_.size() <= idle_threads_ || !clock_->BeforeThreadStart().ok()) return;
-  // As lanes do, so that signals go to threads that look at them.
-  sigset_t all, before;
-  sigfillset(&all);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF}) sigdelset(&all, signal);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   try {
     threads_.emplace_back([self = shared_from_this()] { self->Run(); });
   } catch (const std::system_error&) {  // those that there are do
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 std::vector<ReadAhead::PartPtr> ReadAhead::Covering(const std::string& path, int64_t begin, int64_t bytes) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "env/positional_file.h"
+
 namespace millstream {
 namespace {
 
@@ -19,10 +21,10 @@ constexpr int64_t kAheadBytesMax = 8 << 20;
 bool Has(const Status& status, std::string_view text) { return status.message().find(text) != std::string::npos; }
 
 /// An object, read at positions into memory of the pool.
-class StoreFile : public arrow::io::RandomAccessFile {
+class StoreFile : public PositionalFile {
  public:
   StoreFile(std::shared_ptr<arrow::io::RandomAccessFile> object, std::string path, int64_t size, std::shared_ptr<ReadAhead> ahead, arrow::MemoryPool* pool)
-      : object_(std::move(object)), path_(std::move(path)), size_(size), ahead_(std::move(ahead)), pool_(pool) {}
+      : PositionalFile(std::move(path)), object_(std::move(object)), size_(size), ahead_(std::move(ahead)), pool_(pool) {}
 
   Status Close() override {
     closed_ = true;
@@ -30,31 +32,15 @@ class StoreFile : public arrow::io::RandomAccessFile {
   }
   bool closed() const override { return closed_; }
   Result<int64_t> GetSize() override { return size_; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override {
-    if (position < 0) return MakeError(ErrorKind::kInvalidArgument, "Cannot seek to byte " + std::to_string(position) + " of '" + path_ + "'");
-    position_ = position;
-    return Status::OK();
-  }
-  Result<int64_t> Read(int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position_, bytes, out));
-    position_ += read;
-    return read;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, bytes));
-    position_ += buffer->size();
-    return buffer;
-  }
   Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
     const int64_t there = std::clamp<int64_t>(size_ - position, 0, bytes);
     if (there == 0) return 0;
     if (ahead_ != nullptr) {
       ReadOn(position, there);
-      if (ahead_->Take(path_, position, there, static_cast<uint8_t*>(out))) return there;
+      if (ahead_->Take(path(), position, there, static_cast<uint8_t*>(out))) return there;
     }
     auto read = object_->ReadAt(position, there, out);
-    if (!read.ok()) return StoreError(read.status(), "read", path_);
+    if (!read.ok()) return StoreError(read.status(), "read", path());
     return read;
   }
   Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t bytes) override {
@@ -82,15 +68,13 @@ class StoreFile : public arrow::io::RandomAccessFile {
       if (in_row_bytes_ == 0 || ahead_to - ahead_from < std::min(kAheadBytesMin, size_ - ahead_from) || ahead_from >= ahead_to) return;
       ahead_end_ = ahead_to;
     }
-    ahead_->WillRead(path_, {{ahead_from, ahead_to}});
+    ahead_->WillRead(path(), {{ahead_from, ahead_to}});
   }
 
   const std::shared_ptr<arrow::io::RandomAccessFile> object_;
-  const std::string path_;
   const int64_t size_;
   const std::shared_ptr<ReadAhead> ahead_;
   arrow::MemoryPool* const pool_;
-  int64_t position_ = 0;
   std::atomic<bool> closed_{false};
   std::mutex mutex_;
   // Guarded by mutex_:

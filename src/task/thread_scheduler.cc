@@ -1,6 +1,5 @@
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,6 +12,7 @@
 
 #include "base/fork.h"
 #include "base/random.h"
+#include "base/signals_blocked.h"
 #include "task/scheduler.h"
 
 namespace millstream {
@@ -20,21 +20,6 @@ namespace {
 
 constexpr auto kReadyCheckInterval = std::chrono::milliseconds(50);
 constexpr auto kDawdle = std::chrono::microseconds(200);
-
-/// Signals are blocked while threads start, for a thread inherits the mask.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF}) sigdelset(&all, signal);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 /// A lane that wakes does not take the CPU from a thread that runs: the trainer's, for one.
 void ScheduleAsBatchWork() {
