@@ -15,8 +15,6 @@ namespace millstream {
 namespace {
 
 constexpr int64_t kTailBytes = 16 << 10;
-/// A file that is compressed may always have so many, for a ratio means little where there is little.
-constexpr int64_t kDecompressedBytesFree = 1 << 20;
 
 std::optional<arrow::Compression::type> CompressionOf(const std::string& path) {
   using arrow::Compression;
@@ -101,12 +99,7 @@ Result<TextPieces> TextPieces::Open(Env& env, const ListedFile& listed, const st
   return TextPieces(listed, std::move(stream), limits, pool, first_bytes);
 }
 
-Status TextPieces::CheckRatio(int64_t bytes) const {
-  if (bytes <= kDecompressedBytesFree || (bytes - 1) / limits_.decompressed_ratio < size_bytes_ || !IsCompressed(path_)) return Status::OK();
-  return OverLimit("file " + path_ + " has " + std::to_string(size_bytes_) + " bytes and decompresses to " + std::to_string(bytes) + " or more, above the ratio of " +
-                       std::to_string(limits_.decompressed_ratio) + " that is allowed",
-                   "decompressed_ratio");
-}
+Status TextPieces::CheckRatio(int64_t bytes) const { return IsCompressed(path_) ? CheckDecompressed(path_, size_bytes_, bytes, limits_) : Status::OK(); }
 
 Status TextPieces::Grow() {
   const auto kept = static_cast<int64_t>(text_.size());

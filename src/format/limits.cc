@@ -5,6 +5,9 @@
 namespace millstream {
 namespace {
 
+/// A file that is compressed may always have so many, for a ratio means little where there is little.
+constexpr int64_t kDecompressedBytesFree = 1 << 20;
+
 const arrow::DataType* StoredType(const arrow::DataType* type) {
   for (;;) {
     if (type->id() == arrow::Type::EXTENSION) type = static_cast<const arrow::ExtensionType*>(type)->storage_type().get();
@@ -54,6 +57,13 @@ Status CheckLimits(const ReadLimits& limits) {
 
 Status OverLimit(const std::string& what, const std::string& limit) {
   return MakeError(ErrorKind::kCorruptData, what + "; raise it with limits=ReadLimits(" + limit + "=...)");
+}
+
+Status CheckDecompressed(const std::string& path, int64_t stored, int64_t bytes, const ReadLimits& limits) {
+  if (bytes <= kDecompressedBytesFree || (bytes - 1) / limits.decompressed_ratio < stored) return Status::OK();
+  return OverLimit("file " + path + " has " + std::to_string(stored) + " bytes and decompresses to " + std::to_string(bytes) + " or more, above the ratio of " +
+                       std::to_string(limits.decompressed_ratio) + " that is allowed",
+                   "decompressed_ratio");
 }
 
 Status CheckSchema(const arrow::Schema& schema, const ReadLimits& limits, const std::string& where) { return SchemaWalk(limits, where).Look(schema.fields(), true, 0); }

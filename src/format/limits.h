@@ -34,6 +34,9 @@ Status OverLimit(const std::string& what, const std::string& limit);
 /// OverLimit where a schema that a file tells of has too many columns, or too many within each other. `where` begins the message.
 Status CheckSchema(const arrow::Schema& schema, const ReadLimits& limits, const std::string& where);
 
+/// OverLimit where a file of `stored` bytes decompresses to so many that `limits` do not allow it.
+Status CheckDecompressed(const std::string& path, int64_t stored, int64_t bytes, const ReadLimits& limits);
+
 void WriteLimits(const ReadLimits& limits, ByteWriter* out);
 /// What WriteLimits wrote. kCorruptData for what cannot be.
 Status ReadLimitsFrom(ByteReader* in, ReadLimits* limits);

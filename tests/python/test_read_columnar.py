@@ -174,3 +174,46 @@ def test_feather(tmp_path):
     (tmp_path / "one.feather").write_bytes(b"FEA1" + bytes(100))
     with pytest.raises(ValueError, match=r"one\.feather.*Feather's first version.*read_table"):
         ms.read_ipc(tmp_path)
+
+
+@pytest.mark.parametrize("compression", ["uncompressed", "zlib", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_orc_of_texts_and_lists_of_all_sizes(tmp_path, compression, threshold):
+    seed = random.randrange(1 << 32)
+    draw = random.Random(seed)
+
+    def size():
+        return draw.choice([0, 1, 2, 3, 3, 3, 7, draw.randrange(50), draw.choice([0, 300])])
+
+    count = draw.choice([1, 600, 9_000])
+    columns = {
+        "texts": [None if draw.random() < 0.1 else draw.choice("abc") * size() for _ in range(count)],
+        "lists": [None if draw.random() < 0.1 else [n] * size() for n in range(count)],
+        "nested": [
+            [["x" * draw.randrange(9)] * draw.randrange(3) for _ in range(draw.randrange(4))] for _ in range(count)
+        ],
+        "pairs": [{"key": n, "text": "y" * size()} for n in range(count)],
+        "map": [[(str(n), [n])] * draw.randrange(3) for n in range(count)],
+        "prices": [decimal.Decimal(draw.randrange(-(10**9), 10**9)).scaleb(-3) for _ in range(count)],
+    }
+    types = {
+        "lists": pyarrow.list_(pyarrow.int64()),
+        "nested": pyarrow.list_(pyarrow.list_(pyarrow.string())),
+        "map": pyarrow.map_(pyarrow.string(), pyarrow.list_(pyarrow.int32())),
+        "prices": pyarrow.decimal128(20, 3),
+    }
+    written = pyarrow.table({name: pyarrow.array(values, types.get(name)) for name, values in columns.items()})
+    path = tmp_path / "all.orc"
+    orc.write_table(
+        written, str(path), compression=compression, dictionary_key_size_threshold=threshold, stripe_size=200_000
+    )
+    assert ms.read_orc(path).to_arrow().equals(orc.read_table(str(path))), f"seed {seed}"
+    assert ms.read_orc(path).select_columns("map").count() == count, f"seed {seed}"
+
+
+def test_a_row_of_orc_may_not_be_larger_than_allowed(tmp_path):
+    path = tmp_path / "long.orc"
+    orc.write_table(pyarrow.table({"a": [[1], list(range(100_000))]}), str(path))
+    assert ms.read_orc(path).count() == 2
+    with pytest.raises(ValueError, match=r"long\.orc: a row of the stripe at byte 3 may take.*record_bytes"):
+        ms.read_orc(path, limits=ms.ReadLimits(record_bytes=1_000_000)).take_all()

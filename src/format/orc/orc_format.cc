@@ -6,6 +6,7 @@
 
 #include "format/checked_batches.h"
 #include "format/limits.h"
+#include "format/orc/orc_stripe.h"
 #include "format/schema_bytes.h"
 #include "format/unify_schemas.h"
 #include "task/for_each.h"
@@ -17,32 +18,55 @@ using arrow::adapters::orc::ORCFileReader;
 
 constexpr const char* kName = "read_orc";
 constexpr const char* kForm = "ORC";
-constexpr int64_t kBatchRows = 4096;
-/// Row numbers stay far from the limits of int64, whatever a footer claims.
-constexpr int64_t kFileRowsMax = int64_t{1} << 48;
 
-/// Some stripes of a file, one after the other.
+/// A file and what it tells of itself; `reader` reads it by what was checked.
+struct OpenedOrc {
+  std::shared_ptr<arrow::io::RandomAccessFile> file;
+  OrcTail tail;
+  std::unique_ptr<ORCFileReader> reader;
+};
+
+Result<OpenedOrc> OpenOrc(Env& env, const ListedFile& listed, const ReadLimits& limits, arrow::MemoryPool* pool) {
+  OpenedOrc opened;
+  ARROW_ASSIGN_OR_RAISE(opened.file, OpenListed(env, listed, pool, kName));
+  ARROW_ASSIGN_OR_RAISE(opened.tail, OrcTail::Read(opened.file.get(), listed, limits));
+  ARROW_ASSIGN_OR_RAISE(opened.reader, ORCFileReader::Open(opened.tail.FileWith(opened.file), pool));
+  return opened;
+}
+
+/// Those of a file's stripes that begin in a range and have rows, one after the other.
 class StripeBatches : public arrow::RecordBatchReader {
  public:
-  StripeBatches(std::unique_ptr<ORCFileReader> file, std::shared_ptr<arrow::Schema> schema, std::vector<int> columns, std::vector<int64_t> first_rows)
-      : file_(std::move(file)), schema_(std::move(schema)), columns_(std::move(columns)), first_rows_(std::move(first_rows)) {}
+  /// `listed` outlives it.
+  StripeBatches(OpenedOrc opened, const ListedFile& listed, const FileRange& range, const ReadLimits& limits, std::shared_ptr<arrow::Schema> schema, std::vector<int> columns)
+      : listed_(listed), range_(range), limits_(limits), opened_(std::move(opened)), schema_(std::move(schema)), columns_(std::move(columns)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     out->reset();
     for (;;) {
       if (stripe_ != nullptr) ARROW_RETURN_NOT_OK(stripe_->ReadNext(out));
-      if (*out != nullptr || next_ == first_rows_.size()) return Status::OK();
-      ARROW_RETURN_NOT_OK(file_->Seek(first_rows_[next_++]));
-      ARROW_ASSIGN_OR_RAISE(stripe_, file_->NextStripeReader(kBatchRows, columns_));
+      if (*out != nullptr) return Status::OK();
+      const auto& stripes = opened_.tail.stripes();
+      while (next_ < stripes.size() && !IsWanted(stripes[next_])) ++next_;
+      if (next_ == stripes.size()) return Status::OK();
+      const OrcTail::Stripe& stripe = stripes[next_++];
+      ARROW_ASSIGN_OR_RAISE(const OrcStripe checked, OrcStripe::Read(opened_.tail, opened_.file.get(), listed_, limits_, stripe));
+      ARROW_ASSIGN_OR_RAISE(const int64_t rows_at_once, checked.RowsAtOnce(columns_));
+      ARROW_RETURN_NOT_OK(opened_.reader->Seek(stripe.first_row));
+      ARROW_ASSIGN_OR_RAISE(stripe_, opened_.reader->NextStripeReader(rows_at_once, columns_));
       if (stripe_ == nullptr) return Status::Invalid("it has fewer rows than its stripes tell");
     }
   }
 
  private:
-  const std::unique_ptr<ORCFileReader> file_;
+  bool IsWanted(const OrcTail::Stripe& stripe) const { return stripe.rows > 0 && stripe.begin >= range_.begin && stripe.begin < range_.end; }
+
+  const ListedFile& listed_;
+  const FileRange range_;
+  const ReadLimits limits_;
+  const OpenedOrc opened_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::vector<int> columns_;
-  const std::vector<int64_t> first_rows_;
   std::shared_ptr<arrow::RecordBatchReader> stripe_;  // which is before next_
   size_t next_ = 0;
 };
@@ -68,22 +92,11 @@ Result<std::shared_ptr<const OrcFormat>> OrcFormat::Make(std::shared_ptr<Env> en
 Result<OrcFormat::Head> OrcFormat::ReadHead(uint32_t file) const {
   const ListedFile& listed = (*files_)[file];
   const auto read = [&]() -> Result<Head> {
-    ARROW_ASSIGN_OR_RAISE(const auto opened, OpenListed(*env_, listed, arrow::default_memory_pool(), kName));
-    ARROW_ASSIGN_OR_RAISE(const auto reader, ORCFileReader::Open(opened, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(const OpenedOrc opened, OpenOrc(*env_, listed, limits_, arrow::default_memory_pool()));
     Head head;
-    ARROW_ASSIGN_OR_RAISE(head.schema, reader->ReadSchema());
-    head.rows = reader->NumberOfRows();
-    int64_t rows = 0, end = 0;
-    for (int64_t stripe = 0; stripe < reader->NumberOfStripes(); ++stripe) {
-      const auto information = reader->GetStripeInformation(stripe);
-      const bool within = information.offset >= end && information.length >= 0 && information.length <= listed.size_bytes - information.offset;
-      if (!within) return Status::Invalid("its stripe ", stripe, " is not in the file, or not behind the one before");
-      if (information.num_rows < 0 || information.num_rows > kFileRowsMax - rows) return Status::Invalid("its stripe ", stripe, " has an impossible number of rows");
-      if (information.num_rows > 0) head.stripes.push_back({information.offset, information.first_row_id});
-      rows += information.num_rows;
-      end = information.offset + information.length;
-    }
-    if (rows != head.rows) return Status::Invalid("its footer tells of ", head.rows, " rows, its stripes of ", rows);
+    ARROW_ASSIGN_OR_RAISE(head.schema, opened.reader->ReadSchema());
+    for (const OrcTail::Stripe& stripe : opened.tail.stripes()) head.stripe_begins.push_back(stripe.begin);
+    head.rows = opened.tail.rows();
     return head;
   };
   auto head = read();
@@ -101,21 +114,17 @@ int64_t OrcFormat::rows_guess() const {
 Result<std::shared_ptr<arrow::RecordBatchReader>> OrcFormat::Read(const FileRange& range, arrow::MemoryPool* pool, BadParts* bad) const {
   const ListedFile& listed = (*files_)[range.file];
   const Head& head = heads_[range.file];
-  std::vector<int64_t> first_rows;
-  for (const Stripe& stripe : head.stripes) {
-    if (stripe.begin_byte >= range.begin && stripe.begin_byte < range.end) first_rows.push_back(stripe.first_row);
-  }
-  if (first_rows.empty()) return arrow::RecordBatchReader::Make({}, schema_);
+  const auto first = std::lower_bound(head.stripe_begins.begin(), head.stripe_begins.end(), range.begin);
+  if (first == head.stripe_begins.end() || *first >= range.end) return arrow::RecordBatchReader::Make({}, schema_);
   std::vector<int> columns;
   for (int column = 0; column < head.schema->num_fields(); ++column) {
     if (schema_->GetFieldIndex(head.schema->field(column)->name()) >= 0) columns.push_back(column);
   }
   // Without any there would be no rows.
   if (columns.empty()) columns.push_back(0);
-  ARROW_ASSIGN_OR_RAISE(const auto file, OpenListed(*env_, listed, pool, kName));
-  auto reader = ORCFileReader::Open(file, pool);
-  if (!reader.ok()) return DamagedFile(kForm, listed, reader.status());
-  auto stripes = std::make_shared<StripeBatches>(std::move(*reader), head.schema, std::move(columns), std::move(first_rows));
+  auto opened = OpenOrc(*env_, listed, limits_, pool);
+  if (!opened.ok()) return DamagedFile(kForm, listed, opened.status());
+  auto stripes = std::make_shared<StripeBatches>(std::move(*opened), listed, range, limits_, head.schema, std::move(columns));
   return CheckedBatches(kForm, listed, std::move(stripes), schema_, pool);
 }
 

@@ -28,13 +28,9 @@ class OrcFormat : public FileFormat {
   Status Write(ByteWriter* out) const override;
 
  private:
-  struct Stripe {
-    int64_t begin_byte;
-    int64_t first_row;
-  };
   struct Head {
     std::shared_ptr<arrow::Schema> schema;
-    std::vector<Stripe> stripes;
+    std::vector<int64_t> stripe_begins;
     int64_t rows = 0;
   };
 

@@ -7,87 +7,24 @@
 #include <string>
 
 #include "format/limits.h"
+#include "format/message_fields.h"
 
 namespace millstream {
 namespace {
 
-enum WireType : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-/// The fields of a message, one after the other.
-class MessageReader {
- public:
-  explicit MessageReader(std::string_view bytes) : rest_(bytes) {}
-
-  struct Field {
-    uint64_t number = 0;
-    WireType type = kVarint;
-    uint64_t value = 0;      // of kVarint, kFixed64, kFixed32
-    std::string_view bytes;  // of kBytes
-  };
-
-  bool at_end() const { return rest_.empty(); }
-  /// Nothing for bytes that are no field.
-  std::optional<Field> Next() {
-    const auto tag = Varint();
-    if (!tag) return std::nullopt;
-    Field field{*tag >> 3, static_cast<WireType>(*tag & 7), 0, {}};
-    switch (field.type) {
-      case kVarint: return Filled(field, Varint());
-      case kFixed64: return Filled(field, Fixed(8));
-      case kFixed32: return Filled(field, Fixed(4));
-      case kBytes: break;
-      default: return std::nullopt;
-    }
-    const auto size = Varint();
-    if (!size || *size > rest_.size()) return std::nullopt;
-    field.bytes = rest_.substr(0, *size);
-    rest_.remove_prefix(*size);
-    return field;
-  }
-
-  std::optional<uint64_t> Varint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 70 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<uint8_t>(rest_.front());
-      rest_.remove_prefix(1);
-      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    return std::nullopt;
-  }
-  std::optional<uint64_t> Fixed(size_t bytes) {
-    if (rest_.size() < bytes) return std::nullopt;
-    uint64_t value = 0;
-    std::memcpy(&value, rest_.data(), bytes);
-    rest_.remove_prefix(bytes);
-    return value;
-  }
-
- private:
-  static std::optional<Field> Filled(Field field, std::optional<uint64_t> value) {
-    if (!value) return std::nullopt;
-    field.value = *value;
-    return field;
-  }
-  std::string_view rest_;
-};
+constexpr auto kVarint = MessageReader::kVarint, kFixed32 = MessageReader::kFixed32, kBytes = MessageReader::kBytes;
 
 Status NoExample() { return Status::Invalid("it is no tf.train.Example"); }
 
-/// Calls `take` for each field; false from it, or a field that cannot be read, is an error.
+/// ForEachField, with false as an error.
 template <typename Take>
-Status ForEachField(std::string_view message, Take take) {
-  MessageReader reader(message);
-  while (!reader.at_end()) {
-    const auto field = reader.Next();
-    if (!field || !take(*field)) return NoExample();
-  }
-  return Status::OK();
+Status EachField(std::string_view message, Take take) {
+  return ForEachField(message, take) ? Status::OK() : NoExample();
 }
 
 /// Of the last field of that number that is a message; nothing where there is none.
 Status MessageIn(std::string_view message, uint64_t number, std::string_view* out) {
-  return ForEachField(message, [&](const MessageReader::Field& field) {
+  return EachField(message, [&](const MessageReader::Field& field) {
     if (field.number == number && field.type == kBytes) *out = field.bytes;
     return true;
   });
@@ -97,7 +34,7 @@ Status ParseFeature(std::string_view entry, Feature* feature) {
   std::string_view value;
   ARROW_RETURN_NOT_OK(MessageIn(entry, 1, &feature->name));
   ARROW_RETURN_NOT_OK(MessageIn(entry, 2, &value));
-  return ForEachField(value, [&](const MessageReader::Field& field) {
+  return EachField(value, [&](const MessageReader::Field& field) {
     if (field.number < 1 || field.number > 3) return true;
     if (field.type != kBytes) return false;
     feature->kind = static_cast<FeatureKind>(field.number);
@@ -113,7 +50,7 @@ Result<std::vector<Feature>> ParseExample(std::string_view record, int64_t featu
   ARROW_RETURN_NOT_OK(MessageIn(record, 1, &message));
   std::vector<Feature> features;
   bool is_more = false;
-  const Status parsed = ForEachField(message, [&](const MessageReader::Field& field) {
+  const Status parsed = EachField(message, [&](const MessageReader::Field& field) {
     if (field.number != 1) return true;
     if (field.type != kBytes) return false;
     is_more = static_cast<int64_t>(features.size()) == features_max;
@@ -136,7 +73,7 @@ Result<std::vector<Feature>> ParseExample(std::string_view record, int64_t featu
 }
 
 Status BytesOf(const Feature& feature, std::vector<std::string_view>* out) {
-  return ForEachField(feature.list, [&](const MessageReader::Field& field) {
+  return EachField(feature.list, [&](const MessageReader::Field& field) {
     if (field.number != 1) return true;
     out->push_back(field.bytes);
     return field.type == kBytes;
@@ -144,7 +81,7 @@ Status BytesOf(const Feature& feature, std::vector<std::string_view>* out) {
 }
 
 Status FloatsOf(const Feature& feature, std::vector<float>* out) {
-  return ForEachField(feature.list, [&](const MessageReader::Field& field) {
+  return EachField(feature.list, [&](const MessageReader::Field& field) {
     if (field.number != 1) return true;
     if (field.type == kFixed32) {
       out->push_back(std::bit_cast<float>(static_cast<uint32_t>(field.value)));
@@ -159,20 +96,8 @@ Status FloatsOf(const Feature& feature, std::vector<float>* out) {
 }
 
 Status IntsOf(const Feature& feature, std::vector<int64_t>* out) {
-  return ForEachField(feature.list, [&](const MessageReader::Field& field) {
-    if (field.number != 1) return true;
-    if (field.type == kVarint) {
-      out->push_back(static_cast<int64_t>(field.value));
-      return true;
-    }
-    if (field.type != kBytes) return false;
-    MessageReader packed(field.bytes);
-    while (!packed.at_end()) {
-      const auto value = packed.Varint();
-      if (!value) return false;
-      out->push_back(static_cast<int64_t>(*value));
-    }
-    return true;
+  return EachField(feature.list, [&](const MessageReader::Field& field) {
+    return field.number != 1 || ForEachNumber(field, [&](uint64_t value) { out->push_back(static_cast<int64_t>(value)); });
   });
 }
 

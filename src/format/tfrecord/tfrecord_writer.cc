@@ -16,6 +16,7 @@
 #include "column/gather.h"
 #include "format/file_sink.h"
 #include "format/library_writer.h"
+#include "format/message_fields.h"
 #include "format/tensor_rows.h"
 #include "format/tfrecord/crc32c.h"
 #include "format/tfrecord/tf_example.h"
@@ -27,18 +28,6 @@ using arrow::Type;
 using arrow::internal::checked_cast;
 
 constexpr size_t kBufferBytes = 1 << 20;
-
-void AppendVarint(uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
-}
-
-/// A field of a message that is bytes, texts or another message.
-void AppendBytesField(int number, std::string_view bytes, std::string* out) {
-  AppendVarint(static_cast<uint64_t>(number) << 3 | 2, out);
-  AppendVarint(bytes.size(), out);
-  out->append(bytes);
-}
 
 template <typename Number>
 void AppendLittle(Number value, std::string* out) {
