@@ -49,6 +49,9 @@ def call(op: str, args: Sequence[Expression], options: dict[str, Any] = {}) -> E
 def arrow_function(op: str) -> str:
     """Arrow's name of the function that an operator is. ValueError for an unknown operator, or a composition of several."""
 
+def parse_substrait(message: bytes, schema: Any) -> Expression:
+    """The one expression of a Substrait ExtendedExpression on columns of an Arrow schema."""
+
 def parse_filter(text: str) -> Expression:
     """An expression in the syntax of `Dataset.filter(expr="...")`: Python comparisons, arithmetic, and/or/not, `in`, `is None`."""
 

@@ -13,6 +13,7 @@ from millstream.dataset_text import describe_dataset
 from millstream.dataset_writing import DatasetWriting
 from millstream.dead_letters import ExecutionLetters
 from millstream.execution import BATCH_ROWS, batches_once, fetched_schema, rows_of
+from millstream.expression_from_pyarrow import from_pyarrow, is_pyarrow_expression
 from millstream.expression_stages import FunctionSettings, is_staged, staged_filter
 from millstream.expressions import Expr, UnnestExpr
 from millstream.process_engine import PROCESS_ENGINE
@@ -136,13 +137,14 @@ class Dataset(DatasetWriting):
     def filter(
         self,
         fn: Callable[[dict[str, Any]], bool] | None = None,
-        expr: str | Expr | None = None,
+        expr: str | Expr | pyarrow.compute.Expression | None = None,
         **arguments: Any,
     ) -> Dataset:
         """The rows for which `expr` is true; rows for which it is null are left out.
 
-        `expr` is an expression, `col("delay") > 15`, or its text, "delay > 15 and carrier in ('AA', 'UA')". ValueError
-        for text that is not an expression, KeyError for an unknown column, TypeError for types that do not fit.
+        `expr` is an expression, `col("delay") > 15`, its text, "delay > 15 and carrier in ('AA', 'UA')", or one of
+        pyarrow, `pyarrow.compute.field("delay") > 15`, as far as Substrait can say it. ValueError for text that is not
+        an expression, KeyError for an unknown column, TypeError for types that do not fit.
 
         A function `fn` is called with each row, a dict, and takes the arguments of `map`; an expression is much faster
         and reaches into the files.
@@ -161,6 +163,8 @@ class Dataset(DatasetWriting):
             raise TypeError("filter takes an expression by its name: filter(expr=...)")
         if isinstance(expr, str):
             return self._with(self._plan.filter(_core.parse_filter(expr)))
+        if is_pyarrow_expression(expr):
+            return self._with(self._plan.filter(from_pyarrow(expr, self._core_schema())))
         if not isinstance(expr, Expr):
             remedy = "; give a function of rows without its name: filter(fn)" if callable(expr) else ""
             raise TypeError(f"filter(expr=) takes an expression or its text, not {type(expr).__name__}{remedy}")

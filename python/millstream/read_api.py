@@ -33,7 +33,7 @@ def read_parquet(
     *,
     catalog: Any = None,
     columns: Sequence[str] | None = None,
-    filter: Expr | str | None = None,
+    filter: Expr | str | pyarrow.compute.Expression | None = None,
     tensor_column_schema: Any = None,
     include_row_hash: bool = False,
     skip_paths: Any = None,
@@ -47,8 +47,8 @@ def read_parquet(
         paths: A file, a directory (read recursively; names that begin with "." or "_" are skipped) or a glob, or a list
             of them.
         columns: Names of the columns to read, in that order. All by default.
-        filter: Keeps the rows for which it is true: an expression, or its text as in `Dataset.filter`. It may use
-            columns that are not read. Files and row groups for which it cannot be true are not read.
+        filter: Keeps the rows for which it is true: an expression, its text, or one of pyarrow, as in `Dataset.filter`.
+            It may use columns that are not read. Files and row groups for which it cannot be true are not read.
         options: See `millstream.file_arguments.ReadOptions`.
 
     Raises:

@@ -16,6 +16,7 @@
 #include "bindings/register.h"
 #include "plan/functions.h"
 #include "plan/parse_filter.h"
+#include "plan/parse_substrait.h"
 
 namespace nb = nanobind;
 
@@ -117,6 +118,9 @@ void RegisterExpression(nb::module_& module) {
   }, nb::arg("op"), nb::arg("args"), nb::arg("options") = nb::dict());
   module.def("arrow_function", [](const std::string& op) { return ValueOrRaise(ArrowFunctionOf(op)); }, nb::arg("op"));
   module.def("parse_filter", [](const std::string& text) { return std::const_pointer_cast<Expression>(ValueOrRaise(ParseFilter(text))); }, nb::arg("text"));
+  module.def("parse_substrait", [](const nb::bytes& message, nb::handle schema) {
+    return std::const_pointer_cast<Expression>(ValueOrRaise(ParseSubstrait({message.c_str(), message.size()}, *ImportSchema(schema))));
+  }, nb::arg("message"), nb::arg("schema"));
 }
 
 }  // namespace millstream
