@@ -6,11 +6,12 @@ import contextlib
 import functools
 import io
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, cast
 
 from millstream import _core
-from millstream.arguments import check_count, refuse
+from millstream.arguments import check_count
 from millstream.avro_types import arrow_schema, texts_of_uuids
+from millstream.bad_files import BadFiles, PassedOver, blocks_of_file
 from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
@@ -54,8 +55,7 @@ def read_avro(
     _fastavro()
     listed = options.copy()
     concurrency = listed.pop("concurrency", None)
-    if listed.pop("on_bad_file", "raise") != "raise":
-        refuse("read_avro", {"on_bad_file": True})
+    bad_files = BadFiles.taken_from(cast(dict[str, Any], listed))
     listing = read_files(
         "read_avro",
         paths,
@@ -66,23 +66,30 @@ def read_avro(
         check_count(concurrency, "concurrency", least=1)
     files = listing._plan.input_files()
     open_one = functools.partial(open_file, file_systems=file_systems_of(files))
-    schema = _common_schema(files, open_one, limit_values(options.get("limits")))
+    schema = _common_schema(files, open_one, limit_values(options.get("limits")), bad_files)
     of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
     blocks = block_count(options.get("parallelism", -1), options.get("override_num_blocks"))
     tasks = [
-        _task([(files[at], None if of_paths is None else of_paths.slice(at, 1)) for at in group], schema, open_one)
+        _task(
+            [(files[at], None if of_paths is None else of_paths.slice(at, 1)) for at in group],
+            schema,
+            open_one,
+            bad_files,
+        )
         for group in grouped(list(range(len(files))), blocks)
     ]
-    return dataset_of_tasks("Avro", tasks, schema, concurrency)
+    return dataset_of_tasks("Avro", tasks, schema, concurrency, bad_files)
 
 
-def _task(files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open) -> ReadTask:
+def _task(
+    files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open, bad_files: BadFiles | None
+) -> ReadTask:
     paths = [path for path, _ in files]
     size_bytes = sum(_size_of(path, open_one) for path in paths)
     metadata = BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
-    return ReadTask(functools.partial(_read, files, schema, open_one), metadata)
+    return ReadTask(functools.partial(_read, files, schema, open_one, bad_files), metadata)
 
 
 def _size_of(path: str, open_one: Open) -> int:
@@ -90,35 +97,62 @@ def _size_of(path: str, open_one: Open) -> int:
         return file.seek(0, io.SEEK_END)
 
 
-def _common_schema(files: list[str], open_one: Open, limits: dict[str, int]) -> pyarrow.Schema:
+def _common_schema(
+    files: list[str], open_one: Open, limits: dict[str, int], bad_files: BadFiles | None
+) -> pyarrow.Schema:
+    """A file that is passed over has no part in it, and is told of when it is read."""
     import pyarrow
 
-    common = pyarrow.schema([])
+    common = None
+    first_error: Exception | None = None
     for path in files:
-        with open_one(path) as file:
-            own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {shown(path)}")
-        _core.check_schema(own, limits, f"read_avro: {shown(path)}")
         try:
-            common = pyarrow.unify_schemas([common, own], promote_options="permissive")
-        except (pyarrow.ArrowTypeError, pyarrow.ArrowInvalid) as error:
-            raise TypeError(f"read_avro: {shown(path)} does not go with the files before it ({error})") from None
+            common = _schema_with(common, path, open_one, limits)
+        except (ValueError, TypeError) as error:
+            if bad_files is None:
+                raise
+            first_error = first_error or error
+    if common is None and first_error is not None:
+        raise first_error
+    common = common or pyarrow.schema([])
     _core.check_schema(common, limits, "read_avro")
     return common
 
 
+def _schema_with(common: pyarrow.Schema | None, path: str, open_one: Open, limits: dict[str, int]) -> pyarrow.Schema:
+    import pyarrow
+
+    with open_one(path) as file:
+        own = arrow_schema(_blocks_reader(path, file).writer_schema, f"read_avro: {shown(path)}")
+    _core.check_schema(own, limits, f"read_avro: {shown(path)}")
+    try:
+        return pyarrow.unify_schemas([common or pyarrow.schema([]), own], promote_options="permissive")
+    except (pyarrow.ArrowTypeError, pyarrow.ArrowInvalid) as error:
+        raise TypeError(f"read_avro: {shown(path)} does not go with the files before it ({error})") from None
+
+
 def _read(
-    files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open
+    files: list[tuple[str, pyarrow.Table | None]],
+    schema: pyarrow.Schema,
+    open_one: Open,
+    bad_files: BadFiles | None,
+) -> Iterator[pyarrow.Table | PassedOver]:
+    for path, of_path in files:
+        yield from blocks_of_file(path, _tables(path, of_path, schema, open_one), bad_files)
+
+
+def _tables(
+    path: str, of_path: pyarrow.Table | None, schema: pyarrow.Schema, open_one: Open
 ) -> Iterator[pyarrow.Table]:
     import pyarrow
 
-    for path, of_path in files:
-        for records in _record_lists(path, open_one):
-            arrays = [_column(path, field, [record.get(field.name) for record in records]) for field in schema]
-            table = pyarrow.Table.from_arrays(arrays, schema=schema)
-            if of_path is not None:
-                for name, value in zip(of_path.schema.names, of_path.columns, strict=True):
-                    table = table.append_column(name, pyarrow.repeat(value[0], len(records)))
-            yield table
+    for records in _record_lists(path, open_one):
+        arrays = [_column(path, field, [record.get(field.name) for record in records]) for field in schema]
+        table = pyarrow.Table.from_arrays(arrays, schema=schema)
+        if of_path is not None:
+            for name, value in zip(of_path.schema.names, of_path.columns, strict=True):
+                table = table.append_column(name, pyarrow.repeat(value[0], len(records)))
+        yield table
 
 
 def _column(path: str, field: pyarrow.Field, values: list[Any]) -> pyarrow.Array:
@@ -139,12 +173,18 @@ def _record_lists(path: str, open_one: Open) -> Iterator[list[Any]]:
     """The file's records, in lists of about a batch."""
     records: list[Any] = []
     size_bytes = 0
-    for block, block_bytes in _blocks(path, open_one):
-        records += block
-        size_bytes += block_bytes
-        if len(records) >= _BATCH_ROWS or size_bytes >= _BATCH_BYTES:
+    try:
+        for block, block_bytes in _blocks(path, open_one):
+            records += block
+            size_bytes += block_bytes
+            if len(records) >= _BATCH_ROWS or size_bytes >= _BATCH_BYTES:
+                yield records
+                records, size_bytes = [], 0
+    except ValueError:
+        # What comes before the damage is there.
+        if records:
             yield records
-            records, size_bytes = [], 0
+        raise
     if records:
         yield records
 

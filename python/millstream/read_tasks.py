@@ -10,6 +10,7 @@ from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
+from millstream.bad_files import BadFiles, PassedOver
 from millstream.compute_strategy import asked_workers
 from millstream.function_results import batch_from_result
 from millstream.user_code_error import forget_batches, from_user_code, user_code_error
@@ -27,7 +28,9 @@ _TASKS_WITHOUT_SIZE = 64
 _READERS_MAX = 4
 
 
-def datasource_plan(source: Datasource, tasks_asked: int, compute: Any, concurrency: Any) -> _core.Plan:
+def datasource_plan(
+    source: Datasource, tasks_asked: int, compute: Any, concurrency: Any, bad_files: BadFiles | None = None
+) -> _core.Plan:
     """The plan of all rows, in the order of the tasks. `tasks_asked` is 0 where the size decides."""
     size_bytes = source.estimate_inmemory_data_size()
     tasks = source.get_read_tasks(tasks_asked or _task_count(size_bytes))
@@ -35,7 +38,7 @@ def datasource_plan(source: Datasource, tasks_asked: int, compute: Any, concurre
     asked = compute is not None or concurrency is not None
     readers = asked_workers(compute, concurrency).count if asked else min(_READERS_MAX, len(os.sched_getaffinity(0)))
     workers = max(1, min(readers, len(checked)))
-    reader = ReadTasks(source.get_name(), checked, workers, _rows_expected(checked, size_bytes))
+    reader = ReadTasks(source.get_name(), checked, workers, _rows_expected(checked, size_bytes), bad_files)
     return _core.Plan.range(len(checked), max(1, len(checked))).map_batches(reader, 1)
 
 
@@ -71,6 +74,7 @@ class ReadTasks:
     tasks: tuple[ReadTask, ...]
     workers: int
     rows_expected: int
+    skips: BadFiles | None
 
     @property
     def name(self) -> str:
@@ -89,7 +93,7 @@ class ReadTasks:
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
 
-        parts = (self.source_name, self.tasks, self.workers, self.rows_expected)
+        parts = (self.source_name, self.tasks, self.workers, self.rows_expected, self.skips)
         return _loaded, (cloudpickle.dumps(parts),)
 
 
@@ -103,21 +107,30 @@ def _run(reader: ReadTasks, calls: _core.Calls) -> None:
     while (call := calls.take()) is not None:
         began = thread_time()
         (number,) = call.batch.pylist(0)
+        passed: list[PassedOver] = []
         try:
-            _read(reader, calls, call.number, number)
+            _read(reader, calls, call.number, number, passed)
         except BaseException as error:
-            calls.fail(call.number, _told(reader, number, error))
+            calls.fail(call.number, _told(reader, number, error), _skipped(reader, passed))
             forget_batches(error)
         else:
-            calls.give(call.number, [])
+            calls.give(call.number, [], _skipped(reader, passed))
         calls.add_cpu_time(thread_time() - began)
         del call
     # The frame lives on in the traceback of an error that somebody keeps.
     del calls
 
 
-def _read(reader: ReadTasks, calls: _core.Calls, call_number: int, number: int) -> None:
-    batches = _batches(reader.tasks[number], reader.name)
+def _skipped(reader: ReadTasks, passed: list[PassedOver]) -> tuple[list[tuple[Any, ...]], int | None, Exception] | None:
+    """As a SkippedOfCall, of files."""
+    if reader.skips is None or not passed:
+        return None
+    errors = [(-1, -1, str(each.error), "", each.path, reader.skips.is_recorded) for each in passed]
+    return errors, reader.skips.max_errors, passed[-1].error
+
+
+def _read(reader: ReadTasks, calls: _core.Calls, call_number: int, number: int, passed: list[PassedOver]) -> None:
+    batches = _batches(reader.tasks[number], reader.name, passed)
     try:
         for batch in batches:
             if not calls.give_part(call_number, [batch]):
@@ -126,9 +139,12 @@ def _read(reader: ReadTasks, calls: _core.Calls, call_number: int, number: int) 
         batches.close()  # the user's own iterator with it, where nothing more is wanted
 
 
-def _batches(task: ReadTask, where: str) -> Generator[pyarrow.RecordBatch]:
+def _batches(task: ReadTask, where: str, passed: list[PassedOver]) -> Generator[pyarrow.RecordBatch]:
     left = task.per_task_row_limit
     for block in _checked_blocks(task.read_fn(), where):
+        if isinstance(block, PassedOver):
+            passed.append(block)
+            continue
         batch = batch_from_result(block, where=where)
         batch = batch if left is None else batch.slice(0, left)
         left = None if left is None else left - batch.num_rows

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from millstream import _core
+from millstream.bad_files import BadFiles
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
 from millstream.expressions import Expr
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def dataset_of_tasks(name: str, tasks: list[ReadTask], schema: pyarrow.Schema, concurrency: Any) -> Dataset:
+def dataset_of_tasks(
+    name: str, tasks: list[ReadTask], schema: pyarrow.Schema, concurrency: Any, bad_files: BadFiles | None = None
+) -> Dataset:
     """The rows of the tasks, in their order. Where there are none, no rows of `schema`."""
     if not tasks:
         return Dataset(_core.Plan.from_arrow(schema.empty_table(), blocks=1))
-    return Dataset(datasource_plan(Pieces(name, lambda _: tasks), len(tasks), None, concurrency))
+    return Dataset(datasource_plan(Pieces(name, lambda _: tasks), len(tasks), None, concurrency, bad_files))
 
 
 def grouped(parts: list[Any], groups: int) -> list[list[Any]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, cast
 
 from millstream import _core
 from millstream.arguments import check_count, check_flag, refuse
+from millstream.bad_files import BadFiles, PassedOver, blocks_of_file
 from millstream.block import BlockMetadata
 from millstream.dataset import Dataset
 from millstream.datasource import ReadTask
@@ -82,8 +83,7 @@ def read_webdataset(
     expand = check_flag(expand_json, "expand_json")
     listed = options.copy()
     concurrency = listed.pop("concurrency", None)
-    if listed.pop("on_bad_file", "raise") != "raise":
-        refuse("read_webdataset", {"on_bad_file": True})
+    bad_files = BadFiles.taken_from(cast(dict[str, Any], listed))
     unsupported = {"include_paths": listed.get("include_paths"), "partitioning": listed.get("partitioning")}
     refuse("read_webdataset", unsupported, dict.fromkeys(unsupported, 'the column "__url__" has the path of the file'))
     listing = read_files("read_webdataset", paths, _core.read_binary, listed, file_extensions=("tar", "tar.gz", "tgz"))
@@ -103,10 +103,10 @@ def read_webdataset(
     )
     samples = functools.partial(_samples, wanted=_matcher(suffixes, "suffixes"))
     decode = functools.partial(_decoded, steps=steps, expand_json=expand, pixels=limits["pixels"])
-    read = functools.partial(_read, members=members, samples=samples, decode=decode)
+    read = functools.partial(_read, members=members, samples=samples, decode=decode, bad_files=bad_files)
     groups = grouped(files, block_count(options.get("parallelism", -1), options.get("override_num_blocks")))
     tasks = [ReadTask(functools.partial(read, group), _metadata(group, open_one)) for group in groups]
-    return Dataset(datasource_plan(Pieces("WebDataset", lambda _: tasks), len(tasks), None, concurrency))
+    return Dataset(datasource_plan(Pieces("WebDataset", lambda _: tasks), len(tasks), None, concurrency, bad_files))
 
 
 def _metadata(paths: list[str], open_one: Open) -> BlockMetadata:
@@ -117,18 +117,31 @@ def _metadata(paths: list[str], open_one: Open) -> BlockMetadata:
     return BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
 
 
-def _read(paths: list[str], members: Any, samples: Any, decode: Any) -> Iterator[pyarrow.RecordBatch]:
+def _read(
+    paths: list[str], members: Any, samples: Any, decode: Any, bad_files: BadFiles | None
+) -> Iterator[pyarrow.RecordBatch | PassedOver]:
     for path in paths:
-        rows: list[dict[str, Any]] = []
-        held = 0
+        yield from blocks_of_file(path, _batches(path, members, samples, decode), bad_files)
+
+
+def _batches(path: str, members: Any, samples: Any, decode: Any) -> Iterator[pyarrow.RecordBatch]:
+    """What comes before an error is there too."""
+    rows: list[dict[str, Any]] = []
+    held = 0
+    where = f"read_webdataset: {shown(path)}"
+    try:
         for sample in samples(shown(path), members(path)):
             held += sum(len(value) for value in sample.values())
             rows.append(decode(shown(path), sample))
             if held >= _BLOCK_BYTES or len(rows) == _BLOCK_ROWS:
-                yield rows_to_batch(rows, where=f"read_webdataset: {shown(path)}")
+                yield rows_to_batch(rows, where=where)
                 rows, held = [], 0
+    except ValueError:
         if rows:
-            yield rows_to_batch(rows, where=f"read_webdataset: {shown(path)}")
+            yield rows_to_batch(rows, where=where)
+        raise
+    if rows:
+        yield rows_to_batch(rows, where=where)
 
 
 def _members(

@@ -76,12 +76,18 @@ RecordBatches Imported(const nb::sequence& batches) {
   return imported;
 }
 
-/// None, or (errors, max_errors or None, the exception of the last); an error is (first row, last row, text, traceback).
+/// None, or (errors, max_errors or None, the exception of the last); an error is (first row, last row, text, traceback), and of a file, which its path follows,
+/// whether there is to be a letter.
 SkippedErrors Skipped(const nb::object& skipped) {
   SkippedErrors out;
   if (skipped.is_none()) return out;
   for (nb::handle error : nb::cast<nb::sequence>(skipped[0])) {
-    out.errors.push_back({nb::cast<int64_t>(error[0]), nb::cast<int64_t>(error[1]), 0, nb::cast<std::string>(error[2]), nb::cast<std::string>(error[3])});
+    SkippedError& read = out.errors.emplace_back();
+    read = {nb::cast<int64_t>(error[0]), nb::cast<int64_t>(error[1]), 0, nb::cast<std::string>(error[2]), nb::cast<std::string>(error[3])};
+    if (nb::len(error) == 4) continue;
+    read.of_file = true;
+    read.path = nb::cast<std::string>(error[4]);
+    read.recorded = nb::cast<bool>(error[5]);
   }
   out.errors_max = skipped[1].is_none() ? -1 : nb::cast<int64_t>(skipped[1]);
   if (!skipped[2].is_none()) out.too_many = StatusOfException(nb::borrow(skipped[2]));

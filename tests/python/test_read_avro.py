@@ -273,3 +273,58 @@ def test_flipped_bits_give_rows_or_an_error_that_names_the_file(tmp_path, codec)
             assert "bits.avro" in str(error)  # noqa: PT017
         else:
             assert len(rows) in range(1000)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A directory of a good file, one that is damaged in its third block, one that is none, and a good one."""
+    data, begins = content("deflate")
+    (tmp_path / "a.avro").write_bytes(data)
+    (tmp_path / "b.avro").write_bytes(data[: begins[2] + 30])
+    (tmp_path / "c.avro").write_bytes(b"none")
+    (tmp_path / "d.avro").write_bytes(data)
+    return tmp_path, [plain_row(n) for n in range(2_000)]
+
+
+@pytest.mark.parametrize("blocks", [None, 1, 2])
+def test_bad_files_are_passed_over(damaged, blocks):
+    directory, rows = damaged
+    with pytest.raises(ValueError, match=r"c\.avro is not an Avro file"):
+        ms.read_avro(directory)
+    whole_blocks = ms.read_avro(directory / "a.avro").count()
+    assert whole_blocks == len(rows)
+    recorded = ms.read_avro(directory, on_bad_file="record", override_num_blocks=blocks)
+    read = recorded.take_all()
+    of_b = len(read) - 2 * len(rows)
+    assert 0 < of_b < len(rows)
+    assert read == rows + rows[:of_b] + rows
+    letters = recorded.dead_letters().take_all()
+    assert [letter["source"] for letter in letters] == [str(directory / name) for name in ("b.avro", "c.avro")]
+    assert "block 2" in letters[0]["error"]
+    assert "not an Avro file" in letters[1]["error"]
+    skipped = ms.read_avro(directory, on_bad_file="skip", override_num_blocks=blocks)
+    assert skipped.take_all() == read
+    assert skipped.dead_letters().count() == 0
+
+
+def test_so_many_bad_files_and_no_more(damaged):
+    directory, _ = damaged
+    assert ms.read_avro(directory, on_bad_file="skip", max_errors=2).count() > 4_000
+    with pytest.raises(ValueError, match=r"c\.avro"):
+        ms.read_avro(directory, on_bad_file="skip", max_errors=1).take_all()
+    with pytest.raises(ValueError, match=r"c\.avro is not"):
+        ms.read_avro(directory / "c.avro", on_bad_file="skip")
+    with pytest.raises(ValueError, match="on_bad_file must be"):
+        ms.read_avro(directory, on_bad_file="ignore")
+    with pytest.raises(NotImplementedError, match="on_bad_file"):
+        ms.read_avro(directory, on_bad_row="skip")
+
+
+def test_a_file_of_other_types_is_bad(write, tmp_path):
+    write("a.avro", PLAIN, [plain_row(1)])
+    write("b.avro", record(("id", "string")), [{"id": "text"}])
+    with pytest.raises(TypeError, match=r"b\.avro does not go"):
+        ms.read_avro(tmp_path)
+    dataset = ms.read_avro(tmp_path, on_bad_file="record")
+    assert dataset.take_all() == [plain_row(1)]
+    assert [letter["source"] for letter in dataset.dead_letters().take_all()] == [str(tmp_path / "b.avro")]

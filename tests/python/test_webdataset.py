@@ -210,3 +210,35 @@ def test_damaged_files_name_the_file_and_member(tmp_path):
         path.write_bytes(data)
         with pytest.raises(Exception, match=match):
             ms.read_webdataset(tmp_path).take_all()
+
+
+def test_bad_files_are_passed_over(path):
+    whole = path.read_bytes()
+    directory = path.parent
+    (directory / "b.tar").write_bytes(whole[: len(whole) // 2])
+    (directory / "c.tar").write_bytes(b"no tar at all" * 100)
+    (directory / "d.tar").write_bytes(tar_of([("x.cls", b"1"), ("y.cls", b"not a number"), ("z.cls", b"3")]))
+    (directory / "e.tar").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"b\.tar"):
+        ms.read_webdataset(directory).take_all()
+    recorded = ms.read_webdataset(directory, on_bad_file="record")
+    keys = [row["__key__"] for row in recorded.iter_rows()]
+    all_keys = [f"train/{row:03}" for row in range(30)]
+    of_b = len(keys) - 61
+    assert 5 < of_b < 30
+    assert keys == [*all_keys, *all_keys[:of_b], "x", *all_keys]
+    letters = recorded.dead_letters().take_all()
+    assert [letter["source"] for letter in letters] == [str(directory / name) for name in ("b.tar", "c.tar", "d.tar")]
+    assert "y" in letters[2]["error"]
+    skipped = ms.read_webdataset(directory, on_bad_file="skip", max_errors=3)
+    assert [row["__key__"] for row in skipped.iter_rows()] == keys
+    with pytest.raises(ValueError, match=r"d\.tar"):
+        ms.read_webdataset(directory, on_bad_file="skip", max_errors=2).take_all()
+
+
+def test_what_a_decoder_of_the_users_raises_is_no_fault_of_the_file(path):
+    def decoder(sample):
+        raise ValueError("of mine")
+
+    with pytest.raises(Exception, match="of mine"):
+        ms.read_webdataset(path, decoder=decoder, on_bad_file="skip").take_all()
