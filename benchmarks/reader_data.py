@@ -158,8 +158,8 @@ def write_small_files(directory: Path, files: int) -> dict[str, Any]:
 
 
 FORMS = {
-    "csv": Form(lambda directory, rows: write_trips(directory, rows, "csv", write_csv), 5),
-    "json_lines": Form(lambda directory, rows: write_trips(directory, rows, "jsonl", write_json_lines), 5),
+    "csv": Form(lambda directory, rows: write_trips(directory, rows, "csv", write_csv), 1),
+    "json_lines": Form(lambda directory, rows: write_trips(directory, rows, "jsonl", write_json_lines), 1),
     "trips": Form(write_parquet_trips, 0.125),
     "jpeg": Form(picture_data.write_pictures, 2_000),
     "small_files": Form(write_small_files, 400),
