@@ -96,16 +96,19 @@ class OrcStripe::Sizes {
  public:
   explicit Sizes(const OrcStripe& stripe) : stripe_(stripe) {}
 
-  uint64_t bytes() const { return bytes_; }
+  uint64_t bytes() const { return CappedSum(fixed_bytes_, of_lengths_); }
+  /// Of texts, and of what is in lists.
+  uint64_t bytes_of_lengths() const { return of_lengths_; }
 
   /// With `values` of the column at once, and `all` in the stripe, at most.
-  Status Add(uint64_t number, uint64_t values, uint64_t all) {
+  Status Add(uint64_t number, uint64_t values, uint64_t all, bool in_list) {
     const OrcTail::Column& column = stripe_.tail_.columns()[number];
-    bytes_ = CappedSum(bytes_, CappedProduct(values, kBytesOfValue));
+    uint64_t& bytes = in_list ? of_lengths_ : fixed_bytes_;
+    bytes = CappedSum(bytes, CappedProduct(values, kBytesOfValue));
     const bool is_list = column.kind == OrcKind::kList || column.kind == OrcKind::kMap;
     if (is_list || IsText(column.kind)) ARROW_RETURN_NOT_OK(AddLengths(number, !is_list, &values, &all));
     if (column.kind == OrcKind::kDecimal) ARROW_RETURN_NOT_OK(CheckScales(number, all));
-    for (const uint64_t child : column.children) ARROW_RETURN_NOT_OK(Add(child, values, all));
+    for (const uint64_t child : column.children) ARROW_RETURN_NOT_OK(Add(child, values, all, in_list || is_list));
     return Status::OK();
   }
 
@@ -123,7 +126,7 @@ class OrcStripe::Sizes {
     }
     if (is_text) {
       ARROW_RETURN_NOT_OK(CheckTexts(number, is_dictionary ? Kind::kDictionaryData : Kind::kData, sum));
-      if (!is_dictionary) bytes_ = CappedSum(bytes_, most);
+      if (!is_dictionary) of_lengths_ = CappedSum(of_lengths_, most);
     }
     *values = most;
     *all = sum;
@@ -189,28 +192,23 @@ class OrcStripe::Sizes {
   }
 
   const OrcStripe& stripe_;
-  uint64_t bytes_ = 0;
+  uint64_t fixed_bytes_ = 0, of_lengths_ = 0;
 };
 
-Result<uint64_t> OrcStripe::BytesOf(const std::vector<int>& columns, uint64_t rows) const {
-  Sizes sizes(*this);
-  const auto& row = tail_.columns()[0].children;
-  for (const int column : columns) ARROW_RETURN_NOT_OK(sizes.Add(row[static_cast<size_t>(column)], rows, static_cast<uint64_t>(stripe_.rows)));
-  return sizes.bytes();
-}
-
 Result<int64_t> OrcStripe::RowsAtOnce(const std::vector<int>& columns) const {
+  const auto& in_row = tail_.columns()[0].children;
   const auto allowed = static_cast<uint64_t>(limits_.record_bytes);
-  int64_t rows = std::min(stripe_.rows, kRowsMax);
-  for (;;) {
-    ARROW_ASSIGN_OR_RAISE(const uint64_t bytes, BytesOf(columns, static_cast<uint64_t>(rows)));
-    if (bytes <= std::min(kBytesAtOnce, allowed) || (rows == 1 && bytes <= allowed)) return rows;
-    if (rows == 1) {
-      return OverLimit("file " + listed_.path + ": a row of the stripe at byte " + std::to_string(stripe_.begin) + " may take " + std::to_string(bytes) + " bytes, and " +
-                           std::to_string(allowed) + " are allowed",
-                       "record_bytes");
+  for (int64_t rows = std::min(stripe_.rows, kRowsMax);; rows = std::max<int64_t>(1, rows / 8)) {
+    Sizes sizes(*this);
+    for (const int column : columns) {
+      ARROW_RETURN_NOT_OK(sizes.Add(in_row[static_cast<size_t>(column)], static_cast<uint64_t>(rows), static_cast<uint64_t>(stripe_.rows), /*in_list=*/false));
     }
-    rows = std::max<int64_t>(1, rows / 8);
+    const bool is_allowed = sizes.bytes_of_lengths() <= allowed;
+    if (is_allowed && (rows == 1 || sizes.bytes() <= kBytesAtOnce)) return rows;
+    if (rows > 1) continue;
+    return OverLimit("file " + listed_.path + ": a row of the stripe at byte " + std::to_string(stripe_.begin) + " may take " +
+                         std::to_string(sizes.bytes_of_lengths()) + " bytes, and " + std::to_string(allowed) + " are allowed",
+                     "record_bytes");
   }
 }
 

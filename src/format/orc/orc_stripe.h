@@ -16,8 +16,8 @@ class OrcStripe {
   /// Reads the stripe's footer. All outlive it. Errors as of OrcTail::Read.
   static Result<OrcStripe> Read(const OrcTail& tail, arrow::io::RandomAccessFile* file, const ListedFile& listed, const ReadLimits& limits, const OrcTail::Stripe& stripe);
 
-  /// So many of the columns with these numbers in the row that they take kBytesAtOnce or less, kRowsMax at most. kCorruptData for a row that may take more
-  /// than limits.record_bytes.
+  /// So many of the columns with these numbers in the row that they take kBytesAtOnce or less, kRowsMax at most and 1 at least. kCorruptData for a row whose texts and
+  /// lists may take more than limits.record_bytes.
   Result<int64_t> RowsAtOnce(const std::vector<int>& columns) const;
 
   static constexpr int64_t kRowsMax = 4096;
@@ -40,7 +40,6 @@ class OrcStripe {
   Status AddStream(std::string_view message, int64_t* end);
   /// Null where there is none.
   const Stream* StreamOf(uint64_t column, Kind kind) const;
-  Result<uint64_t> BytesOf(const std::vector<int>& columns, uint64_t rows) const;
 
   const OrcTail& tail_;
   arrow::io::RandomAccessFile* const file_;

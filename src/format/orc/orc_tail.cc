@@ -212,7 +212,7 @@ Status OrcTail::AddColumns(const std::vector<Type>& types, uint64_t number, int6
   ARROW_RETURN_NOT_OK(CheckType(type, number));
   columns_.push_back({static_cast<OrcKind>(type.kind), type.children});
   if (level > limits.nesting && !type.children.empty()) {
-    return OverLimit("file " + listed.path + " has more than " + std::to_string(limits.nesting) + " lists and structs within each other", "nesting");
+    return OverLimit("file " + listed.path + ": there are more than " + std::to_string(limits.nesting) + " lists and structs within each other", "nesting");
   }
   for (const uint64_t child : type.children) ARROW_RETURN_NOT_OK(AddColumns(types, child, level + 1, listed, limits));
   return Status::OK();
