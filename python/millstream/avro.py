@@ -66,7 +66,7 @@ def read_avro(
         check_count(concurrency, "concurrency", least=1)
     files = listing._plan.input_files()
     open_one = functools.partial(open_file, file_systems=file_systems_of(files))
-    schema = _common_schema(files, open_one, limit_values(options.get("limits")), bad_files)
+    schema, left_out = _common_schema(files, open_one, limit_values(options.get("limits")), bad_files)
     of_paths = listing.drop_columns("bytes").to_arrow() if len(listing.columns() or []) > 1 else None
     if of_paths is not None and (both := set(of_paths.schema.names) & set(schema.names)):
         raise ValueError(f"read_avro: the files have a column {min(both)!r}, and their paths tell one of that name too")
@@ -77,6 +77,7 @@ def read_avro(
             schema,
             open_one,
             bad_files,
+            left_out,
         )
         for group in grouped(list(range(len(files))), blocks)
     ]
@@ -84,12 +85,17 @@ def read_avro(
 
 
 def _task(
-    files: list[tuple[str, pyarrow.Table | None]], schema: pyarrow.Schema, open_one: Open, bad_files: BadFiles | None
+    files: list[tuple[str, pyarrow.Table | None]],
+    schema: pyarrow.Schema,
+    open_one: Open,
+    bad_files: BadFiles | None,
+    left_out: dict[str, Exception],
 ) -> ReadTask:
     paths = [path for path, _ in files]
     size_bytes = sum(_size_of(path, open_one) for path in paths)
     metadata = BlockMetadata(size_bytes=size_bytes, input_files=[shown(path) for path in paths])
-    return ReadTask(functools.partial(_read, files, schema, open_one, bad_files), metadata)
+    own = {path: left_out[path] for path in paths if path in left_out}
+    return ReadTask(functools.partial(_read, files, schema, open_one, bad_files, own), metadata)
 
 
 def _size_of(path: str, open_one: Open) -> int:
@@ -99,24 +105,24 @@ def _size_of(path: str, open_one: Open) -> int:
 
 def _common_schema(
     files: list[str], open_one: Open, limits: dict[str, int], bad_files: BadFiles | None
-) -> pyarrow.Schema:
-    """A file that is passed over has no part in it, and is told of when it is read."""
+) -> tuple[pyarrow.Schema, dict[str, Exception]]:
+    """And the files that are passed over, which have no part in it and are told of when they would be read."""
     import pyarrow
 
     common = None
-    first_error: Exception | None = None
+    left_out: dict[str, Exception] = {}
     for path in files:
         try:
             common = _schema_with(common, path, open_one, limits)
         except (ValueError, TypeError) as error:
             if bad_files is None:
                 raise
-            first_error = first_error or error
-    if common is None and first_error is not None:
-        raise first_error
+            left_out[path] = error.with_traceback(None)
+    if common is None and left_out:
+        raise next(iter(left_out.values()))
     common = common or pyarrow.schema([])
     _core.check_schema(common, limits, "read_avro")
-    return common
+    return common, left_out
 
 
 def _schema_with(common: pyarrow.Schema | None, path: str, open_one: Open, limits: dict[str, int]) -> pyarrow.Schema:
@@ -136,8 +142,12 @@ def _read(
     schema: pyarrow.Schema,
     open_one: Open,
     bad_files: BadFiles | None,
+    left_out: dict[str, Exception],
 ) -> Iterator[pyarrow.Table | PassedOver]:
     for path, of_path in files:
+        if path in left_out:
+            yield PassedOver(path, left_out[path])
+            continue
         yield from blocks_of_file(path, _tables(path, of_path, schema, open_one), bad_files)
 
 
@@ -202,6 +212,8 @@ def _blocks(path: str, open_one: Open) -> Iterator[tuple[list[Any], int]]:
                 if block is not None and (len(records) != block.num_records or block.bytes_.read(1)):
                     raise ValueError(f"it has other records than the {block.num_records} that it tells of")
             except Exception as error:
+                if not _is_of_file(error):
+                    raise
                 text = f"{shown(path)}, block {number} at byte {begin}: {type(error).__name__}: {error}"
                 raise ValueError(f"read_avro: the file is damaged: {text}") from error
             if block is None:
@@ -218,7 +230,21 @@ def _blocks_reader(path: str, file: Any) -> Any:
     try:
         return _fastavro().block_reader(_Bounded(file))
     except Exception as error:
+        if not _is_of_file(error):
+            raise
         raise ValueError(f"read_avro: {shown(path)} is not an Avro file ({type(error).__name__}: {error})") from None
+
+
+def _is_of_file(error: BaseException) -> bool:
+    """Whether what is in the file is the reason, and not a store, a disk or the memory."""
+    reason: BaseException | None = error
+    while reason is not None:
+        # bzip2's words for bytes that are not its own.
+        is_data = type(reason) is OSError and str(reason) == "Invalid data stream"
+        if isinstance(reason, OSError | MemoryError | ImportError) and not is_data:
+            return False
+        reason = reason.__cause__
+    return True
 
 
 def _fastavro() -> Any:

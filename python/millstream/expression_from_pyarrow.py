@@ -24,7 +24,11 @@ def from_pyarrow(expression: Any, schema: _core.Schema | None) -> _core.Expressi
 
     fields = [] if schema is None else pyarrow.schema(schema)
     declared = [field.with_type(_declared(field.type)) for field in fields]
-    plain = pyarrow.schema([field for field in declared if _can_be_said(field.type)])
+    # What Substrait cannot say keeps its place: expressions may name columns by their numbers.
+    plain = pyarrow.schema([each if _can_be_said(each.type) else each.with_type(pyarrow.null()) for each in declared])
+    if "case_when(" in str(expression):
+        # Substrait says it as if_else, which takes a null condition otherwise.
+        raise ValueError(f"{expression} cannot be taken: it has a case_when; write it with millstream's col()")
     try:
         message = expression.to_substrait(plain)
     except pyarrow.lib.ArrowException as error:
@@ -43,6 +47,10 @@ def _declared(kind: pyarrow.DataType) -> pyarrow.DataType:
 
     if pyarrow.types.is_dictionary(kind):
         kind = kind.value_type
+    if pyarrow.types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_declared(field.type)) for field in kind])
+    if pyarrow.types.is_timestamp(kind):
+        return pyarrow.timestamp("us", kind.tz)
     if pyarrow.types.is_integer(kind):
         return pyarrow.int64()
     if pyarrow.types.is_floating(kind):

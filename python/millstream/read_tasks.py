@@ -13,6 +13,7 @@ from millstream import _core
 from millstream.bad_files import BadFiles, PassedOver
 from millstream.compute_strategy import asked_workers
 from millstream.function_results import batch_from_result
+from millstream.stores import shown
 from millstream.user_code_error import forget_batches, from_user_code, user_code_error
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _skipped(reader: ReadTasks, passed: list[PassedOver]) -> tuple[list[tuple[An
     """As a SkippedOfCall, of files."""
     if reader.skips is None or not passed:
         return None
-    errors = [(-1, -1, str(each.error), "", each.path, reader.skips.is_recorded) for each in passed]
+    errors = [(-1, -1, str(each.error), "", shown(each.path), reader.skips.is_recorded) for each in passed]
     return errors, reader.skips.max_errors, passed[-1].error
 
 

@@ -153,6 +153,7 @@ def _members(
 ) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of the files in a tar file. Nothing is written anywhere, whatever their names are."""
     name = None
+    is_users = False  # what is being called
     try:
         with open_one(path) as stored, _decompressed(stored) as file:
             watched = _Watched(file, stored.seek(0, io.SEEK_END), limits["decompressed_ratio"])
@@ -165,15 +166,18 @@ def _members(
                 if member.size > limits["record_bytes"]:
                     what = f"it has {member.size} bytes, more than the {limits['record_bytes']} that are read"
                     raise _OverLimitError(f"{what}; raise it with limits=ReadLimits(record_bytes=...)")
+                is_users = True
                 for rename in renames:
                     name = rename(name)
-                if select(name):
+                is_selected = select(name)
+                is_users = False
+                if is_selected:
                     data = tar.extractfile(member)
                     assert data is not None
                     yield name, data.read()
             watched.check_end()
     except (tarfile.TarError, EOFError, ValueError, OSError, lzma.LZMAError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if is_users or (isinstance(error, OSError) and error.errno is not None):
             raise
         place = "" if name is None else f", at or behind the member {name!r}"
         why = "" if isinstance(error, _OverLimitError) else "; the file is damaged or no tar file"
@@ -257,9 +261,20 @@ def _decoded(path: str, sample: dict[str, Any], steps: list[Any], expand_json: b
     for step in steps:
         sample = step(sample) if callable(step) else _by_suffix(path, sample, pixels)
     if expand_json:
-        values = sample.get("json")
-        sample = {**(values if isinstance(values, dict) else json.loads(values or b"{}")), **sample}
+        sample = {**_json_object(path, sample), **sample}
     return {**sample, "__url__": path}
+
+
+def _json_object(path: str, sample: dict[str, Any]) -> dict[str, Any]:
+    value = sample.get("json")
+    where = f"read_webdataset: {path}: the json of the key {sample['__key__']!r}"
+    try:
+        decoded = json.loads(value or b"{}") if value is None or isinstance(value, bytes | str) else value
+    except ValueError as error:
+        raise ValueError(f"{where} cannot be decoded: {error}") from None
+    if not isinstance(decoded, dict):
+        raise ValueError(f"{where} is no object, whose keys could become columns")
+    return decoded
 
 
 def _by_suffix(path: str, sample: dict[str, Any], pixels: int) -> dict[str, Any]:

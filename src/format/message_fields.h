@@ -26,7 +26,8 @@ class MessageReader {
   /// Nothing for bytes that are no field.
   std::optional<Field> Next() {
     const auto tag = Varint();
-    if (!tag) return std::nullopt;
+    // Longer ones others would cut, and so read another field.
+    if (!tag || *tag > UINT32_MAX || *tag >> 3 == 0) return std::nullopt;
     Field field{*tag >> 3, static_cast<WireType>(*tag & 7), 0, {}};
     switch (field.type) {
       case kVarint: return Filled(field, Varint());

@@ -187,6 +187,7 @@ class Parser {
       const auto& field = (*among)[at];
       if (column == nullptr) column = ColumnExpression(field->name());
       else ARROW_RETURN_NOT_OK(CallOperator("struct_field", {column}, {{"name", field->name()}}).Value(&column));
+      if (field->type()->id() == arrow::Type::NA) return CannotSay("the column " + field->name() + ", whose type Substrait does not have");
       if (member.find(2) == member.end()) return column;
       segment.clear();
       if (!LastFields(BytesIn(member, 2), &segment)) return NoMessage();
@@ -258,14 +259,18 @@ class Parser {
   Result<ExpressionPtr> BuildIsIn(std::string_view message, int depth) {
     ExpressionPtr value;
     std::unique_ptr<arrow::ArrayBuilder> values;
+    int64_t nulls = 0;
     Status status;
     const auto add = [&](std::string_view option) -> Status {
       std::map<uint64_t, Field> fields;
       if (!LastFields(option, &fields)) return NoMessage();
       if (fields.find(1) == fields.end()) return CannotSay("a set of other things than constants");
       ARROW_ASSIGN_OR_RAISE(const auto scalar, LiteralOf(BytesIn(fields, 1)));
+      if (!scalar->is_valid) {
+        ++nulls;
+        return Status::OK();
+      }
       if (values == nullptr) ARROW_RETURN_NOT_OK(arrow::MakeBuilder(scalar->type).Value(&values));
-      if (!scalar->is_valid) return values->AppendNull();
       if (!scalar->type->Equals(values->type())) return CannotSay("a set of values of several types");
       return values->AppendScalar(*scalar);
     };
@@ -274,7 +279,10 @@ class Parser {
       return field.number != 2 || (status = add(field.bytes)).ok();
     });
     ARROW_RETURN_NOT_OK(status);
-    if (!parsed || value == nullptr || values == nullptr) return NoMessage();
+    if (!parsed || value == nullptr) return NoMessage();
+    if (values == nullptr && nulls == 0) return LiteralExpression(std::make_shared<arrow::BooleanScalar>(false));
+    if (values == nullptr) return CallOperator("is_null", {value});
+    ARROW_RETURN_NOT_OK(values->AppendNulls(nulls));
     ARROW_ASSIGN_OR_RAISE(auto set, values->Finish());
     return CallOperator("is_in", {value}, {{"value_set", std::move(set)}});
   }

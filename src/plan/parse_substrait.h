@@ -8,7 +8,7 @@
 namespace millstream {
 
 /// The one expression of an ExtendedExpression, on columns of `schema`. Functions are those of Substrait that there is an operator for; arithmetic that overflows is
-/// an error, whatever the message asks for. kInvalidArgument for what is no such message, and for what cannot be said here, by its name.
+/// an error, and fractions divided by zero are infinite, whatever the message asks for. kInvalidArgument for what is no such message, and for what cannot be said here, by its name.
 Result<ExpressionPtr> ParseSubstrait(std::string_view message, const arrow::Schema& schema);
 
 }  // namespace millstream

@@ -328,3 +328,25 @@ def test_a_file_of_other_types_is_bad(write, tmp_path):
     dataset = ms.read_avro(tmp_path, on_bad_file="record")
     assert dataset.take_all() == [plain_row(1)]
     assert [letter["source"] for letter in dataset.dead_letters().take_all()] == [str(tmp_path / "b.avro")]
+
+
+def test_a_file_that_is_left_out_of_the_schema_is_not_read(write, tmp_path):
+    write("a.avro", record(("x", "long")), [{"x": 1}])
+    write("b.avro", record(("x", ["null", "string"]), ("y", "long")), [{"x": None, "y": 2}])
+    dataset = ms.read_avro(tmp_path, on_bad_file="record")
+    assert dataset.take_all() == [{"x": 1}]
+    assert [letter["source"] for letter in dataset.dead_letters().take_all()] == [str(tmp_path / "b.avro")]
+
+
+def test_what_a_store_fails_with_is_no_fault_of_the_file(write, tmp_path, monkeypatch):
+    path = write("a.avro", PLAIN, [plain_row(1)])
+    dataset = ms.read_avro(path, on_bad_file="skip")
+
+    def reset(*_):
+        raise ConnectionResetError("by the store")
+
+    monkeypatch.setattr(fastavro, "block_reader", reset)
+    with pytest.raises(Exception, match="by the store"):
+        dataset.take_all()
+    with pytest.raises(ConnectionResetError, match="by the store"):
+        ms.read_avro(path, on_bad_file="skip")

@@ -216,4 +216,19 @@ def test_a_row_of_orc_may_not_be_larger_than_allowed(tmp_path):
     orc.write_table(pyarrow.table({"a": [[1], list(range(100_000))]}), str(path))
     assert ms.read_orc(path).count() == 2
     with pytest.raises(ValueError, match=r"long\.orc: a row of the stripe at byte 3 may take.*record_bytes"):
-        ms.read_orc(path, limits=ms.ReadLimits(record_bytes=1_000_000)).take_all()
+        ms.read_orc(path, limits=ms.ReadLimits(record_bytes=500_000)).take_all()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"bytes": [b"x" * (40 << 20)] * 2},
+        {"floats": pyarrow.array([[0.5] * 1_200_000] * 2, pyarrow.list_(pyarrow.float32()))},
+        {"same": ["x" * 200] * 200_000},
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_rows_of_orc_that_are_large_and_allowed(tmp_path, columns):
+    written = pyarrow.table(columns)
+    orc.write_table(written, str(tmp_path / "a.orc"), compression="zstd")
+    assert ms.read_orc(tmp_path).to_arrow().equals(written)

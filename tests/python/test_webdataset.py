@@ -236,9 +236,22 @@ def test_bad_files_are_passed_over(path):
         ms.read_webdataset(directory, on_bad_file="skip", max_errors=2).take_all()
 
 
-def test_what_a_decoder_of_the_users_raises_is_no_fault_of_the_file(path):
-    def decoder(sample):
+@pytest.mark.parametrize("name", ["decoder", "fileselect", "filerename", "suffixes"])
+def test_what_a_function_of_the_users_raises_is_no_fault_of_the_file(path, name):
+    def function(_):
         raise ValueError("of mine")
 
     with pytest.raises(Exception, match="of mine"):
-        ms.read_webdataset(path, decoder=decoder, on_bad_file="skip").take_all()
+        ms.read_webdataset(path, on_bad_file="skip", **{name: function}).take_all()
+
+
+@pytest.mark.parametrize("decoder", [None, True])
+@pytest.mark.parametrize("text", [b"{", b"[1]"])
+def test_json_that_cannot_be_expanded_is_a_fault_of_the_file(tmp_path, decoder, text):
+    (tmp_path / "a.tar").write_bytes(tar_of([("x.json", text)]))
+    (tmp_path / "b.tar").write_bytes(tar_of([("y.json", b'{"n": 1}')]))
+    with pytest.raises(ValueError, match=r"a\.tar"):
+        ms.read_webdataset(tmp_path, decoder=decoder, expand_json=True).take_all()
+    dataset = ms.read_webdataset(tmp_path, decoder=decoder, expand_json=True, on_bad_file="record")
+    assert [row["__key__"] for row in dataset.take_all()] == ["y"]
+    assert [letter["source"] for letter in dataset.dead_letters().take_all()] == [str(tmp_path / "a.tar")]

@@ -16,6 +16,7 @@ enum Compression : uint64_t { kNone = 0, kZlib = 1, kSnappy = 2, kLzo = 3, kLz4 
 /// The length of a block is told in 23 bits.
 constexpr uint64_t kBlockBytesMax = 1 << 23;
 constexpr size_t kPieceBytes = 64 << 10;
+constexpr size_t kMessageBytesMax = 64 << 20;
 
 Result<std::shared_ptr<Codec>> CodecOf(uint64_t compression) {
   switch (compression) {
@@ -43,7 +44,7 @@ Result<std::shared_ptr<arrow::Buffer>> ReadExactly(arrow::io::RandomAccessFile* 
 }
 
 Result<OrcBlocks> OrcBlocks::Make(uint64_t compression, uint64_t block_bytes) {
-  if (block_bytes == 0 || block_bytes > kBlockBytesMax) return Status::Invalid("its blocks are of ", block_bytes, " bytes, which cannot be");
+  if (compression != kNone && (block_bytes == 0 || block_bytes > kBlockBytesMax)) return Status::Invalid("its blocks are of ", block_bytes, " bytes, which cannot be");
   OrcBlocks blocks;
   ARROW_ASSIGN_OR_RAISE(blocks.codec_, CodecOf(compression));
   blocks.compression_ = compression;
@@ -57,31 +58,33 @@ size_t OrcBlocks::BlockBytes(std::string_view head, bool* is_original) {
   return (byte(0) | byte(1) << 8 | byte(2) << 16) >> 1;
 }
 
-bool OrcBlocks::AppendBlock(std::string_view block, std::string* out) const {
-  const size_t before = out->size();
-  out->resize(before + block_bytes_);
+bool OrcBlocks::AppendBlock(std::string_view block, std::string* scratch, std::string* out) const {
+  scratch->resize(block_bytes_);
   const auto* in = reinterpret_cast<const uint8_t*>(block.data());
-  auto* to = reinterpret_cast<uint8_t*>(out->data() + before);
+  auto* to = reinterpret_cast<uint8_t*>(scratch->data());
   const auto in_bytes = static_cast<int64_t>(block.size()), most = static_cast<int64_t>(block_bytes_);
   int64_t bytes = 0;
   if (compression_ == kZstd) {
     // At once it is only decompressed to a length that is known.
     const auto decompressor = codec_->MakeDecompressor();
     const auto done = decompressor.ok() ? (*decompressor)->Decompress(in_bytes, in, most, to) : decompressor.status();
-    if (!done.ok() || !(*decompressor)->IsFinished()) return false;
+    if (!done.ok() || !(*decompressor)->IsFinished() || done->bytes_read != in_bytes) return false;
     bytes = done->bytes_written;
   } else {
     const auto done = codec_->Decompress(in_bytes, in, most, to);
     if (!done.ok()) return false;
     bytes = *done;
   }
-  out->resize(before + static_cast<size_t>(bytes));
-  return true;
+  out->append(*scratch, 0, static_cast<size_t>(bytes));
+  return bytes > 0;
 }
 
 Result<std::string> OrcBlocks::Decompressed(std::string_view stored, const ListedFile& listed, const ReadLimits& limits) const {
-  if (!is_compressed()) return std::string(stored);
-  std::string out;
+  if (!is_compressed()) {
+    if (stored.size() > kMessageBytesMax) return Status::Invalid("what it tells of itself is longer than ", kMessageBytesMax, " bytes");
+    return std::string(stored);
+  }
+  std::string out, scratch;
   while (!stored.empty()) {
     if (stored.size() < kHeadBytes) return Status::Invalid("a block ends too early");
     bool is_original = false;
@@ -91,8 +94,9 @@ Result<std::string> OrcBlocks::Decompressed(std::string_view stored, const Liste
     const std::string_view block = stored.substr(0, size);
     stored.remove_prefix(size);
     if (is_original) out += block;
-    else if (!AppendBlock(block, &out)) return Status::Invalid("a block does not decompress");
+    else if (!AppendBlock(block, &scratch, &out)) return Status::Invalid("a block does not decompress");
     ARROW_RETURN_NOT_OK(CheckDecompressed(listed.path, listed.size_bytes, static_cast<int64_t>(out.size()), limits));
+    if (out.size() > kMessageBytesMax) return Status::Invalid("what it tells of itself is longer than ", kMessageBytesMax, " bytes");
   }
   return out;
 }
@@ -127,7 +131,7 @@ Status OrcStream::RefillOrFail() {
   const size_t size = OrcBlocks::BlockBytes(head, &is_original);
   ARROW_ASSIGN_OR_RAISE(const auto block, Stored(size));
   if (is_original) held_ = block;
-  else if (!blocks_.AppendBlock(block, &held_)) return Status::Invalid("a block does not decompress");
+  else if (!blocks_.AppendBlock(block, &scratch_, &held_)) return Status::Invalid("a block does not decompress");
   given_ += static_cast<int64_t>(held_.size());
   return CheckDecompressed(listed_.path, listed_.size_bytes, given_, limits_);
 }

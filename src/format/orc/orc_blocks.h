@@ -31,10 +31,10 @@ class OrcBlocks {
   static constexpr size_t kHeadBytes = 3;
   /// The bytes of the block behind such a head; `is_original` where they are not compressed.
   static size_t BlockBytes(std::string_view head, bool* is_original);
-  /// Appends what a compressed block holds; false where that cannot be told.
-  bool AppendBlock(std::string_view block, std::string* out) const;
+  /// Appends what a compressed block holds, by way of `scratch`, which is kept from one to the next; false where that cannot be told, or is nothing.
+  bool AppendBlock(std::string_view block, std::string* scratch, std::string* out) const;
 
-  /// Of a message. A Status without a kind where it cannot be told, kCorruptData above a limit of the file.
+  /// Of a message, which is of 64 MiB at most. A Status without a kind where it cannot be told, kCorruptData above a limit of the file.
   Result<std::string> Decompressed(std::string_view stored, const ListedFile& listed, const ReadLimits& limits) const;
   /// What Decompressed gives `message` of.
   std::string Stored(std::string_view message) const;
@@ -74,7 +74,7 @@ class OrcStream {
   const int64_t end_;
   std::string stored_;
   size_t taken_ = 0;  // of stored_
-  std::string held_;
+  std::string scratch_, held_;
   size_t next_ = 0;
   int64_t given_ = 0;  // bytes, with those held
   Status status_;

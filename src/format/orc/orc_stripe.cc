@@ -1,6 +1,8 @@
 #include "format/orc/orc_stripe.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "format/limits.h"
 #include "format/message_fields.h"
@@ -16,9 +18,57 @@ constexpr uint64_t kBytesOfValue = 32;
 /// Direct, dictionary, and both with numbers in runs of the second form.
 constexpr uint64_t kEncodingMax = 3;
 
+constexpr size_t kStreamsOfColumn = 16;
+
 bool IsText(OrcKind kind) { return kind == OrcKind::kString || kind == OrcKind::kBinary || kind == OrcKind::kVarchar || kind == OrcKind::kChar; }
 
+/// Of a value, as it comes out.
+uint64_t WidthOf(OrcKind kind) {
+  switch (static_cast<uint64_t>(kind)) {
+    case 0:
+    case 1:
+    case 12:
+    case 13: return 1;  // truths, bytes, structs, unions
+    case 2: return 2;
+    case 4:
+    case 6:
+    case 9:
+    case 18: return 8;  // long, double, times
+    case 14: return 16;
+    default: return 4;
+  }
+}
+
 uint64_t CappedProduct(uint64_t a, uint64_t b) { return b != 0 && a > ~uint64_t{0} / b ? ~uint64_t{0} : a * b; }
+
+/// The sum of the last numbers of a sequence; of very many at once it may be as much again.
+class WindowSum {
+ public:
+  explicit WindowSum(uint64_t window) : window_(window), last_(static_cast<size_t>(std::min(window, kExactMax))) {}
+
+  uint64_t Add(uint64_t number) {
+    if (window_ > kExactMax) {
+      // A window lies in two neighbouring stretches as long as it is.
+      if (count_ == window_) {
+        before_ = std::exchange(sum_, 0);
+        count_ = 0;
+      }
+    } else if (count_ >= window_) {
+      // What a capped sum has lost does not come back; it is refused anyway.
+      if (sum_ != ~uint64_t{0}) sum_ -= last_[count_ % window_];
+    }
+    if (window_ <= kExactMax && window_ > 0) last_[count_ % window_] = number;
+    ++count_;
+    sum_ = CappedSum(sum_, number);
+    return CappedSum(before_, sum_);
+  }
+
+ private:
+  static constexpr uint64_t kExactMax = 1 << 17;
+  const uint64_t window_;
+  std::vector<uint64_t> last_;
+  uint64_t count_ = 0, sum_ = 0, before_ = 0;
+};
 
 }  // namespace
 
@@ -39,6 +89,7 @@ Status OrcStripe::ParseFooter(std::string_view message) {
     switch (field.number) {
       case 1: return IsBytes(field, &bytes) && (status = AddStream(bytes, &end)).ok();
       case 2: {
+        if (encodings_.size() > tail_.columns().size()) return false;
         Encoding& encoding = encodings_.emplace_back();
         return IsBytes(field, &bytes) && ForEachField(bytes, [&](const Field& inner) {
                  return inner.number == 1   ? IsNumber(inner, &encoding.kind)
@@ -78,6 +129,9 @@ Status OrcStripe::AddStream(std::string_view message, int64_t* end) {
     }
   });
   const int64_t stripe_end = stripe_.begin + stripe_.index_bytes + stripe_.data_bytes;
+  if (stream.kind > UINT32_MAX || stream.column >= tail_.columns().size() || streams_.size() / kStreamsOfColumn > tail_.columns().size()) {
+    return Status::Invalid("its stripe at byte ", stripe_.begin, " has a stream that is of no column");
+  }
   if (!parsed || bytes > static_cast<uint64_t>(stripe_end - *end)) return Status::Invalid("a stream of its stripe at byte ", stripe_.begin, " is not in it");
   stream.begin = *end;
   stream.bytes = static_cast<int64_t>(bytes);
@@ -96,15 +150,16 @@ class OrcStripe::Sizes {
  public:
   explicit Sizes(const OrcStripe& stripe) : stripe_(stripe) {}
 
-  uint64_t bytes() const { return CappedSum(fixed_bytes_, of_lengths_); }
-  /// Of texts, and of what is in lists.
+  /// What the library takes for them.
+  uint64_t bytes() const { return bytes_; }
+  /// Texts, and the values in lists.
   uint64_t bytes_of_lengths() const { return of_lengths_; }
 
   /// With `values` of the column at once, and `all` in the stripe, at most.
   Status Add(uint64_t number, uint64_t values, uint64_t all, bool in_list) {
     const OrcTail::Column& column = stripe_.tail_.columns()[number];
-    uint64_t& bytes = in_list ? of_lengths_ : fixed_bytes_;
-    bytes = CappedSum(bytes, CappedProduct(values, kBytesOfValue));
+    bytes_ = CappedSum(bytes_, CappedProduct(values, kBytesOfValue));
+    if (in_list) of_lengths_ = CappedSum(of_lengths_, CappedProduct(values, WidthOf(column.kind)));
     const bool is_list = column.kind == OrcKind::kList || column.kind == OrcKind::kMap;
     if (is_list || IsText(column.kind)) ARROW_RETURN_NOT_OK(AddLengths(number, !is_list, &values, &all));
     if (column.kind == OrcKind::kDecimal) ARROW_RETURN_NOT_OK(CheckScales(number, all));
@@ -126,7 +181,10 @@ class OrcStripe::Sizes {
     }
     if (is_text) {
       ARROW_RETURN_NOT_OK(CheckTexts(number, is_dictionary ? Kind::kDictionaryData : Kind::kData, sum));
-      if (!is_dictionary) of_lengths_ = CappedSum(of_lengths_, most);
+      if (!is_dictionary) {
+        bytes_ = CappedSum(bytes_, most);
+        of_lengths_ = CappedSum(of_lengths_, most);
+      }
     }
     *values = most;
     *all = sum;
@@ -136,18 +194,11 @@ class OrcStripe::Sizes {
   /// Of the first `wanted` lengths the count, the most that `window` of them in a row can come to, and the sum.
   Status SumLengths(uint64_t number, uint64_t wanted, uint64_t window, uint64_t* count, uint64_t* most, uint64_t* sum) const {
     if (wanted == 0) return Status::OK();
-    // A window lies in two neighbouring stretches as long as it is.
-    uint64_t before = 0, now = 0, in_stretch = 0;
+    WindowSum sum_of_window(window);
     ARROW_RETURN_NOT_OK(ForEachRun(number, Kind::kLength, false, [&](const std::vector<uint64_t>& run) {
       for (size_t i = 0; i < run.size() && *count < wanted; ++i, ++*count) {
-        if (in_stretch++ == window) {
-          before = now;
-          now = 0;
-          in_stretch = 1;
-        }
-        now = CappedSum(now, run[i]);
         *sum = CappedSum(*sum, run[i]);
-        *most = std::max(*most, CappedSum(before, now));
+        *most = std::max(*most, sum_of_window.Add(run[i]));
       }
       return *count < wanted;
     }));
@@ -187,12 +238,14 @@ class OrcStripe::Sizes {
     if (!stripe_.tail_.blocks().is_compressed() && sum > static_cast<uint64_t>(stored)) {
       return Status::Invalid("column ", number, " of its stripe at byte ", stripe_.stripe_.begin, " tells of ", sum, " bytes of texts and has ", stored);
     }
+    // Of a dictionary all is held at once.
+    if (kind != Kind::kDictionaryData) return Status::OK();
     constexpr uint64_t kMost = ~uint64_t{0} >> 1;
     return CheckDecompressed(stripe_.listed_.path, stripe_.listed_.size_bytes, static_cast<int64_t>(std::min(sum, kMost)), stripe_.limits_);
   }
 
   const OrcStripe& stripe_;
-  uint64_t fixed_bytes_ = 0, of_lengths_ = 0;
+  uint64_t bytes_ = 0, of_lengths_ = 0;
 };
 
 Result<int64_t> OrcStripe::RowsAtOnce(const std::vector<int>& columns) const {
@@ -201,6 +254,7 @@ Result<int64_t> OrcStripe::RowsAtOnce(const std::vector<int>& columns) const {
   for (int64_t rows = std::min(stripe_.rows, kRowsMax);; rows = std::max<int64_t>(1, rows / 8)) {
     Sizes sizes(*this);
     for (const int column : columns) {
+      if (static_cast<size_t>(column) >= in_row.size()) return Status::Invalid("it has fewer columns than when it was listed, or none");
       ARROW_RETURN_NOT_OK(sizes.Add(in_row[static_cast<size_t>(column)], static_cast<uint64_t>(rows), static_cast<uint64_t>(stripe_.rows), /*in_list=*/false));
     }
     const bool is_allowed = sizes.bytes_of_lengths() <= allowed;

@@ -34,9 +34,12 @@ using Field = MessageReader::Field;
 constexpr std::string_view kMagic = "ORC";
 /// The library reads so many bytes from the end of a file at once.
 constexpr int64_t kTailBytes = 16 << 10;
+/// Of columns and what is in them, so many times as there may be columns.
+constexpr int64_t kTypesOfColumn = 8;
 /// Row numbers stay far from the limits of int64, whatever a footer claims.
 constexpr uint64_t kFileRowsMax = uint64_t{1} << 48;
 constexpr size_t kUnionChildrenMax = 127;
+constexpr size_t kVersionNumbersMax = 2;
 
 Status Unread(const std::string& what) { return Status::Invalid("its ", what, " cannot be read"); }
 
@@ -139,7 +142,7 @@ Result<OrcTail> OrcTail::Read(RandomAccessFile* file, const ListedFile& listed, 
 
   OrcTail tail;
   Postscript postscript;
-  if (!ParsePostscript(message, &postscript)) return Unread("postscript");
+  if (!ParsePostscript(message, &postscript) || postscript.version.size() > kVersionNumbersMax) return Unread("postscript");
   ARROW_ASSIGN_OR_RAISE(tail.blocks_, OrcBlocks::Make(postscript.compression, postscript.block_bytes));
   const auto footer_end = static_cast<uint64_t>(size) - 1 - postscript_bytes;
   if (postscript.footer_bytes > footer_end || postscript.metadata_bytes > footer_end - postscript.footer_bytes) {
@@ -164,7 +167,13 @@ Status OrcTail::ParseFooter(std::string_view message, const Postscript& postscri
     std::string_view bytes;
     switch (field.number) {
       case 3: return IsBytes(field, &bytes) && (status = AddStripe(bytes)).ok();
-      case 4: return IsBytes(field, &bytes) && ParseType(bytes, &types.emplace_back());
+      case 4:
+        // The row is a type too, and so are lists and maps.
+        if (static_cast<int64_t>(types.size()) / kTypesOfColumn > limits.columns) {
+          status = OverLimit("file " + listed.path + " has more than " + std::to_string(limits.columns) + " columns", "columns");
+          return false;
+        }
+        return IsBytes(field, &bytes) && ParseType(bytes, &types.emplace_back());
       case 6: return IsNumber(field, &rows);
       case 9: return IsNumber(field, &writer);
       case 10: return is_encrypted = true;
@@ -198,7 +207,7 @@ Status OrcTail::AddStripe(std::string_view message) {
   const int64_t before_bytes = stripes_.empty() ? 0 : stripes_.back().begin + stripes_.back().index_bytes + stripes_.back().data_bytes + stripes_.back().footer_bytes;
   const auto end = static_cast<uint64_t>(content_bytes_);
   const bool within = begin >= static_cast<uint64_t>(before_bytes) && begin <= end && index <= end - begin && data <= end - begin - index && footer <= end - begin - index - data;
-  if (!within) return Status::Invalid("its stripe ", stripes_.size(), " is not in the file, or not behind the one before");
+  if (!within || footer == 0) return Status::Invalid("its stripe ", stripes_.size(), " is not in the file, or not behind the one before");
   if (rows > kFileRowsMax - static_cast<uint64_t>(rows_)) return Status::Invalid("its stripe ", stripes_.size(), " has an impossible number of rows");
   stripes_.push_back({static_cast<int64_t>(begin), static_cast<int64_t>(index), static_cast<int64_t>(data), static_cast<int64_t>(footer), rows_, static_cast<int64_t>(rows)});
   rows_ += static_cast<int64_t>(rows);
@@ -248,13 +257,14 @@ void OrcTail::WriteTail(const Postscript& postscript, const std::vector<Type>& t
   std::string last;
   AppendNumberField(1, stored.size(), &last);
   AppendNumberField(2, postscript.compression, &last);
-  AppendNumberField(3, postscript.block_bytes, &last);
+  if (blocks_.is_compressed()) AppendNumberField(3, postscript.block_bytes, &last);
   message.clear();
   for (const uint64_t number : postscript.version) AppendVarint(number, &message);
   AppendBytesField(4, message, &last);
   AppendNumberField(6, postscript.writer_version, &last);
   AppendBytesField(8000, kMagic, &last);
 
+  static_assert(kVersionNumbersMax < 8, "the postscript's length is told in a byte");
   // With enough in front of it the library reads none of the content for it.
   tail_.assign(static_cast<size_t>(kTailBytes), '\0');
   tail_ += stored + last;

@@ -147,7 +147,12 @@ TEST(OrcTail, WhatIsNotReadIsSaid) {
   ExpectRefused(told.File(), "encrypted");
   told = {};
   told.more_of_postscript = Message({{3, uint64_t{1} << 40}});
+  EXPECT_TRUE(Read(told.File()).ok());  // there are no blocks
+  told.compression = 1;
   ExpectRefused(told.File(), "cannot be");
+  told.compression = 0;
+  told.more_of_postscript = Message({{4, 0}, {4, 12}, {4, 1}});
+  ExpectRefused(told.File(), "postscript cannot be read");
   told.more_of_postscript = Message({{5, 1000}});
   ExpectRefused(told.File(), "longer than the file");
   told.more_of_postscript = Message({{1, 1000}});
@@ -213,6 +218,38 @@ TEST(OrcStripe, TellsOfTheColumnsOfTheFile) {
   ExpectRefused(told, "encoding that is not known");
 }
 
+TEST(OrcStripe, StreamsAreOfColumns) {
+  ToldStripe told;
+  told.streams = {{2 + (uint64_t{1} << 32), TenTimes(3)}};
+  ExpectRefused(told, "a stream that is of no column");
+  // A tag that is longer than the library takes them for.
+  std::string footer;
+  for (const int byte : {0x8a, 0x80, 0x80, 0x80, 0x10, 0x00}) footer.push_back(static_cast<char>(byte));
+  EXPECT_FALSE(ForEachField(footer, [](const MessageReader::Field&) { return true; }));
+}
+
+TEST(OrcStripe, RowsWithoutColumns) {
+  Told told;
+  told.types = {TypeOf(kStruct)};
+  const std::string footer = [] {
+    std::string bytes;
+    AppendBytesField(2, "", &bytes);
+    return bytes;
+  }();
+  told.content = "ORC" + footer;
+  told.stripes = {Message({{1, 3}, {4, footer.size()}, {5, 7}})};
+  told.rows = 7;
+  const std::string bytes = told.File();
+  const auto tail = Read(bytes);
+  ASSERT_TRUE(tail.ok()) << tail.status();
+  BufferReader file(arrow::Buffer::FromString(bytes));
+  const ListedFile listed = Listed(bytes);
+  const ReadLimits limits;
+  const auto stripe = OrcStripe::Read(*tail, &file, listed, limits, tail->stripes()[0]);
+  ASSERT_TRUE(stripe.ok()) << stripe.status();
+  EXPECT_FALSE(stripe->RowsAtOnce({0}).ok());
+}
+
 TEST(OrcStripe, TextsAreThereAsTold) {
   ToldStripe told;
   told.rows = 10;
@@ -242,9 +279,9 @@ TEST(OrcStripe, FewRowsAreAskedForWhereTheyAreLarge) {
   EXPECT_EQ(*told.RowsAtOnce(), 1);
   told.streams = {{2, TenTimes(1'000'000)}};
   EXPECT_EQ(*told.RowsAtOnce(), 1);
-  told.streams = {{2, TenTimes(3'000'000)}};
+  told.streams = {{2, TenTimes(20'000'000)}};
   ExpectRefused(told, "limits=ReadLimits(record_bytes=...)");
-  told.limits.record_bytes = 1 << 28;
+  told.limits.record_bytes = 1 << 28;  // numbers of four bytes
   EXPECT_EQ(*told.RowsAtOnce(), 1);
 }
 
