@@ -11,14 +11,14 @@ namespace millstream {
 struct ReadLimits {
   /// Of a line of CSV, JSON or text without its end, of the values of a CSV row that goes over several, and of an object of JSON. 2^30 at most.
   int64_t line_bytes = 64 << 20;
-  /// Of a TFRecord, and of what the lists and texts of an ORC file's row take while it is read. 2^30 at most.
+  /// Of a TFRecord, and of the texts and the values in lists of an ORC file's row. 2^30 at most.
   int64_t record_bytes = 64 << 20;
   /// Lists and structs within each other in a column: JSON, IPC, ORC, Parquet. 120 at most; rows with more than 62 cannot leave as Arrow data, but be written to files.
   int64_t nesting = 62;
   /// Those of a file, and of all files together, with the fields of structs: CSV, JSON, TFRecords, IPC, ORC, Parquet.
   int64_t columns = 100'000;
-  /// Bytes that a file of CSV, JSON, text or TFRecords which is compressed as a whole gives for each of its own; of ORC, its footer, or a column's texts or lengths
-  /// in a stripe. A mebibyte it always may.
+  /// Bytes that a file of CSV, JSON, text or TFRecords which is compressed as a whole gives for each of its own; of ORC, its footer, or a column's dictionary or
+  /// lengths in a stripe. A mebibyte it always may.
   int64_t decompressed_ratio = 1000;
   /// Of a picture, before it is scaled.
   int64_t pixels = int64_t{1} << 28;

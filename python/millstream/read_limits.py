@@ -20,7 +20,8 @@ class ReadLimits:
     Args:
         line_bytes: Of a line of CSV, JSON or text without its end, so that no value is longer either; of the values of
             a CSV row that goes over several lines; of an object of a JSON array. By default 64 MiB, 1 GiB at most.
-        record_bytes: Of a TFRecord, by default 64 MiB, 1 GiB at most; of a member of a tar file, by default 2 GiB.
+        record_bytes: Of a TFRecord, and of the texts and the values in lists of an ORC file's row, by default 64 MiB,
+            1 GiB at most; of a member of a tar file, by default 2 GiB.
         nesting: Lists and structs within each other in a column: JSON, IPC, ORC, Parquet, Avro. By default 62, which is
             what functions and pyarrow can be given, 120 at most.
         columns: Of a file and of all files together, those within structs counted: CSV, JSON, TFRecords, IPC, ORC,
