@@ -197,6 +197,7 @@ def test_orc_of_texts_and_lists_of_all_sizes(tmp_path, compression, threshold):
         "prices": [decimal.Decimal(draw.randrange(-(10**9), 10**9)).scaleb(-3) for _ in range(count)],
     }
     types = {
+        "texts": pyarrow.string(),
         "lists": pyarrow.list_(pyarrow.int64()),
         "nested": pyarrow.list_(pyarrow.list_(pyarrow.string())),
         "map": pyarrow.map_(pyarrow.string(), pyarrow.list_(pyarrow.int32())),
