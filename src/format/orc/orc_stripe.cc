@@ -41,24 +41,22 @@ uint64_t WidthOf(OrcKind kind) {
 
 uint64_t CappedProduct(uint64_t a, uint64_t b) { return b != 0 && a > ~uint64_t{0} / b ? ~uint64_t{0} : a * b; }
 
-/// The sum of the last numbers of a sequence; of very many at once it may be as much again.
+/// The sum of the last `window` numbers of a sequence; of very many at once it may be as much again.
 class WindowSum {
  public:
-  explicit WindowSum(uint64_t window) : window_(window), last_(static_cast<size_t>(std::min(window, kExactMax))) {}
+  explicit WindowSum(uint64_t window) : window_(std::max<uint64_t>(window, 1)), last_(window_ <= kExactMax ? static_cast<size_t>(window_) : 0) {}
 
   uint64_t Add(uint64_t number) {
-    if (window_ > kExactMax) {
-      // A window lies in two neighbouring stretches as long as it is.
-      if (count_ == window_) {
-        before_ = std::exchange(sum_, 0);
-        count_ = 0;
-      }
-    } else if (count_ >= window_) {
+    if (!last_.empty()) {
+      uint64_t& oldest = last_[count_++ % last_.size()];
       // What a capped sum has lost does not come back; it is refused anyway.
-      if (sum_ != ~uint64_t{0}) sum_ -= last_[count_ % window_];
+      if (sum_ != ~uint64_t{0}) sum_ -= oldest;
+      oldest = number;
+    } else if (count_++ == window_) {
+      // A window lies in two neighbouring stretches as long as it is.
+      before_ = std::exchange(sum_, 0);
+      count_ = 1;
     }
-    if (window_ <= kExactMax && window_ > 0) last_[count_ % window_] = number;
-    ++count_;
     sum_ = CappedSum(sum_, number);
     return CappedSum(before_, sum_);
   }
@@ -66,7 +64,7 @@ class WindowSum {
  private:
   static constexpr uint64_t kExactMax = 1 << 17;
   const uint64_t window_;
-  std::vector<uint64_t> last_;
+  std::vector<uint64_t> last_;  // empty where there would be too many
   uint64_t count_ = 0, sum_ = 0, before_ = 0;
 };
 

@@ -162,7 +162,12 @@ TEST(OrcTail, WhatIsNotReadIsSaid) {
 /// A stripe of one column, with what its streams hold.
 struct ToldStripe {
   std::vector<std::string> types = {TypeOf(kStruct, {1}, 1), TypeOf(kString)};
-  std::vector<std::pair<uint64_t, std::string>> streams;  // kind; all of column 1
+  struct Stream {
+    uint64_t kind;
+    std::string bytes;
+    uint64_t column = 1;
+  };
+  std::vector<Stream> streams;
   std::vector<std::string> encodings = {"", Message({{1, 2}})};
   std::string timezone;
   uint64_t rows = 1;
@@ -170,8 +175,8 @@ struct ToldStripe {
 
   Result<int64_t> RowsAtOnce() const {
     std::string data, footer;
-    for (const auto& [kind, bytes] : streams) {
-      AppendBytesField(1, Message({{1, kind}, {2, 1}, {3, bytes.size()}}), &footer);
+    for (const auto& [kind, bytes, column] : streams) {
+      AppendBytesField(1, Message({{1, kind}, {2, column}, {3, bytes.size()}}), &footer);
       data += bytes;
     }
     for (const auto& encoding : encodings) AppendBytesField(2, encoding, &footer);
@@ -255,16 +260,25 @@ TEST(OrcStripe, TextsAreThereAsTold) {
   told.rows = 10;
   told.streams = {{2, TenTimes(3)}, {1, std::string(30, 'x')}};
   EXPECT_EQ(*told.RowsAtOnce(), 10);
-  told.streams[1].second.pop_back();
+  told.streams[1].bytes.pop_back();
   ExpectRefused(told, "tells of 30 bytes of texts and has 29");
-  told.streams[0].second = TenTimes(0xffffffff);
+  told.streams[0].bytes = TenTimes(0xffffffff);
   ExpectRefused(told, "bytes of texts");
-  told.streams[0].second = {0x1f, 0x01};
+  told.streams[0].bytes = {0x1f, 0x01};
   ExpectRefused(told, "cut short");
   told.encodings[1] = Message({{1, 3}, {2, 11}});
   told.streams = {{2, TenTimes(3)}, {3, std::string(30, 'x')}};
   ExpectRefused(told, "dictionary of 11 texts");
   told.encodings[1] = Message({{1, 3}, {2, 10}});
+  EXPECT_EQ(*told.RowsAtOnce(), 10);
+}
+
+TEST(OrcStripe, ADictionaryOfTextsInListsThatAreEmpty) {
+  ToldStripe told;
+  told.types = {TypeOf(kStruct, {1}, 1), TypeOf(kList, {2}), TypeOf(kString)};
+  told.encodings = {"", Message({{1, 2}}), Message({{1, 3}, {2, 10}})};
+  told.rows = 10;
+  told.streams = {{2, TenTimes(0), 1}, {2, TenTimes(3), 2}, {3, std::string(30, 'x'), 2}};
   EXPECT_EQ(*told.RowsAtOnce(), 10);
 }
 
